@@ -1,0 +1,319 @@
+"""The track: a closed (or open) centre line with the two borders of its road, in the direction it is driven.
+
+Invariant: a `Track` that came out of `load_track` or `track_from_arrays` passed every check of `racer.track_check`, its
+arrays are read-only, and its centre line holds exactly the rows of its file.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from racer import shelf
+from racer.errors import TrackError
+from racer.files import make_folder, write_atomically
+from racer.geometry import Points, arc_length, headings, is_closed, nearest, signed_area, vertex_normals
+from racer.track_check import check
+from racer.track_file import Rows, csv_text, npy_bytes, read_csv, read_npy, with_offset_borders
+from racer.track_grade import count_turns, judge
+
+__all__ = ["Track", "import_track", "load_track", "save_track", "track_from_arrays", "track_summary"]
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """A road to race on.
+
+    Attributes:
+        name: What is typed to mean it: its file's name without the suffix.
+        center: Centre line in the driving direction, `(n, 2)` m. A closed track repeats its first row as its last.
+        inner: Geometric inner border, `(k, 2)` m: on the left if the track runs counter-clockwise, else on the right.
+        outer: Geometric outer border, `(l, 2)` m.
+        reversed: Whether it is driven against its file's direction.
+        about: The header of its file: `title`, `author`, `licence`, `difficulty`, `about`, …
+    """
+
+    name: str
+    center: Points
+    inner: Points
+    outer: Points
+    reversed: bool = False
+    about: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Keep private read-only copies of what was given."""
+        for key in ("center", "inner", "outer"):
+            line = np.array(getattr(self, key), dtype=np.float64, order="C")
+            line.setflags(write=False)
+            object.__setattr__(self, key, line)
+        object.__setattr__(self, "about", MappingProxyType(dict(self.about)))
+
+    def __reduce__(self) -> tuple[type["Track"], tuple[Any, ...]]:
+        """Pickle as the constructor's arguments, so that a copy in another process is as read-only as this one."""
+        return Track, (self.name, self.center, self.inner, self.outer, self.reversed, dict(self.about))
+
+    @cached_property
+    def closed(self) -> bool:
+        """Whether the centre line is a ring."""
+        return is_closed(self.center)
+
+    @cached_property
+    def s(self) -> NDArray[np.float64]:
+        """Arc length at each row of the centre line, `(n,)` m."""
+        return _frozen(arc_length(self.center))
+
+    @property
+    def length(self) -> float:
+        """Length of the centre line, m."""
+        return float(self.s[-1])
+
+    @cached_property
+    def widths(self) -> NDArray[np.float64]:
+        """Width at each row, `(n,)` m: distance of the two border points nearest to the centre line there, as in DeepRacer."""
+        to_inner, _ = nearest(self.center, self.inner)
+        to_outer, _ = nearest(self.center, self.outer)
+        across = to_inner - to_outer
+        return _frozen(np.hypot(across[:, 0], across[:, 1]))
+
+    @property
+    def width(self) -> float:
+        """Median width, m."""
+        return float(np.median(self.widths))
+
+    @property
+    def width_min(self) -> float:
+        """Width at the narrowest row, m."""
+        return float(np.min(self.widths))
+
+    @property
+    def width_max(self) -> float:
+        """Width at the widest row, m."""
+        return float(np.max(self.widths))
+
+    @cached_property
+    def is_ccw(self) -> bool:
+        """Whether it is driven counter-clockwise, so that the inner border is on the left; an open track's file counts as such."""
+        return signed_area(self.center) > 0.0 if self.closed else not self.reversed
+
+    @property
+    def left(self) -> Points:
+        """The border on the left of a driver, `(k, 2)` m."""
+        return self.inner if self.is_ccw else self.outer
+
+    @property
+    def right(self) -> Points:
+        """The border on the right of a driver, `(k, 2)` m."""
+        return self.outer if self.is_ccw else self.inner
+
+    @cached_property
+    def start(self) -> tuple[float, float, float]:
+        """The start line: `(x, y, heading)` of row 0, m and rad; the heading is that of the first step forward."""
+        return float(self.center[0, 0]), float(self.center[0, 1]), float(headings(self.center[:8])[0])
+
+    @cached_property
+    def turns(self) -> int:
+        """How many corners it has: stretches that bend one way, by 25° or more in all, at a radius under 5 m."""
+        return count_turns(self.center)
+
+    @cached_property
+    def difficulty(self) -> str:
+        """`easy`, `medium`, `hard` or `expert`: what its header says, or else judged by length, turns and width."""
+        return self.about.get("difficulty") or judge(self.length, self.turns, self.width)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the geometry in driving direction (hex): equal for the same road, whatever it is called."""
+        content = hashlib.sha256(b"closed" if self.closed else b"open")
+        for line in (self.center, self.inner, self.outer):
+            content.update(len(line).to_bytes(8, "little"))
+            content.update(line.astype("<f8").tobytes())
+        return content.hexdigest()
+
+    def reverse(self) -> "Track":
+        """The same road driven the other way; a closed track starts at the same line."""
+        return Track(
+            self.name,
+            self.center[::-1],
+            self.inner[::-1],
+            self.outer[::-1],
+            reversed=not self.reversed,
+            about=self.about,
+        )
+
+
+def load_track(name_or_path: str | Path | Track) -> Track:
+    """Load a track by its name on the shelf or by its path, and check that it can be raced.
+
+    Args:
+        name_or_path: `"harbor"`, `"my/oval.csv"`, `"reinvent_base.npy"`; a `Track` is given back as it is.
+
+    Raises:
+        ShelfError: There is no such track.
+        TrackError: The file is no sound track; the message names file and row.
+    """
+    if isinstance(name_or_path, Track):
+        return name_or_path
+    path = shelf.resolve("tracks", name_or_path)
+    return _track(path.stem, _read(path))
+
+
+def track_from_arrays(
+    name: str, center: ArrayLike, inner: ArrayLike, outer: ArrayLike, *, reversed: bool = False, **about: str
+) -> Track:
+    """Make a track from its lines, `(n, 2)` m each, with the checks that a `.npy` file gets.
+
+    Args:
+        name: Its name.
+        center: Centre line in driving direction; closed if its last row repeats its first.
+        inner: Geometric inner border.
+        outer: Geometric outer border.
+        reversed: Whether that is against the direction of the track's file.
+        about: Header entries such as `title`.
+
+    Raises:
+        TrackError: The lines make no sound track.
+    """
+    lines = {}
+    for key, given in (("center", center), ("inner", inner), ("outer", outer)):
+        try:
+            lines[key] = np.array(given, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise TrackError(f"track {name!r}: {key} is no array of numbers: {error}") from error
+        if lines[key].ndim != 2 or lines[key].shape[1] != 2:
+            raise TrackError(f"track {name!r}: {key} has the shape {lines[key].shape}, not (rows, 2)")
+    rows = Rows(f"track {name!r}", lines["center"], lines["inner"], lines["outer"], about, trusted=True)
+    return _track(name, rows, reversed=reversed)
+
+
+def save_track(track: Track, path: str | Path) -> None:
+    """Write a track in the direction it is driven: `.csv` as racer's own format, `.npy` as a DeepRacer route.
+
+    Raises:
+        TrackError: The format cannot hold its borders (a CSV only such as lie on the centre line's normals) or its rows.
+        FileError: The file cannot be written.
+    """
+    target = Path(path)
+    if target.suffix == ".npy":
+        if not len(track.center) == len(track.inner) == len(track.outer):
+            raise TrackError(
+                f"{target}: a .npy needs as many rows for the borders of {track.name!r} as for its centre line"
+            )
+        write_atomically(target, npy_bytes(track.center, track.inner, track.outer))
+    elif target.suffix == ".csv":
+        right, left = _offsets(track, target)
+        write_atomically(target, csv_text(track.center, right, left, dict(track.about)))
+    else:
+        raise TrackError(f"{target}: a track is saved as .csv or .npy")
+
+
+def import_track(
+    file: str | Path,
+    folder: str | Path = "tracks",
+    name: str | None = None,
+    *,
+    overwrite: bool = False,
+    scale: float = 1.0,
+) -> Path:
+    """Check a track file and put it on a shelf: a CSV in racer's own form, a `.npy` exactly as it is.
+
+    Args:
+        file: A racer or TUM CSV, or a DeepRacer route `.npy`.
+        folder: The shelf's folder; it is made if missing.
+        name: The name there; the file's own by default.
+        overwrite: Whether a track of that name may be replaced.
+        scale: Its lengths are multiplied by this (0.1 makes a full-size circuit fit the car).
+
+    Returns:
+        The stored file.
+
+    Raises:
+        ShelfError: There is no such file.
+        TrackError: It is no sound track, or the name is taken or not fit for a file.
+        FileError: It cannot be written.
+    """
+    if not np.isfinite(scale) or scale <= 0.0:
+        raise TrackError(f"the scale is {scale}; it must be above 0")
+    source = shelf.resolve("tracks", file)
+    track = _track(name or source.stem, _read(source, scale))
+    if not re.fullmatch(r"\w[\w.-]{0,99}", track.name):
+        raise TrackError(
+            f"{track.name!r} is no name for a track file; use letters, digits, - and _ (and see --name)"
+        )
+    shelf_folder = make_folder(folder)
+    target = shelf_folder / f"{track.name}{source.suffix.lower()}"
+    others = [
+        path
+        for suffix in shelf.SHELVES["tracks"]
+        if (path := shelf_folder / f"{track.name}{suffix}").exists()
+    ]
+    if others and not overwrite:
+        raise TrackError(f"{others[0]} exists already; choose another name, or overwrite it")
+    save_track(track, target)
+    for path in others:
+        if path != target:
+            path.unlink()
+    return target
+
+
+def track_summary(track: Track) -> dict[str, Any]:
+    """What a list of tracks shows: name, title, sizes in metres, turns, difficulty, direction, one line about it."""
+    return {
+        "name": track.name,
+        "title": track.about.get("title", track.name),
+        "length_m": round(track.length, 3),
+        "width_m": round(track.width, 3),
+        "width_min_m": round(track.width_min, 3),
+        "width_max_m": round(track.width_max, 3),
+        "turns": track.turns,
+        "difficulty": track.difficulty,
+        "direction": "open" if not track.closed else "counter-clockwise" if track.is_ccw else "clockwise",
+        "about": track.about.get("about", ""),
+    }
+
+
+def _read(path: Path, scale: float = 1.0) -> Rows:
+    match path.suffix.lower():
+        case ".csv":
+            return read_csv(path, scale)
+        case ".npy":
+            return read_npy(path, scale)
+        case suffix:
+            raise TrackError(
+                f"{path}: racer reads tracks from .csv and .npy files, not {suffix or 'files without a suffix'}"
+            )
+
+
+def _track(name: str, rows: Rows, *, reversed: bool = False) -> Track:
+    check(rows)
+    return Track(name, rows.center, rows.inner, rows.outer, reversed=reversed, about=rows.about)
+
+
+def _frozen(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    values.setflags(write=False)
+    return values
+
+
+def _offsets(track: Track, target: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Distances to the right and left border along the normals, `(n,)` m each, if the borders lie on them."""
+    advice = "its borders are lines of their own, not distances from the centre line; save it as .npy"
+    rows = len(track.center)
+    if not track.closed or len(track.inner) != rows or len(track.outer) != rows:
+        raise TrackError(
+            f"{target}: a CSV cannot hold {track.name!r}: {'it is open' if not track.closed else advice}"
+        )
+    if np.any(np.all(np.diff(track.center, axis=0) == 0.0, axis=1)):
+        raise TrackError(f"{target}: a CSV cannot hold {track.name!r}: it repeats a row; save it as .npy")
+    normals = vertex_normals(track.center)
+    right = np.round(np.sum((track.center - track.right) * normals, axis=1), 10)
+    left = np.round(np.sum((track.left - track.center) * normals, axis=1), 10)
+    made = with_offset_borders(track.center, right=right, left=left)
+    if not np.allclose(made, (track.inner, track.outer), rtol=0.0, atol=1e-9):
+        raise TrackError(f"{target}: a CSV cannot hold {track.name!r}: {advice}")
+    return right, left

@@ -1,0 +1,235 @@
+"""Track files on the disk: racer's own CSV, TUM's CSV (the same columns), and DeepRacer's route `.npy`.
+
+Invariant: a reader gives the rows of the file as they are, or a `TrackError` with the file and the line; it does not judge
+whether a car could drive there (`racer.track_check` does).
+"""
+
+import io
+import math
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from racer.errors import TrackError
+from racer.files import read_bytes
+from racer.geometry import Points, signed_area, vertex_normals
+
+__all__ = ["COLUMNS", "Rows", "csv_text", "npy_bytes", "read_csv", "read_npy", "with_offset_borders"]
+
+COLUMNS = ("x_m", "y_m", "w_tr_right_m", "w_tr_left_m")
+FILE_LIMIT = 4 * 2**20  # bytes; the largest real track is 30 kB
+SPACING_JUMP = (
+    8.0  # the step that closes the ring may be this many times the median step; more means rows are missing
+)
+
+_KEY = re.compile(r"#\s*([A-Za-z][\w -]{0,30}?)\s*:\s*(.*\S)\s*")
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """What a file holds, before it is checked.
+
+    Attributes:
+        where: The file, for messages.
+        center: `(n, 2)` m; a ring repeats its first row.
+        inner: Inner border `(n, 2)` m.
+        outer: Outer border `(n, 2)` m.
+        about: The header's `key: value` lines.
+        lines: Line number in the file of each row; empty if its rows are counted instead, from 0.
+        trusted: Whether the borders are polygons of their own that another simulator drives on (`.npy`), where a repeated
+            row or a small fold at a tight corner is taken as it is; borders that racer makes by offsetting must be clean.
+    """
+
+    where: str
+    center: Points
+    inner: Points
+    outer: Points
+    about: dict[str, str] = field(default_factory=dict)
+    lines: tuple[int, ...] = ()
+    trusted: bool = False
+
+    def place(self, row: int) -> str:
+        """Say where a row stands: `"oval.csv, line 17"` or `"oval.npy, row 12 (from 0)"`."""
+        if self.lines:
+            return f"{self.where}, line {self.lines[row % len(self.lines)]}"
+        return f"{self.where}, row {row} (from 0)"
+
+
+def read_csv(path: Path, scale: float = 1.0) -> Rows:
+    """Read racer's or TUM's CSV.
+
+    Columns `x_m, y_m, w_tr_right_m, w_tr_left_m`: the centre line in driving direction and the distance from it to the
+    right and left border along the line's normal. Lines that begin with `#` are comments, `# key: value` among them are
+    kept. The track is closed; whether its first row is repeated as its last does not matter.
+
+    Args:
+        path: The file.
+        scale: All lengths are multiplied by it.
+
+    Raises:
+        TrackError: The file cannot be read as such a table.
+    """
+    about: dict[str, str] = {}
+    rows: list[list[float]] = []
+    lines: list[int] = []
+    for number, line in enumerate(_text(path).splitlines(), start=1):
+        text = line.strip()
+        if text.startswith("#"):
+            if (pair := _KEY.fullmatch(text)) is not None:
+                about.setdefault(pair[1].lower(), pair[2])
+        elif text and (rows or not _is_column_names(text)):
+            rows.append(_numbers(text, f"{path}, line {number}"))
+            lines.append(number)
+    if not rows:
+        raise TrackError(f"{path} is empty: a track has rows of {', '.join(COLUMNS)}")
+    table = np.array(rows) * scale
+    if len(table) > 1 and np.all(table[0, :2] == table[-1, :2]):
+        table[-1] = table[0]
+    else:
+        table = np.vstack([table, table[:1]])
+    with np.errstate(all="ignore"):  # absurd numbers are for the checks to name
+        _check_table(table, Rows(str(path), table[:, :2], table[:, :2], table[:, :2], about, tuple(lines)))
+        inner, outer = with_offset_borders(table[:, :2], right=table[:, 2], left=table[:, 3])
+    return Rows(str(path), table[:, :2], inner, outer, about, tuple(lines))
+
+
+def read_npy(path: Path, scale: float = 1.0) -> Rows:
+    """Read a DeepRacer route: an array `(n, 6)` of centre, inner and outer border, taken as it is, unpickled never.
+
+    Args:
+        path: The file.
+        scale: All lengths are multiplied by it.
+
+    Raises:
+        TrackError: The file holds no such array.
+    """
+    data = _bytes(path)
+    try:
+        shape, _, kind = _npy_header(io.BytesIO(data))
+    except Exception as error:  # NumPy's reader of foreign bytes raises nearly anything
+        raise TrackError(f"{path} is not a NumPy array file: {error}") from error
+    if kind.kind not in "fiu":
+        reason = (
+            "pickled Python objects, which racer never loads" if kind.hasobject else f"values of type {kind}"
+        )
+        raise TrackError(f"{path} holds {reason}; a DeepRacer route is an array of floats")
+    if len(shape) != 2 or shape[1] != 6:
+        raise TrackError(
+            f"{path} holds an array of shape {shape}; a DeepRacer route is (rows, 6): centre, inner, outer x and y"
+        )
+    if shape[0] * 6 * kind.itemsize > len(data):
+        raise TrackError(f"{path} is cut short: it announces {shape[0]} rows, but has only {len(data)} bytes")
+    try:
+        table = np.load(io.BytesIO(data), allow_pickle=False).astype(np.float64) * scale
+    except Exception as error:
+        raise TrackError(f"{path} is not a NumPy array file: {error}") from error
+    return Rows(str(path), table[:, 0:2], table[:, 2:4], table[:, 4:6], trusted=True)
+
+
+def with_offset_borders(
+    center: Points, *, right: NDArray[np.float64], left: NDArray[np.float64]
+) -> tuple[Points, Points]:
+    """The borders that lie `right` and `left` m off a closed centre line, along its normals: (inner, outer)."""
+    normals = vertex_normals(center)
+    borders = center + left[:, None] * normals, center - right[:, None] * normals
+    inner, outer = borders if signed_area(center) > 0.0 else borders[::-1]
+    inner[-1], outer[-1] = inner[0], outer[0]
+    return inner, outer
+
+
+def csv_text(
+    center: Points, right: NDArray[np.float64], left: NDArray[np.float64], about: dict[str, str]
+) -> str:
+    """A ring as racer's CSV; coordinates are written so that they are read back exactly, its first row is not repeated."""
+    head = [f"# {key}: {' '.join(value.split())}" for key, value in about.items()]
+    body = [
+        f"{x!r}, {y!r}, {w_right!r}, {w_left!r}"
+        for (x, y), w_right, w_left in zip(center[:-1].tolist(), right.tolist(), left.tolist(), strict=False)
+    ]
+    return "\n".join([*head, f"# {', '.join(COLUMNS)}", *body, ""])
+
+
+def npy_bytes(center: Points, inner: Points, outer: Points) -> bytes:
+    """Three lines of equally many rows as a DeepRacer route."""
+    buffer = io.BytesIO()
+    np.save(buffer, np.hstack([center, inner, outer]), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _bytes(path: Path) -> bytes:
+    data = read_bytes(path, TrackError)
+    if not data:
+        raise TrackError(f"{path} is empty")
+    if len(data) > FILE_LIMIT:
+        raise TrackError(
+            f"{path} is too large for a track: {len(data) / 2**20:.0f} MiB, at most {FILE_LIMIT // 2**20} are read"
+        )
+    return data
+
+
+def _text(path: Path) -> str:
+    data = _bytes(path)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise TrackError(
+            f"{path}, line {line}: not text (byte 0x{data[error.start]:02x}); a CSV is saved as UTF-8"
+        ) from error
+
+
+def _is_column_names(text: str) -> bool:
+    return tuple(cell.strip() for cell in text.split(",")) == COLUMNS
+
+
+def _numbers(text: str, place: str) -> list[float]:
+    cells = [cell.strip() for cell in text.replace(";", ",").split(",")]
+    if len(cells) != len(COLUMNS):
+        raise TrackError(
+            f"{place}: {len(cells)} columns, not the four {', '.join(COLUMNS)}; is the line cut short?"
+        )
+    row = []
+    for name, cell in zip(COLUMNS, cells, strict=True):
+        try:
+            value = float(cell)
+        except ValueError as error:
+            raise TrackError(f"{place}: {name} is {cell[:40]!r}, not a number") from error
+        if not math.isfinite(value):
+            raise TrackError(f"{place}: {name} is {cell[:40]}; every value must be a finite number")
+        row.append(value)
+    return row
+
+
+def _check_table(table: NDArray[np.float64], rows: Rows) -> None:
+    """Say what keeps borders from being made: repeated rows, widths that are none, rows missing at the end."""
+    x, y, right, left = table[:-1].T
+    for name, width in (("w_tr_right_m", right), ("w_tr_left_m", left)):
+        if len(low := np.flatnonzero(width <= 0.0)):
+            raise TrackError(
+                f"{rows.place(low[0])}: {name} is {width[low[0]]:g}; it is the distance to the border, above 0"
+            )
+    steps = np.hypot(np.diff(table[:, 0]), np.diff(table[:, 1]))
+    if len(steps) > 1 and len(same := np.flatnonzero(steps == 0.0)):
+        again = (same[0] + 1) % len(steps)
+        raise TrackError(
+            f"{rows.place(again)}: the point ({x[again]:g}, {y[again]:g}) repeats the one before; delete one of them"
+        )
+    if (
+        len(steps) > 8
+        and steps[-1] > SPACING_JUMP * np.median(steps)
+        and steps[-1] > 2.0 * np.max(steps[:-1])
+    ):
+        raise TrackError(
+            f"{rows.place(len(steps) - 1)}: the track is not closed: its last row is {steps[-1]:.2f} m from its first, "
+            f"while rows are about {np.median(steps):.2f} m apart; is the file cut short?"
+        )
+
+
+def _npy_header(file: io.BytesIO) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
+    version = np.lib.format.read_magic(file)
+    if version == (1, 0):
+        return np.lib.format.read_array_header_1_0(file)
+    return np.lib.format.read_array_header_2_0(file)
