@@ -1,3 +1,55 @@
-"""racer: a DeepRacer-like reinforcement-learning racing simulator."""
+"""racer: a DeepRacer-like racing simulator in which a reward function that you write teaches a car to drive.
+
+    import racer
+
+    track = racer.load_track("harbor")
+
+Importing it registers the environment `racer/TimeTrial-v0` with Gymnasium and loads nothing heavier; the
+parts (`racer.load_track`, `racer.car`, `racer.reward`, `racer.replay`, …) load when they are first used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from gymnasium.envs.registration import register, registry
+
+if TYPE_CHECKING:
+    from racer import car, env, errors, leaderboard, race, replay, reward, track, train
+    from racer.track import load_track
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "__version__",
+    "car",
+    "env",
+    "errors",
+    "leaderboard",
+    "load_track",
+    "race",
+    "replay",
+    "reward",
+    "track",
+    "train",
+]
+
+if "racer/TimeTrial-v0" not in registry:  # registering twice, as a reload would, makes Gymnasium warn
+    register(
+        id="racer/TimeTrial-v0",
+        entry_point="racer.env:TimeTrial",
+        vector_entry_point="racer.env:TimeTrialVector",
+    )
+
+
+def __getattr__(name: str) -> Any:
+    if name == "load_track":
+        from racer.track import load_track
+
+        return load_track
+    if name in __all__:
+        return importlib.import_module(f"racer.{name}")
+    raise AttributeError(f"module 'racer' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -27,7 +27,7 @@ SHELVES: dict[str, tuple[str, ...]] = {
 }
 """Shelf name to the suffixes of its files; of two files with one name the earlier suffix wins."""
 
-DEFAULTS = {"agents": "ppo", "tracks": "first_oval", "reward_functions": "progress"}
+DEFAULTS = {"agents": "ppo", "tracks": "harbor", "reward_functions": "progress"}
 """What a command takes when no name is given."""
 
 NOUNS = {"agents": "agent", "tracks": "track", "reward_functions": "reward function"}
@@ -143,8 +143,9 @@ def _files(shelf: str) -> Iterator[tuple[str, Path, Origin, bool]]:
     found = []
     for nearness, (folder, origin) in enumerate(places):
         for path in _listed(folder):
-            if path.suffix in suffixes and not path.name.startswith((".", "_")):
-                found.append((path.stem, nearness, suffixes.index(path.suffix), path, origin))
+            suffix = path.suffix.lower()
+            if suffix in suffixes and not path.name.startswith((".", "_")):
+                found.append((path.stem, nearness, suffixes.index(suffix), path, origin))
     previous = None
     for name, _, _, path, origin in sorted(found, key=lambda file: file[:3]):
         yield name, path, origin, name == previous
@@ -165,7 +166,7 @@ def _unknown(shelf: str, text: str, given: Path) -> str:
     if os.path.isdir(given):  # noqa: PTH112
         return f"{text} is a folder, not a {noun}. Name a file in it, or a name that `{command}` lists."
     if len(given.parts) > 1:
-        beside = [path.stem for path in _listed(given.parent) if path.suffix in SHELVES[shelf]]
+        beside = [path.stem for path in _listed(given.parent) if path.suffix.lower() in SHELVES[shelf]]
         hint = did_you_mean(given.stem, beside)
         return f"there is no {noun} file {text}.{hint} `{command}` lists the names that work here."
     return f"there is no {noun} {text!r}.{did_you_mean(given.stem, names(shelf))} `{command}` lists them."
@@ -174,7 +175,7 @@ def _unknown(shelf: str, text: str, given: Path) -> str:
 def _look(shelf: str, path: Path) -> tuple[str, str | None]:
     """Give (summary, problem) of one file without running it."""
     try:
-        return _look_at_python(shelf, path) if path.suffix == ".py" else _look_at_track(path)
+        return _look_at_python(shelf, path) if path.suffix.lower() == ".py" else _look_at_track(path)
     except RacerError as error:
         return "", str(error)
 
@@ -224,7 +225,7 @@ def _bound(body: Iterable[ast.stmt]) -> set[str]:
 
 def _look_at_track(path: Path) -> tuple[str, str | None]:
     """Summary of a track: its header's title, or else the first comment. Loading it shows if it is sound."""
-    if path.suffix != ".csv":
+    if path.suffix.lower() != ".csv":
         return "", None
     comments = []
     for line in read_text(path, ShelfError).splitlines():

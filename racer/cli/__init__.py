@@ -1,0 +1,83 @@
+"""The command line: `racer COMMAND`, one function for each command, thin over the engine.
+
+Invariant: modules of this package import at their top only what is cheap (Typer, Rich, the shelf); the
+engine is imported inside the commands, so that help and completion answer at once. Exit codes: 0 done, 1 an
+error that a user can mend (one message, no traceback), 2 wrong usage, 130 Ctrl-C.
+"""
+
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from racer import __version__
+from racer.cli import console, shelves
+from racer.errors import RacerError
+
+__all__ = ["app", "main"]
+
+START, DRIVE, COMPETE = "Start here", "Teach and race", "Compare"
+
+
+class Racer(TyperGroup):
+    """The group of all commands; turns the errors that a user can mend into one message and exit code 1."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run a command line."""
+        try:
+            return super().main(*args, **options)
+        except RacerError as error:
+            console.error(str(error))
+        except OSError as error:  # the system's word, where no module had a better one
+            console.error(str(error))
+        sys.exit(1)
+
+
+app = typer.Typer(
+    cls=Racer,
+    name="racer",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and stop."""
+    if wanted:
+        typer.echo(f"racer {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def racer(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Write a reward function, watch a car learn to drive it.
+
+    [cyan]racer COMMAND --help[/cyan] tells more about a command, with examples, and
+    [cyan]racer --install-completion[/cyan] lets the TAB key finish commands and names.
+
+    The way through:
+      [cyan]racer demo[/cyan]                        the whole thing in a minute
+      [cyan]racer new my-racing[/cyan]               a folder of your own, with examples
+      [cyan]racer check my_reward[/cyan]             what does my reward pay for?
+      [cyan]racer train --reward my_reward[/cyan]    teach a car with it
+      [cyan]racer evaluate my_reward-1[/cyan]        three laps against the clock
+      [cyan]racer watch REPLAY[/cyan]                see them, alone or against others
+      [cyan]racer leaderboard add REPLAY[/cyan]      enter the best one
+    """
+
+
+app.command("new", rich_help_panel=START)(shelves.new)
+app.command("list", rich_help_panel=START)(shelves.list_shelves)
+app.command("import-track", rich_help_panel=START)(shelves.import_track)
+
+
+def main() -> None:
+    """Enter from the shell."""
+    app(prog_name="racer")

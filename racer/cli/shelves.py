@@ -1,0 +1,209 @@
+"""`racer list`, `racer import-track` and `racer new`: what lies on the shelves, and how it gets there."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from racer import shelf
+from racer.cli import complete, console
+from racer.errors import RacerError
+
+__all__ = ["import_track", "list_shelves", "new"]
+
+ORIGINS = {"folder": "your folder", "racer": "racer"}
+DIFFICULTIES = ("easy", "medium", "hard", "expert")
+
+
+class Kind(StrEnum):
+    """What `racer list` can list."""
+
+    TRACKS = "tracks"
+    REWARDS = "rewards"
+    AGENTS = "agents"
+
+
+SHELF_OF = {Kind.TRACKS: "tracks", Kind.REWARDS: "reward_functions", Kind.AGENTS: "agents"}
+
+
+def list_shelves(
+    kind: Annotated[Kind | None, typer.Argument(help="One shelf; all three if left out.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.png", help="Also draw all tracks on one sheet.", dir_okay=False),
+    ] = None,
+) -> None:
+    """List tracks, reward functions and agents: yours (from this folder) and racer's.
+
+    A file that you put into tracks/, reward_functions/ or agents/ here is
+    found by its name, and goes before racer's own of the same name. A broken
+    file is marked with the line that is wrong.
+
+    Examples:
+      [cyan]racer list[/cyan]                            everything
+      [cyan]racer list rewards[/cyan]                    one shelf, one idea per line
+      [cyan]racer list tracks --plot tracks.png[/cyan]   the maps of all tracks
+    """
+    if plot is not None and kind not in (None, Kind.TRACKS):
+        raise typer.BadParameter(
+            "only tracks can be drawn: racer list tracks --plot FILE.png", param_hint="--plot"
+        )
+    kinds = list(Kind) if kind is None else [kind]
+    records = {each: _records(each) for each in kinds}
+    if json:
+        console.print_json(
+            records[kind] if kind is not None else {each.value: records[each] for each in kinds}
+        )
+    else:
+        for index, each in enumerate(kinds):
+            if index:
+                console.show("")
+            console.show(_table(each, records[each], title=each.value if kind is None else None))
+    if plot is not None:
+        from racer.plot import plot_tracks
+
+        plot_tracks([record["path"] for record in records[Kind.TRACKS] if _usable(record)], plot)
+        console.note(f"Drew the tracks in {escape(str(plot))}")
+
+
+def import_track(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="A racer or TUM .csv, or a DeepRacer route .npy.", autocompletion=complete.track_files
+        ),
+    ],
+    name: Annotated[
+        str | None, typer.Option(help="Its name on your shelf; the file's own if left out.")
+    ] = None,
+    scale: Annotated[float, typer.Option(help="Multiply all lengths, 0.1 for a full-size circuit.")] = 1.0,
+    force: Annotated[bool, typer.Option("--force", help="Replace a track of that name.")] = False,
+) -> None:
+    """Check a track file and put it on your shelf, ./tracks/.
+
+    Reads racer's and TUM's .csv and DeepRacer's route .npy, as they are.
+
+    Examples:
+      [cyan]racer import-track Downloads/reinvent_base.npy[/cyan]
+      [cyan]racer import-track Norisring.csv --scale 0.1 --name norisring[/cyan]
+    """
+    from racer.track import import_track as store
+    from racer.track import load_track, track_summary
+
+    stored = store(file, "tracks", name, overwrite=force, scale=scale)
+    facts = track_summary(load_track(stored))
+    console.show(
+        Text(
+            f"{stored}: {facts['length_m']:.2f} m long, {facts['width_m']:.2f} m wide, "
+            f"{facts['turns']} turns, {facts['difficulty']}, {facts['direction']}"
+        )
+    )
+    console.note(f"Train on it: [cyan]racer train --track {escape(stored.stem)}[/cyan]")
+
+
+def new(
+    folder: Annotated[Path, typer.Argument(help="A folder; it is made if missing.", file_okay=False)],
+) -> None:
+    """Start a folder of your own: three shelves with an example each, and a guide.
+
+    Nothing that is there already is touched.
+
+    Examples:
+      [cyan]racer new my-racing[/cyan]
+      [cyan]cd my-racing[/cyan]
+      [cyan]racer train --reward my_reward[/cyan]
+    """
+    from racer.scaffold import scaffold
+
+    for path in scaffold(folder):
+        console.show(Text(str(path)))
+    console.note(
+        f"Next: [cyan]cd {escape(str(folder))}[/cyan], open [bold]reward_functions/my_reward.py[/bold], "
+        "then [cyan]racer check my_reward[/cyan]"
+    )
+
+
+def _records(kind: Kind) -> list[dict[str, Any]]:
+    """What is known of each entry of a shelf, the default one first."""
+    name = SHELF_OF[kind]
+    records = []
+    for entry in shelf.entries(name):
+        record: dict[str, Any] = {"name": entry.name, "default": False}
+        problem = entry.problem
+        if kind is Kind.TRACKS:
+            facts, problem = _track_facts(entry)
+            record |= facts
+        else:
+            record["summary"] = entry.summary
+        record |= {
+            "origin": entry.origin,
+            "path": str(entry.path),
+            "shadowed": entry.shadowed,
+            "problem": problem,
+        }
+        record["default"] = entry.name == shelf.DEFAULTS[name] and not entry.shadowed
+        records.append(record)
+    return sorted(records, key=_order)
+
+
+def _track_facts(entry: shelf.Entry) -> tuple[dict[str, Any], str | None]:
+    from racer.track import load_track, track_summary
+
+    try:
+        return track_summary(load_track(entry.path)), None
+    except RacerError as error:
+        unknown = ("length_m", "width_m", "width_min_m", "width_max_m", "turns", "difficulty", "direction")
+        return {"name": entry.name, "title": entry.summary, **dict.fromkeys(unknown), "about": ""}, str(error)
+
+
+def _order(record: dict[str, Any]) -> tuple[bool, bool, int, float, str]:
+    """Default first, broken last, tracks from easy to hard and short to long, others by name."""
+    difficulty = record.get("difficulty")
+    grade = DIFFICULTIES.index(difficulty) if difficulty in DIFFICULTIES else len(DIFFICULTIES)
+    length = record.get("length_m") or 0.0
+    return not record["default"], record["problem"] is not None, grade, length, record["name"]
+
+
+def _usable(record: dict[str, Any]) -> bool:
+    return record["problem"] is None and not record["shadowed"]
+
+
+def _table(kind: Kind, records: list[dict[str, Any]], title: str | None) -> Table:
+    rows: list[list[str | Text]]
+    if kind is Kind.TRACKS:
+        columns = ["name", "length>", "width>", "turns>", "difficulty", "from", ""]
+        rows = [
+            [_name(record), *_sizes(record), ORIGINS[record["origin"]], _remark(record)] for record in records
+        ]
+    else:
+        columns = ["name", "from", "idea" if kind is Kind.REWARDS else "what it does"]
+        rows = [[_name(record), ORIGINS[record["origin"]], _remark(record)] for record in records]
+    return console.table(columns, rows, title)
+
+
+def _sizes(record: dict[str, Any]) -> list[str]:
+    if record["problem"] is not None:
+        return ["", "", "", ""]
+    narrow, wide = record["width_min_m"], record["width_max_m"]
+    width = f"{record['width_m']:.2f} m" if wide - narrow < 0.05 else f"{narrow:.2f}-{wide:.2f} m"
+    return [f"{record['length_m']:.1f} m", width, str(record["turns"]), record["difficulty"]]
+
+
+def _name(record: dict[str, Any]) -> Text:
+    if record["problem"] is not None:
+        return Text(record["name"], style="red")
+    return Text(record["name"], style="dim" if record["shadowed"] else "bold" if record["default"] else "")
+
+
+def _remark(record: dict[str, Any]) -> Text:
+    summary = record.get("summary") or record.get("about") or ""
+    if record["problem"] is not None:
+        return Text.assemble(("broken: ", "bold red"), record["problem"])
+    if record["shadowed"]:
+        return Text.assemble(("shadowed ", "yellow"), (f"by your {record['name']} ", "dim"), (summary, "dim"))
+    return Text.assemble(("default: " if record["default"] else "", "bold green"), summary)

@@ -1,0 +1,26 @@
+"""Stay near the centre line, and be quick about it: a first reward function to change.
+
+racer calls `reward_function(params)` after every step of the car, 15 times a second. Whatever it
+returns is what the driver learns to collect, so pay for what you want and for nothing else.
+All the values in `params` are listed in docs/reward-parameters.md of racer.
+
+Try:  racer check my_reward      what do good and bad drives earn?
+      racer train --reward my_reward
+"""
+
+TOO_FAR = 0.45  # of the road's width from the centre line: nearly off the track
+
+
+def reward_function(params):
+    """Pay for speed, less and less the farther the car is from the centre line."""
+    # A car that leaves the road earns next to nothing.
+    if params["is_offtrack"]:
+        return 0.001
+
+    # 0 on the centre line, 0.5 at the border.
+    away = params["distance_from_center"] / params["track_width"]
+    if away > TOO_FAR:
+        return 0.01
+
+    # Metres per second. Standing still must never pay, or the car learns to stand still.
+    return params["speed"] * (1.0 - away / TOO_FAR) + 0.01
