@@ -124,8 +124,8 @@ class Track:
 
     @cached_property
     def difficulty(self) -> str:
-        """`easy`, `medium`, `hard` or `expert`: what its header says, or else judged by length, turns and width."""
-        return self.about.get("difficulty") or judge(self.length, self.turns, self.width)
+        """`easy`, `medium`, `hard` or `expert`: what its header says, or else judged by bends, width and length."""
+        return self.about.get("difficulty") or judge(self.center, self.length, self.width)
 
     @cached_property
     def digest(self) -> str:

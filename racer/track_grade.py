@@ -3,6 +3,8 @@
 Invariant: both depend on the shape of the road alone, not on how densely its rows lie.
 """
 
+import math
+
 import numpy as np
 
 from racer.geometry import Points, is_closed, smooth_curvature
@@ -10,7 +12,7 @@ from racer.geometry import Points, is_closed, smooth_curvature
 __all__ = ["DIFFICULTIES", "count_turns", "judge"]
 
 DIFFICULTIES = ("easy", "medium", "hard", "expert")
-LIMITS = (7.0, 12.0, 18.0)  # points where one grade ends and the next begins
+LIMITS = (12.75, 19.0, 28.0)  # points where one grade ends and the next begins; an oval has 7, Spain_track 34
 
 SPACING_M = 0.05
 WINDOW_M = 0.6  # curvature is averaged over this, so that a polyline's vertices do not count as bends
@@ -29,7 +31,18 @@ def count_turns(center: Points) -> int:
     return sum(abs(float(np.sum(stretch))) * SPACING_M >= TURN_ANGLE for stretch in stretches)
 
 
-def judge(length: float, turns: int, width: float) -> str:
-    """Grade a track by its length (m), its turns and the narrowness of its road (m); one of `DIFFICULTIES`."""
-    points = turns + length / 10.0 + 2.0 * max(1.0 - width, 0.0)
+def judge(center: Points, length: float, width: float) -> str:
+    """Grade a road by how much its line bends, how narrow it is, and how long a driver must keep it up.
+
+    Args:
+        center: Centre line, `(n, 2)` m.
+        length: Its length, m.
+        width: Width of the road, m.
+
+    Returns:
+        One of `DIFFICULTIES`.
+    """
+    kappa = smooth_curvature(center, SPACING_M, WINDOW_M)
+    bending = float(np.sum(kappa**2)) * SPACING_M  # the line's bending energy: the sum of angle / radius over its turns
+    points = bending / math.sqrt(width) + length / 5.0
     return DIFFICULTIES[int(np.searchsorted(LIMITS, points))]
