@@ -7,12 +7,13 @@ A write that fails leaves the old file; one that is killed may leave a hidden `.
 import contextlib
 import errno
 import json
+import math
 import os
 import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from racer.errors import FileError, RacerError
 
@@ -149,7 +150,7 @@ def read_json(path: str | Path, error: type[RacerError] = FileError) -> Any:
     if not text.strip():
         raise error(f"{path} is empty")
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return json.loads(text, parse_constant=_no_constant, parse_float=_finite)
     except json.JSONDecodeError as cause:
         where = f"{path}, line {cause.lineno}"
         raise error(f"{where}: not valid JSON ({cause.msg}); is the file cut short?") from cause
@@ -157,8 +158,13 @@ def read_json(path: str | Path, error: type[RacerError] = FileError) -> Any:
         raise error(f"{path}: not valid JSON ({cause})") from cause
 
 
-def _no_constant(name: str) -> None:
+def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    return value if math.isfinite(value) else _no_constant(text)
 
 
 def _real(path: str | Path) -> Path:
