@@ -1,7 +1,8 @@
 """A JSON header and named arrays in one `.npz` file: written for everybody, read without trust.
 
-What is written opens with `numpy.load`. What is read may come from a stranger: nothing is unpickled, nothing is unpacked
-before the sizes that the zip directory declares were added up, and nothing but `DamagedError` leaves `unpack`.
+What is written opens with `numpy.load`. What is read may come from a stranger: nothing is unpickled, nothing
+is unpacked before the sizes that the zip directory declares were added up, and nothing but `DamagedError`
+leaves `unpack`.
 """
 
 import io
@@ -51,11 +52,19 @@ def pack(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes
     text = json.dumps(header, ensure_ascii=False, allow_nan=False).encode()
     size = sum(array.nbytes for array in arrays.values())
     if size > CONTENT_LIMIT // 2 or len(text) > HEADER_LIMIT:
-        raise ValueError(f"it holds {size / 2**20:.0f} MiB, more than the {CONTENT_LIMIT // 2**21} MiB that fit in one file")
+        raise ValueError(
+            f"it holds {size / 2**20:.0f} MiB, more than the {CONTENT_LIMIT // 2**21} MiB that fit in a file"
+        )
     members = {name: array.astype(array.dtype.newbyteorder("<"), order="C") for name, array in arrays.items()}
-    strange = [name for name, array in members.items() if array.dtype not in DTYPES.values() or array.ndim not in (1, 2)]
+    strange = [
+        name
+        for name, array in members.items()
+        if array.dtype not in DTYPES.values() or array.ndim not in (1, 2)
+    ]
     if strange:
-        raise ValueError(f"its array {strange[0]!r} is of a kind that is not read again ({members[strange[0]].dtype})")
+        raise ValueError(
+            f"its array {strange[0]!r} is of a kind that is not read again ({members[strange[0]].dtype})"
+        )
     members[HEADER] = np.frombuffer(text, np.uint8)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -89,11 +98,15 @@ def _members(data: bytes) -> dict[str, bytes]:
             directory = archive.infolist()
             size = sum(member.file_size for member in directory)
             if size > CONTENT_LIMIT or len(directory) > MEMBER_LIMIT:
-                raise DamagedError(f"it would unpack to {len(directory)} arrays of {size / 2**20:.0f} MiB in all")
+                raise DamagedError(
+                    f"it would unpack to {len(directory)} arrays of {size / 2**20:.0f} MiB in all"
+                )
             names = [member.filename.removesuffix(".npy") for member in directory]
             if len(set(names)) < len(names):
                 raise DamagedError("it holds two arrays of one name")
-            if any(member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for member in directory):
+            if any(
+                member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for member in directory
+            ):
                 raise DamagedError("it is compressed in a way that NumPy does not write")
             return {name: archive.read(member) for name, member in zip(names, directory, strict=True)}
     except DamagedError:
@@ -105,7 +118,7 @@ def _members(data: bytes) -> dict[str, bytes]:
 
 
 def _array(name: str, content: bytes) -> NDArray[Any]:
-    """Give one member as an array; a size that its bytes do not bear out is refused before anything is allocated."""
+    """Give one member as an array; a size that its bytes do not bear out is refused, not allocated."""
     start = ARRAY_START.match(content)
     dtype = DTYPES.get(start["dtype"].decode()) if start else None
     if start is None or dtype is None or 10 + int.from_bytes(start["length"], "little") != start.end():
@@ -118,7 +131,9 @@ def _array(name: str, content: bytes) -> NDArray[Any]:
     flat: NDArray[Any] = np.frombuffer(content[start.end() :], dtype)
     array = flat if columns is None else flat.reshape(rows, int(columns))
     if dtype.kind == "f" and not np.isfinite(array).all():
-        raise DamagedError(f"its array {name!r:.80} holds a value that is not finite, in row {_first_bad(array)}")
+        raise DamagedError(
+            f"its array {name!r:.80} holds a value that is not finite, in row {_first_bad(array)}"
+        )
     if dtype.kind == "b" and array.size and array.view(np.uint8).max() > 1:
         raise DamagedError(f"its array {name!r:.80} holds a value that is neither true nor false")
     return array

@@ -1,81 +1,224 @@
-"""Replays: one self-contained file for a race that was driven, and the proof that it can be driven.
+"""Replays: a race in one self-contained file, and the proof that it can be driven.
 
-Owns what a replay holds (`Replay`, `Lap`, `STEP_DTYPE`), how it is stored, and `verify`. The one invariant: a replay
-needs nothing but itself and this engine. Track and car travel inside, so re-simulating the recorded actions must give
-the recorded states and lap times on any machine.
+Invariant: a replay proves itself. Re-simulating its commands with its own track and car must give its states
+and its lap times, on any machine.
 """
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from racer.errors import RacerError, ReplayError
+from racer.files import read_bytes, write_atomically
+from racer.npz import FILE_LIMIT, DamagedError, pack, unpack
+from racer.record import STEP_DTYPE, STEP_S, Lap, Replay
+from racer.replay_file import from_file, to_file
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from racer.car import Car
-    from racer.track import Track
+__all__ = ["STEP_DTYPE", "STEP_S", "Lap", "Replay", "Verdict", "load_replay", "save_replay", "verify"]
 
-STEP_S = 1.0 / 15.0  # s, one control step
-
-STEP_DTYPE = np.dtype(
-    [
-        ("x", "<f8"),  # m, model origin
-        ("y", "<f8"),  # m
-        ("heading", "<f8"),  # rad
-        ("speed", "<f8"),  # m/s, measured
-        ("steering_angle", "<f8"),  # rad, the wheels' real angle
-        ("yaw_rate", "<f8"),  # rad/s
-        ("action_steering", "<f4"),  # the raw action, -1..1
-        ("action_speed", "<f4"),
-        ("steering_command", "<f8"),  # rad
-        ("speed_command", "<f8"),  # m/s
-        ("s", "<f8"),  # m, arc length of the front point on the ring
-        ("distance", "<f8"),  # m along the line since this start, unwrapped, front point
-        ("offset", "<f8"),  # m, left of the line positive
-        ("reward", "<f8"),
-        ("lap", "<i2"),  # from 1
-        ("restart", "?"),  # the car was put on the start line, standing, right before this step
-        ("off_track", "?"),
-        ("wheels_on_track", "?"),
-    ]
-)
-"""One row per control step k, at t = k/15 s: the pose *before* the action acts, as DeepRacer logs it."""
+STATE_SLACK = 1e-5  # m, rad, m/s: another machine's sine may differ in its last bit
+TIME_SLACK_S = 1e-3  # lap times count in milliseconds
+STATES = ("x", "y", "heading", "speed", "steering_angle", "yaw_rate", "s", "distance", "offset")
 
 
 @dataclass(frozen=True)
-class Lap:
-    """One lap tried. `start_s` counts from the race's start; an incomplete lap's `time_s` is the time until it ended."""
+class Verdict:
+    """What re-simulating a replay gave: whether it holds, why not, and the laps as they come out here."""
 
-    index: int  # from 1
-    start_s: float
-    time_s: float
-    complete: bool
-    off_track: bool
-
-
-@dataclass(frozen=True, eq=False)
-class Replay:
-    """A race as it was driven: what it was driven on and with, its laps and its `steps` (n,) of `STEP_DTYPE`."""
-
-    track: Track
-    car: Car
-    driver: str
-    reward: str  # name
-    seed: int
-    created: str  # ISO 8601, UTC
-    engine: str  # version of racer
+    ok: bool
+    reason: str  # empty if it holds
     laps: tuple[Lap, ...]
-    steps: NDArray[np.void]
 
-    @property
-    def best_lap_s(self) -> float | None:
-        """Time of the fastest complete lap, s; None if no lap was completed."""
-        return min((lap.time_s for lap in self.laps if lap.complete), default=None)
 
-    @property
-    def completed_laps(self) -> int:
-        """Number of complete laps."""
-        return sum(lap.complete for lap in self.laps)
+def save_replay(replay: Replay, path: str | Path, *, overwrite: bool = False) -> None:
+    """Write a replay as one file that needs no other.
+
+    Args:
+        replay: The race; its steps and laps must fit each other.
+        path: A name that ends in `.npz`; the folder must exist.
+        overwrite: Whether a file of that name may be replaced.
+
+    Raises:
+        ReplayError: The name is taken or has another suffix, or `load_replay` would refuse what it holds.
+        FileError: The file cannot be written; what was there is untouched.
+    """
+    target = Path(path)
+    if target.suffix != ".npz":
+        raise ReplayError(
+            f"{target}: a replay's name must end in .npz, for instance {target.name or 'replay'}.npz"
+        )
+    if os.path.lexists(target) and not overwrite:
+        raise ReplayError(f"{target} exists already and is kept; choose another name")
+    header, arrays = to_file(replay)
+    try:
+        data = pack(header, arrays)
+        from_file(*unpack(data))  # what cannot be read again must not pass for saved
+    except ValueError as error:
+        raise ReplayError(f"this race cannot be saved as {target}: {error}") from error
+    write_atomically(target, data)
+
+
+def load_replay(path: str | Path) -> Replay:
+    """Read a replay, trusting nothing in it; whether it was really driven is for `verify` to say.
+
+    Args:
+        path: A file that `save_replay` wrote, on whatever machine.
+
+    Raises:
+        ReplayError: The file is missing, damaged, no replay, made by a later racer, or contradicts itself.
+    """
+    source = Path(path)
+    try:
+        if source.is_dir():
+            raise ReplayError(f"{source} is a folder, not a replay; name a file in it that ends in .npz")
+        if os.path.lexists(source) and not source.is_file():
+            raise ReplayError(f"{source} is not a plain file, so it is no replay")
+        if source.is_file() and source.stat().st_size > FILE_LIMIT:
+            raise DamagedError(f"it is larger than {FILE_LIMIT // 2**20} MiB")
+        return from_file(*unpack(read_bytes(source, ReplayError)))
+    except DamagedError as error:
+        raise ReplayError(
+            f"{source} cannot be opened as a replay: {error}. "
+            "Fetch it again, or record the drive again with `racer evaluate … --replay FILE`."
+        ) from error
+
+
+def verify(replay: Replay) -> Verdict:
+    """Drive a replay's commands again, from its start line, on its track and with its car, and compare.
+
+    States must agree within 1e-5 (m, rad, m/s), lap times within a millisecond, and what happened must be the
+    same: where the car left the track, which laps it completed, where it was put back on the line. Rewards
+    are not looked at, since they come from a function that the replay does not hold, nor who drove.
+
+    Args:
+        replay: Any replay.
+
+    Returns:
+        Whether it holds; if not, the first thing that does not; and the laps as they come out here.
+    """
+    try:
+        before, after = _driven(replay)
+    except RacerError as error:
+        return Verdict(False, f"it cannot be driven here: {error}", ())
+    laps = _laps(replay.steps["restart"], before, after)
+    reason = (
+        _difference(replay.steps, before, replay.track.length)
+        or _event_difference(replay.steps, before, after)
+        or _lap_difference(replay.laps, laps)
+    )
+    return Verdict(not reason, reason, laps)
+
+
+def _driven(replay: Replay) -> tuple[NDArray[np.void], NDArray[np.void]]:
+    """Give the car's state before and after each step, (n,) each; a restart puts it on the start line."""
+    from racer.rules import Rules
+    from racer.simulation import CAR_STATE, World
+
+    steps = replay.steps
+    world = World(replay.track, car=replay.car, rules=Rules(start="line", laps=1000, time_limit_s=1e6))
+    world.seed(replay.seed)
+    before, after = np.zeros(len(steps), CAR_STATE), np.zeros(len(steps), CAR_STATE)
+    commands = np.stack([np.degrees(steps["steering_command"]), steps["speed_command"]], axis=1)[
+        :, None, None
+    ]
+    gained = np.zeros((1, 1))
+    for k, restart in enumerate(steps["restart"].tolist()):
+        if restart:
+            world.reset()
+        before[k] = world.cars[0, 0]
+        world.step(commands[k], gained)
+        after[k] = world.cars[0, 0]
+    return before, after
+
+
+def _difference(steps: NDArray[np.void], states: NDArray[np.void], length: float) -> str:
+    """Say where the recorded states first differ from the simulated ones; nothing if they agree."""
+    differing = []
+    for order, name in enumerate(STATES):
+        gap = steps[name] - states[name]
+        if name in ("heading", "s"):  # both go round
+            turn = 2.0 * np.pi if name == "heading" else length
+            gap = np.mod(gap + 0.5 * turn, turn) - 0.5 * turn
+        if len(bad := np.flatnonzero(~(np.abs(gap) <= STATE_SLACK))):
+            differing.append(
+                (int(bad[0]), order, name, float(steps[name][bad[0]]), float(states[name][bad[0]]))
+            )
+    if not differing:
+        return ""
+    row, _, name, told, found = min(differing)
+    return (
+        f"in step {row} (at {row * STEP_S:.2f} s) its {name.replace('_', ' ')} is {told:.6g}, "
+        f"but driving it again gives {found:.6g}"
+    )
+
+
+def _event_difference(steps: NDArray[np.void], before: NDArray[np.void], after: NDArray[np.void]) -> str:
+    """Say what the record tells otherwise than it happened: wheels on the road, off-tracks, laps begun."""
+    off, done, restart = before["wheels_on_track"] == 0, _done(before, after), steps["restart"]
+    begins = np.append(True, done[:-1] | restart[1:])
+    found = {"wheels_on_track": before["wheels_on_track"] == 4, "off_track": off, "lap": np.cumsum(begins)}
+    for name, values in found.items():
+        if len(bad := np.flatnonzero(steps[name] != values)):
+            row = int(bad[0])
+            return (
+                f"in step {row} (at {row * STEP_S:.2f} s) its {name.replace('_', ' ')} is "
+                f"{steps[name][row]}, but driving it again gives {values[row]}"
+            )
+    if len(bad := np.flatnonzero(off[:-1] & ~restart[1:])):
+        return f"its car left the track in step {bad[0]}, but drove on from there"
+    return ""
+
+
+def _done(before: NDArray[np.void], after: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Whether each step completed a lap; a car that crosses the line off the track completes none."""
+    done: NDArray[np.bool_] = (after["laps"] > before["laps"]) & (before["wheels_on_track"] > 0)
+    return done
+
+
+def _laps(restart: NDArray[np.bool_], before: NDArray[np.void], after: NDArray[np.void]) -> tuple[Lap, ...]:
+    """Give the laps as they were driven again; the last one ends with the record."""
+    done, off = _done(before, after), before["wheels_on_track"] == 0
+    laps: list[Lap] = []
+    episode_s = start_s = 0.0
+    for k in range(len(restart)):
+        if restart[k]:
+            episode_s = start_s = k * STEP_S
+        if done[k]:
+            laps.append(Lap(len(laps) + 1, start_s, float(after["lap_time"][k]), True, False))
+            start_s = episode_s + float(after["lap_start_s"][k])
+        elif k + 1 == len(restart) or restart[k + 1]:
+            laps.append(Lap(len(laps) + 1, start_s, (k + 1) * STEP_S - start_s, False, bool(off[k])))
+    return tuple(laps)
+
+
+def _lap_difference(told: tuple[Lap, ...], found: tuple[Lap, ...]) -> str:
+    """Say which lap is told otherwise than it was driven; nothing if none is."""
+    if len(told) != len(found):
+        return f"it tells of {len(told)} laps, but driving it again gives {len(found)}"
+    for claim, lap in zip(told, found, strict=True):
+        if (claim.complete, claim.off_track) != (lap.complete, lap.off_track):
+            how = (
+                "completes it"
+                if lap.complete
+                else "ends it off the track"
+                if lap.off_track
+                else "ends it on the way"
+            )
+            return f"its lap {lap.index} is told otherwise than it was driven: driving it again {how}"
+        for name in ("start_s", "time_s"):
+            here, there = getattr(lap, name), getattr(claim, name)
+            if not abs(here - there) <= TIME_SLACK_S:
+                noun = "time" if name == "time_s" else "start"
+                return (
+                    f"the {noun} of its lap {lap.index} is {there:.3f} s, "
+                    f"but driving it again gives {here:.3f} s"
+                )
+    return ""

@@ -1,0 +1,101 @@
+"""What a race leaves behind: its laps and every step of it.
+
+Invariant: a record needs nothing but itself and this engine. Track and car travel inside, so that it can be
+watched, and driven again, on a machine that knows neither.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from racer.car import Car  # brings Numba, which who only looks at a drive does not wait for
+    from racer.track import Track
+
+__all__ = ["STEP_DTYPE", "STEP_S", "Lap", "Replay"]
+
+STEP_S = 1.0 / 15.0  # s, one control step
+
+STEP_DTYPE = np.dtype(
+    [
+        ("x", "<f8"),  # m, model origin
+        ("y", "<f8"),  # m
+        ("heading", "<f8"),  # rad
+        ("speed", "<f8"),  # m/s, measured
+        ("steering_angle", "<f8"),  # rad, the wheels' real angle
+        ("yaw_rate", "<f8"),  # rad/s
+        ("action_steering", "<f4"),  # the raw action, -1..1
+        ("action_speed", "<f4"),
+        ("steering_command", "<f8"),  # rad
+        ("speed_command", "<f8"),  # m/s
+        ("s", "<f8"),  # m, arc length of the front point on the ring
+        ("distance", "<f8"),  # m along the line since this start, unwrapped, front point
+        ("offset", "<f8"),  # m, left of the line positive
+        ("reward", "<f8"),
+        ("lap", "<i2"),  # from 1
+        ("restart", "?"),  # the car was put on the start line, standing, right before this step
+        ("off_track", "?"),
+        ("wheels_on_track", "?"),
+    ]
+)
+"""One row per control step k, at t = k/15 s: the pose *before* the action acts, as DeepRacer logs it.
+
+States are float64: re-simulating gives the very same bits on the machine that recorded them; as float32 a
+distance of 200 m would be off by more than `verify` tolerates. Actions are float32, as policies give them."""
+
+
+@dataclass(frozen=True)
+class Lap:
+    """One lap tried; an incomplete lap's `time_s` is the time until it ended."""
+
+    index: int  # from 1
+    start_s: float  # since the race's start
+    time_s: float
+    complete: bool
+    off_track: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Replay:
+    """A race as it was driven: on and with what, its laps and its `steps`, (n,) of `STEP_DTYPE`."""
+
+    track: Track
+    car: Car
+    driver: str
+    reward: str  # name
+    seed: int
+    created: str  # ISO 8601, UTC
+    engine: str  # version of racer
+    laps: tuple[Lap, ...]
+    steps: NDArray[np.void]
+
+    @property
+    def best_lap_s(self) -> float | None:
+        """Time of the fastest complete lap, s; None if no lap was completed."""
+        return min((lap.time_s for lap in self.laps if lap.complete), default=None)
+
+    @property
+    def completed_laps(self) -> int:
+        """Number of complete laps."""
+        return sum(lap.complete for lap in self.laps)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what was driven and when: track, car, seed, time of making, actions and restarts."""
+        parts = [
+            self.track.digest,
+            self.created,
+            str(self.seed),
+            *map(repr, dataclasses.asdict(self.car).values()),
+        ]
+        digest = hashlib.sha256("\n".join(parts).encode(errors="surrogatepass"))
+        for name in ("action_steering", "action_speed", "restart"):
+            digest.update(np.ascontiguousarray(self.steps[name]).tobytes())
+        return digest.hexdigest()

@@ -1,0 +1,78 @@
+"""Drives for the tests of replays and the leaderboard, recorded straight from the simulation."""
+
+import numpy as np
+
+from racer import __version__
+from racer.car import CARS
+from racer.replay import STEP_DTYPE, STEP_S, Lap, Replay
+from racer.rules import Rules
+from racer.simulation import World
+from racer.track import Track, load_track, track_from_arrays
+
+CAR = CARS["deepracer"]
+
+
+def ring(radius: float = 2.0, rows: int = 60, name: str = "test-ring") -> Track:
+    """A circular road 0.9 m wide, driven counter-clockwise."""
+    angle = np.linspace(0.0, 2.0 * np.pi, rows + 1)
+    angle[-1] = 0.0
+    circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    return track_from_arrays(
+        name, circle * radius, circle * (radius - 0.45), circle * (radius + 0.45), title="A ring for tests"
+    )
+
+
+def drive(
+    track: str | Track,
+    laps: int = 2,
+    speed: float = 2.0,
+    leave_in_lap: int | None = None,
+    stop_in_lap: int | None = None,
+    limit_s: float = 120.0,
+) -> Replay:
+    """Follow the centre line for `laps` tries; one of them may end off the track, or stop on the way."""
+    track = load_track(track)
+    world = World(track, car=CAR, rules=Rules(start="line", laps=1000, time_limit_s=1e6))
+    world.seed(0)
+    car = world.cars[0, 0]
+    rows: list[tuple[object, ...]] = []
+    done: list[Lap] = []
+    gained = np.zeros((1, 1))
+    restart, episode_s, start_s = True, 0.0, 0.0
+    while len(done) < laps and len(rows) * STEP_S < limit_s:
+        now = len(rows) * STEP_S
+        if restart:
+            world.reset()
+            episode_s = start_s = now
+        number = len(done) + 1
+        steering = _towards_the_line(track, car)
+        if number == leave_in_lap and now - start_s > 1.0:
+            steering = 30.0
+        action = (np.float32(steering / 30.0), np.float32((speed - 0.5) / 1.75 - 1.0))
+        command = np.array([[[action[0] * 30.0, (float(action[1]) + 1.0) * 1.75 + 0.5]]])
+        off, completed = bool(car["wheels_on_track"] == 0), int(car["laps"])
+        state = [float(car[name]) for name in STEP_DTYPE.names[:6]]
+        where = [float(car[name]) for name in ("s", "distance", "offset")]
+        wheels = bool(car["wheels_on_track"] == 4)
+        world.step(command, gained)
+        given = (*action, np.radians(command[0, 0, 0]), command[0, 0, 1])
+        rows.append((*state, *given, *where, gained[0, 0], number, restart, off, wheels))
+        stopped = number == stop_in_lap and now - start_s > 1.0
+        restart = off or stopped
+        if restart:
+            done.append(Lap(number, start_s, len(rows) * STEP_S - start_s, False, off))
+        elif car["laps"] > completed:
+            done.append(Lap(number, start_s, float(car["lap_time"]), True, False))
+            start_s = episode_s + float(car["lap_start_s"])
+    steps = np.array(rows, STEP_DTYPE)
+    return Replay(track, CAR, "test driver", "progress", 0, "2026-01-02T03:04:05+00:00", __version__, tuple(done), steps)
+
+
+def _towards_the_line(track: Track, car: np.void) -> float:
+    """Steering in degrees towards a point 0.7 m ahead on the centre line (pure pursuit, Coulter 1992)."""
+    ahead = np.mod(car["s"] + 0.7, track.length)
+    target = [np.interp(ahead, track.s, track.center[:, axis]) for axis in (0, 1)]
+    dx, dy = target[0] - car["x"], target[1] - car["y"]
+    bearing = np.arctan2(dy, dx) - car["heading"]
+    angle = np.arctan2(2.0 * 0.4 * np.sin(bearing), np.hypot(dx, dy))
+    return float(np.clip(np.degrees(angle), -30.0, 30.0))
