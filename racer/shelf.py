@@ -186,9 +186,9 @@ def _look_at_python(shelf: str, path: Path) -> tuple[str, str | None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(source)
-    except SyntaxError as error:
-        return "", f"line {error.lineno}: {error.msg}"
-    except (ValueError, RecursionError, MemoryError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        if isinstance(error, SyntaxError) and error.lineno is not None:
+            return "", f"line {error.lineno}: {error.msg}"
         return "", f"not Python source: {error}"
     summary = (ast.get_docstring(tree) or "").partition("\n")[0]
     wanted = MUST_DEFINE[shelf]
