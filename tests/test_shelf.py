@@ -117,7 +117,7 @@ def test_an_unknown_name_says_what_may_have_been_meant(folder: Path, name: str, 
 
 
 def test_an_unknown_shelf() -> None:
-    with pytest.raises(ShelfError, match="no shelf 'track'. Did you mean 'tracks'"):
+    with pytest.raises(ShelfError, match=r"no shelf 'track'\. Did you mean 'tracks'"):
         shelf.entries("track")
 
 
@@ -167,9 +167,15 @@ def test_problems_that_can_be_seen_without_running(folder: Path, source: str, pr
     assert entry("odd").problem == problem
 
 
-@pytest.mark.parametrize(
-    "source", ["a\0b", "x = " + "(" * 5000 + ")" * 5000, "-" * 100_000 + "1", "x = " + "9" * 10_000]
-)
+CHOKING = {
+    "null byte": "a\0b",
+    "parentheses": "x = " + "(" * 5000 + ")" * 5000,
+    "signs": "-" * 100_000 + "1",
+    "digits": "x = " + "9" * 10_000,
+}
+
+
+@pytest.mark.parametrize("source", CHOKING.values(), ids=CHOKING)
 def test_source_that_python_itself_chokes_on(folder: Path, source: str) -> None:
     put(folder, "reward_functions/odd.py", source)
     assert entry("odd").problem is not None
