@@ -10,7 +10,7 @@ The symbols of the whole package are defined here:
 | `kappa` | curvature of a line, positive in a left-hand bend | 1/m |
 | `delta` | steering angle of the front wheels, left positive | rad |
 
-Invariant: a closed polyline (a ring) repeats its first row as its last, everywhere; n rows are n - 1 segments.
+Invariant: a closed polyline (a ring) repeats its first row as its last, everywhere: n rows, n - 1 segments.
 Zero-length segments (a row repeated inside) are allowed unless a function says otherwise.
 """
 
@@ -47,11 +47,13 @@ def is_closed(line: Points) -> bool:
 def arc_length(line: Points) -> NDArray[np.float64]:
     """Cumulative arc length at each row, `(n,)` m; starts with 0, ends with the length of the line."""
     steps = np.diff(line, axis=0)
-    return np.concatenate(([0.0], np.cumsum(np.hypot(steps[:, 0], steps[:, 1]))))
+    along = np.zeros(len(line))
+    np.cumsum(np.hypot(steps[:, 0], steps[:, 1]), out=along[1:])
+    return along
 
 
 def headings(line: Points) -> NDArray[np.float64]:
-    """Heading `psi` of each segment, `(n - 1,)` rad; a zero-length one takes the next that is not (cyclic on a ring)."""
+    """Heading `psi` of each segment, `(n - 1,)` rad; one without length has the next one's."""
     steps = np.diff(line, axis=0)
     valid = np.flatnonzero(np.any(steps != 0.0, axis=1))
     if len(valid) == 0:
@@ -59,7 +61,8 @@ def headings(line: Points) -> NDArray[np.float64]:
     following = np.searchsorted(valid, np.arange(len(steps)))
     after_last = valid[0] if is_closed(line) else valid[-1]
     source = np.where(following < len(valid), valid[np.minimum(following, len(valid) - 1)], after_last)
-    return np.arctan2(steps[source, 1], steps[source, 0])
+    psi: NDArray[np.float64] = np.arctan2(steps[source, 1], steps[source, 0])
+    return psi
 
 
 def point_at(line: Points, s: ArrayLike) -> Points:
@@ -67,7 +70,7 @@ def point_at(line: Points, s: ArrayLike) -> Points:
 
     Args:
         line: `(n, 2)` m.
-        s: Arc lengths of any shape `(...)`, m. On a ring they wrap around; on an open line they are held at its ends.
+        s: Arc lengths of any shape `(...)`, m. They wrap around a ring, and stop at the ends of an open line.
 
     Returns:
         `(..., 2)` m.
@@ -80,7 +83,7 @@ def point_at(line: Points, s: ArrayLike) -> Points:
 
 
 def resample(line: Points, spacing: float) -> Points:
-    """The same polyline with rows equally spaced along it, as near to `spacing` m as a whole number of them allows."""
+    """The same line with equally spaced rows, as near to `spacing` m as a whole number of them allows."""
     length = float(arc_length(line)[-1])
     count = max(round(length / spacing), 3 if is_closed(line) else 1)
     rows = point_at(line, np.linspace(0.0, length, count + 1)[:-1])
@@ -88,7 +91,7 @@ def resample(line: Points, spacing: float) -> Points:
 
 
 def vertex_normals(line: Points) -> Points:
-    """Unit normals to the left at each row, `(n, 2)`: at right angles to the bisector of the two segments that meet there.
+    """Unit normals to the left at each row, `(n, 2)`: across the mean of the two directions that meet.
 
     Zero-length segments must not occur.
     """
@@ -115,7 +118,8 @@ def smooth_curvature(line: Points, spacing: float, window: float) -> NDArray[np.
         window: Length of the stretch that one value is the mean of, m.
 
     Returns:
-        `(k - 1,)` 1/m, one for each row of the resampled line but the last; on an open line the ends count as straight.
+        `(k - 1,)` 1/m, one for each row of the resampled line but the last; beyond its ends an open line is
+        straight.
     """
     samples = resample(line, spacing)
     step = float(arc_length(samples)[-1]) / (len(samples) - 1)
@@ -136,7 +140,7 @@ def signed_area(ring: Points) -> float:
 
 
 def encloses(ring: Points, point: ArrayLike) -> bool:
-    """Whether a point `(2,)` m lies inside the ring, by the even-odd rule; a point on the ring may go either way."""
+    """Whether a point `(2,)` m lies inside the ring, by the even-odd rule; on it, either may be said."""
     x, y = np.asarray(point, dtype=np.float64)
     (x0, y0), (x1, y1) = ring[:-1].T, ring[1:].T
     straddles = (y0 > y) != (y1 > y)
@@ -157,8 +161,8 @@ def nearest(points: Points, line: Points) -> tuple[Points, NDArray[np.float64]]:
     start, step = line[:-1], np.diff(line, axis=0)
     squared = np.sum(step**2, axis=1)
     along = arc_length(line)
-    # A nearest point inside a segment of length h has one of the segment's ends at most h / 2 away along the line, so
-    # by Pythagoras only rows within sqrt(least² + h²/4) can belong to it: few pairs are left for the exact formula.
+    # A nearest point inside a segment of length h has an end of that segment at most h / 2 from it, so by
+    # Pythagoras only rows within sqrt(least² + h²/4) matter: few pairs are left for the exact formula.
     reach = float(squared.max()) / 4.0
     found = np.empty((len(points), 2))
     where = np.empty(len(points))
@@ -183,18 +187,18 @@ def nearest(points: Points, line: Points) -> tuple[Points, NDArray[np.float64]]:
 
 
 def crossings(a: Points, b: Points | None = None) -> NDArray[np.intp]:
-    """The pairs of segments that touch or cross: of two polylines, or of one with itself (neighbouring segments aside).
+    """The pairs of segments that touch or cross: of two polylines, or of one with itself (neighbours aside).
 
-    Both lines are cut into blocks; only blocks whose bounding boxes meet are compared segment by segment. Zero-length
-    segments must not occur.
+    Both lines are cut into blocks; only blocks whose bounding boxes meet are compared segment by segment.
+    Zero-length segments must not occur.
 
     Args:
         a: `(n, 2)` m.
         b: `(m, 2)` m, or None to look for crossings of `a` with itself.
 
     Returns:
-        `(k, 2)` indices of a segment of `a` and one of `b`, in order; of `a` alone, the first is the lesser. The search
-        ends early once some thousands are found.
+        `(k, 2)` indices of a segment of `a` and one of `b`, in order; of `a` alone, the first is the lesser.
+        The search ends early once some thousands are found.
     """
     other = a if b is None else b
     blocks_a, blocks_b = _blocks(a), _blocks(other)
@@ -239,8 +243,10 @@ def _boxes(line: Points, blocks: list[tuple[int, int]]) -> tuple[Points, Points]
 
 
 def _meet(p: Points, q: Points, u: Points, v: Points) -> NDArray[np.bool_]:
-    """Whether the segments p-q and u-v have a point in common, `(k,)`: boxes overlap and each straddles the other."""
-    boxes = np.all((np.minimum(p, q) <= np.maximum(u, v)) & (np.minimum(u, v) <= np.maximum(p, q)), axis=1)
+    """Whether the segments p-q and u-v share a point, `(k,)`: boxes meet and each straddles the other."""
+    boxes: NDArray[np.bool_] = np.all(
+        (np.minimum(p, q) <= np.maximum(u, v)) & (np.minimum(u, v) <= np.maximum(p, q)), axis=1
+    )
     across_u = _cross(q - p, u - p) * _cross(q - p, v - p) <= 0.0
     across_p = _cross(v - u, p - u) * _cross(v - u, q - u) <= 0.0
     return boxes & across_u & across_p

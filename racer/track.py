@@ -1,7 +1,7 @@
 """The track: a closed (or open) centre line with the two borders of its road, in the direction it is driven.
 
-Invariant: a `Track` that came out of `load_track` or `track_from_arrays` passed every check of `racer.track_check`, its
-arrays are read-only, and its centre line holds exactly the rows of its file.
+Invariant: a `Track` that came out of `load_track` or `track_from_arrays` passed every check of
+`racer.track_check`, its arrays are read-only, and its centre line holds exactly the rows of its file.
 """
 
 import hashlib
@@ -19,9 +19,9 @@ from numpy.typing import ArrayLike, NDArray
 from racer import shelf
 from racer.errors import TrackError
 from racer.files import make_folder, write_atomically
-from racer.geometry import Points, arc_length, headings, is_closed, nearest, signed_area, vertex_normals
+from racer.geometry import Points, arc_length, headings, is_closed, nearest, signed_area
 from racer.track_check import check
-from racer.track_file import Rows, csv_text, npy_bytes, read_csv, read_npy, with_offset_borders
+from racer.track_file import Rows, csv_text, npy_bytes, offsets_of, read_csv, read_npy
 from racer.track_grade import count_turns, judge
 
 __all__ = ["Track", "import_track", "load_track", "save_track", "track_from_arrays", "track_summary"]
@@ -33,8 +33,8 @@ class Track:
 
     Attributes:
         name: What is typed to mean it: its file's name without the suffix.
-        center: Centre line in the driving direction, `(n, 2)` m. A closed track repeats its first row as its last.
-        inner: Geometric inner border, `(k, 2)` m: on the left if the track runs counter-clockwise, else on the right.
+        center: Centre line in driving direction, `(n, 2)` m; a closed one repeats its first row as its last.
+        inner: Geometric inner border, `(k, 2)` m: left if the track runs counter-clockwise, else right.
         outer: Geometric outer border, `(l, 2)` m.
         reversed: Whether it is driven against its file's direction.
         about: The header of its file: `title`, `author`, `licence`, `difficulty`, `about`, …
@@ -56,7 +56,7 @@ class Track:
         object.__setattr__(self, "about", MappingProxyType(dict(self.about)))
 
     def __reduce__(self) -> tuple[type["Track"], tuple[Any, ...]]:
-        """Pickle as the constructor's arguments, so that a copy in another process is as read-only as this one."""
+        """Pickle as the constructor's arguments: a copy in another process is as read-only as this one."""
         return Track, (self.name, self.center, self.inner, self.outer, self.reversed, dict(self.about))
 
     @cached_property
@@ -76,7 +76,7 @@ class Track:
 
     @cached_property
     def widths(self) -> NDArray[np.float64]:
-        """Width at each row, `(n,)` m: distance of the two border points nearest to the centre line there, as in DeepRacer."""
+        """Width at each row, `(n,)` m: between the two border points nearest to the row, as in DeepRacer."""
         to_inner, _ = nearest(self.center, self.inner)
         to_outer, _ = nearest(self.center, self.outer)
         across = to_inner - to_outer
@@ -99,7 +99,7 @@ class Track:
 
     @cached_property
     def is_ccw(self) -> bool:
-        """Whether it is driven counter-clockwise, so that the inner border is on the left; an open track's file counts as such."""
+        """Whether it is driven counter-clockwise, the inner border on the left; open ones are, as filed."""
         return signed_area(self.center) > 0.0 if self.closed else not self.reversed
 
     @property
@@ -114,22 +114,22 @@ class Track:
 
     @cached_property
     def start(self) -> tuple[float, float, float]:
-        """The start line: `(x, y, heading)` of row 0, m and rad; the heading is that of the first step forward."""
+        """The start line: `(x, y, heading)` of row 0, m and rad; the heading is that of the first segment."""
         return float(self.center[0, 0]), float(self.center[0, 1]), float(headings(self.center[:8])[0])
 
     @cached_property
     def turns(self) -> int:
-        """How many corners it has: stretches that bend one way, by 25° or more in all, at a radius under 5 m."""
+        """How many corners it has: stretches that bend one way by 25° or more at a radius under 5 m."""
         return count_turns(self.center)
 
     @cached_property
     def difficulty(self) -> str:
-        """`easy`, `medium`, `hard` or `expert`: what its header says, or else judged by bends, width and length."""
+        """What the header says, or else `easy` to `expert` (`track_grade`) by bends, width and length."""
         return self.about.get("difficulty") or judge(self.center, self.length, self.width)
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the geometry in driving direction (hex): equal for the same road, whatever it is called."""
+        """SHA-256 (hex) of the geometry in driving direction: equal for the same road, whatever its name."""
         content = hashlib.sha256(b"closed" if self.closed else b"open")
         for line in (self.center, self.inner, self.outer):
             content.update(len(line).to_bytes(8, "little"))
@@ -196,19 +196,25 @@ def save_track(track: Track, path: str | Path) -> None:
     """Write a track in the direction it is driven: `.csv` as racer's own format, `.npy` as a DeepRacer route.
 
     Raises:
-        TrackError: The format cannot hold its borders (a CSV only such as lie on the centre line's normals) or its rows.
+        TrackError: The format cannot hold it: a CSV has borders on the centre line's normals, a `.npy` as many
+            rows in each line.
         FileError: The file cannot be written.
     """
     target = Path(path)
     if target.suffix == ".npy":
         if not len(track.center) == len(track.inner) == len(track.outer):
             raise TrackError(
-                f"{target}: a .npy needs as many rows for the borders of {track.name!r} as for its centre line"
+                f"{target}: a .npy needs borders of as many rows as the centre line, unlike {track.name!r}"
             )
         write_atomically(target, npy_bytes(track.center, track.inner, track.outer))
     elif target.suffix == ".csv":
-        right, left = _offsets(track, target)
-        write_atomically(target, csv_text(track.center, right, left, dict(track.about)))
+        offsets = offsets_of(track.center, track.right, track.left) if track.closed else None
+        if offsets is None:
+            reason = (
+                "it is open" if not track.closed else "its borders are not distances from its centre line"
+            )
+            raise TrackError(f"{target}: a CSV cannot hold {track.name!r}: {reason}; save it as .npy")
+        write_atomically(target, csv_text(track.center, *offsets, dict(track.about)))
     else:
         raise TrackError(f"{target}: a track is saved as .csv or .npy")
 
@@ -263,7 +269,7 @@ def import_track(
 
 
 def track_summary(track: Track) -> dict[str, Any]:
-    """What a list of tracks shows: name, title, sizes in metres, turns, difficulty, direction, one line about it."""
+    """What a list of tracks shows, ready for JSON: names, sizes in metres, turns, difficulty, direction."""
     return {
         "name": track.name,
         "title": track.about.get("title", track.name),
@@ -286,7 +292,7 @@ def _read(path: Path, scale: float = 1.0) -> Rows:
             return read_npy(path, scale)
         case suffix:
             raise TrackError(
-                f"{path}: racer reads tracks from .csv and .npy files, not {suffix or 'files without a suffix'}"
+                f"{path}: racer reads tracks from .csv and .npy files, not {suffix or 'without a suffix'}"
             )
 
 
@@ -298,22 +304,3 @@ def _track(name: str, rows: Rows, *, reversed: bool = False) -> Track:
 def _frozen(values: NDArray[np.float64]) -> NDArray[np.float64]:
     values.setflags(write=False)
     return values
-
-
-def _offsets(track: Track, target: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Distances to the right and left border along the normals, `(n,)` m each, if the borders lie on them."""
-    advice = "its borders are lines of their own, not distances from the centre line; save it as .npy"
-    rows = len(track.center)
-    if not track.closed or len(track.inner) != rows or len(track.outer) != rows:
-        raise TrackError(
-            f"{target}: a CSV cannot hold {track.name!r}: {'it is open' if not track.closed else advice}"
-        )
-    if np.any(np.all(np.diff(track.center, axis=0) == 0.0, axis=1)):
-        raise TrackError(f"{target}: a CSV cannot hold {track.name!r}: it repeats a row; save it as .npy")
-    normals = vertex_normals(track.center)
-    right = np.round(np.sum((track.center - track.right) * normals, axis=1), 10)
-    left = np.round(np.sum((track.left - track.center) * normals, axis=1), 10)
-    made = with_offset_borders(track.center, right=right, left=left)
-    if not np.allclose(made, (track.inner, track.outer), rtol=0.0, atol=1e-9):
-        raise TrackError(f"{target}: a CSV cannot hold {track.name!r}: {advice}")
-    return right, left

@@ -1,6 +1,6 @@
-"""What a road must be before a car is put on it: finite, closed, of a plausible size, uncrossed, with borders on its sides.
+"""What a road must be before a car is put on it: finite, of a plausible size, uncrossed, borders beside it.
 
-Invariant: whatever the input, the answer comes within seconds: sizes are judged before anything that grows with them.
+Invariant: whatever the input, the answer comes in seconds: sizes are judged before anything grows with them.
 """
 
 import math
@@ -35,7 +35,8 @@ def check(rows: Rows) -> None:
     for name, line in (("inner", rows.inner), ("outer", rows.outer)):
         if is_closed(line) != closed:
             raise TrackError(
-                f"{rows.where}: the centre line is {_loop(closed)}, but the {name} border is {_loop(not closed)}"
+                f"{rows.where}: the centre line is {_loop(closed)}, "
+                f"but the {name} border is {_loop(not closed)}"
             )
     _check_steps(rows)
     _check_width(rows)
@@ -65,17 +66,18 @@ def _check_size(rows: Rows) -> None:
             )
         if len(bad := np.flatnonzero(~np.all(np.isfinite(line), axis=1))):
             raise TrackError(
-                f"{rows.place(bad[0])}: the {name} is at {_point(line[bad[0]])}; every value must be a finite number"
+                f"{rows.place(bad[0])}: the {name} is at {_point(line[bad[0]])}; every value must be finite"
             )
         if len(far := np.flatnonzero(np.any(np.abs(line) > FARTHEST_M, axis=1))):
             raise TrackError(
-                f"{rows.place(far[0])}: the {name} is at {_point(line[far[0]])} m, more than {FARTHEST_M / 1000:.0f} km away; "
-                "move the track to the origin"
+                f"{rows.place(far[0])}: the {name} is at {_point(line[far[0]])} m, more than "
+                f"{FARTHEST_M / 1000:.0f} km away; move the track to the origin"
             )
     length = float(arc_length(rows.center)[-1])
     if not LENGTH_M[0] <= length <= LENGTH_M[1]:
         raise TrackError(
-            f"{rows.where}: the track is {length:.4g} m long; {_span(LENGTH_M)} can be driven{_advice(length, LENGTH_M[1])}"
+            f"{rows.where}: the track is {length:.4g} m long; "
+            f"{_span(LENGTH_M)} can be driven{_advice(length, LENGTH_M[1])}"
         )
 
 
@@ -85,7 +87,7 @@ def _check_steps(rows: Rows) -> None:
     same = np.flatnonzero(steps == 0.0)
     if len(same) and not rows.trusted:
         raise TrackError(
-            f"{rows.place(same[0] + 1)}: the point {_point(line[same[0] + 1])} repeats the one before; delete one"
+            f"{rows.place(same[0] + 1)}: the point {_point(line[same[0] + 1])} repeats the one before it"
         )
     psi = headings(line)
     turn = np.diff(psi, append=psi[:1] if is_closed(line) else psi[-1:])
@@ -94,7 +96,8 @@ def _check_steps(rows: Rows) -> None:
         row = (sharp[0] + 1) % len(steps)
         angle = math.degrees(abs(math.remainder(turn[sharp[0]], 2.0 * math.pi)))
         raise TrackError(
-            f"{rows.place(row)}: the centre line turns by {angle:.0f}° at one point; round the corner with more rows"
+            f"{rows.place(row)}: the centre line turns by {angle:.0f}° at one point; "
+            "round the corner with more rows"
         )
 
 
@@ -105,7 +108,8 @@ def _check_width(rows: Rows) -> None:
     if len(bad := np.flatnonzero((width < WIDTH_M[0]) | (width > WIDTH_M[1]))):
         value = float(width[bad[0]])
         raise TrackError(
-            f"{rows.place(bad[0])}: the road is {value:.3g} m wide; {_span(WIDTH_M)} can be raced{_advice(value, WIDTH_M[1])}"
+            f"{rows.place(bad[0])}: the road is {value:.3g} m wide; "
+            f"{_span(WIDTH_M)} can be raced{_advice(value, WIDTH_M[1])}"
         )
 
 
@@ -135,7 +139,8 @@ def _check_folds(rows: Rows) -> None:
         back = np.flatnonzero(np.sum(np.diff(border, axis=0) * ahead, axis=1) <= 0.0)
         if len(back):
             raise TrackError(
-                f"{rows.place(int(back[0]))}: the {name} border folds: the bend is tighter than the road is wide; {_WIDEN}"
+                f"{rows.place(int(back[0]))}: the {name} border folds: "
+                f"the bend is tighter than the road is wide; {_WIDEN}"
             )
 
 
@@ -147,7 +152,8 @@ def _check_itself(rows: Rows, name: str, line: Points, index: NDArray[np.intp]) 
     row = int(index[pairs[0, 0]])
     if name == "centre line":
         raise TrackError(
-            f"{rows.place(row)}: the centre line crosses itself at {_point(rows.center[row])}; a track must not"
+            f"{rows.place(row)}: the centre line crosses itself "
+            f"at {_point(rows.center[row])}; a track must not"
         )
     along = arc_length(line)
     loops = along[pairs[:, 1]] - along[pairs[:, 0] + 1]
@@ -166,11 +172,13 @@ def _check_nesting(rows: Rows) -> None:
     """Nothing crosses by now, so one point of each line tells for all of it."""
     if not encloses(rows.outer, rows.center[0]):
         raise TrackError(
-            f"{rows.place(0)}: the outer border does not enclose the centre line; are inner and outer swapped?"
+            f"{rows.place(0)}: the outer border does not enclose the centre line; "
+            "are inner and outer swapped?"
         )
     if encloses(rows.inner, rows.center[0]) or not encloses(rows.center, rows.inner[0]):
         raise TrackError(
-            f"{rows.place(0)}: the centre line does not run around the inner border; are inner and outer swapped?"
+            f"{rows.place(0)}: the centre line does not run around the inner border; "
+            "are inner and outer swapped?"
         )
 
 

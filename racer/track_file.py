@@ -1,7 +1,7 @@
 """Track files on the disk: racer's own CSV, TUM's CSV (the same columns), and DeepRacer's route `.npy`.
 
-Invariant: a reader gives the rows of the file as they are, or a `TrackError` with the file and the line; it does not judge
-whether a car could drive there (`racer.track_check` does).
+Invariant: a reader gives the rows of the file as they are, or a `TrackError` with the file and the line;
+whether a car could drive there is for `racer.track_check` to judge.
 """
 
 import io
@@ -17,7 +17,16 @@ from racer.errors import TrackError
 from racer.files import read_bytes
 from racer.geometry import Points, signed_area, vertex_normals
 
-__all__ = ["COLUMNS", "Rows", "csv_text", "npy_bytes", "read_csv", "read_npy", "with_offset_borders"]
+__all__ = [
+    "COLUMNS",
+    "Rows",
+    "csv_text",
+    "npy_bytes",
+    "offsets_of",
+    "read_csv",
+    "read_npy",
+    "with_offset_borders",
+]
 
 COLUMNS = ("x_m", "y_m", "w_tr_right_m", "w_tr_left_m")
 FILE_LIMIT = 4 * 2**20  # bytes; the largest real track is 30 kB
@@ -39,8 +48,8 @@ class Rows:
         outer: Outer border `(n, 2)` m.
         about: The header's `key: value` lines.
         lines: Line number in the file of each row; empty if its rows are counted instead, from 0.
-        trusted: Whether the borders are polygons of their own that another simulator drives on (`.npy`), where a repeated
-            row or a small fold at a tight corner is taken as it is; borders that racer makes by offsetting must be clean.
+        trusted: Whether the borders are polygons of their own that another simulator drives on (`.npy`): a
+            repeated row or a small fold at a corner is taken as it is. Borders racer makes must be clean.
     """
 
     where: str
@@ -61,9 +70,9 @@ class Rows:
 def read_csv(path: Path, scale: float = 1.0) -> Rows:
     """Read racer's or TUM's CSV.
 
-    Columns `x_m, y_m, w_tr_right_m, w_tr_left_m`: the centre line in driving direction and the distance from it to the
-    right and left border along the line's normal. Lines that begin with `#` are comments, `# key: value` among them are
-    kept. The track is closed; whether its first row is repeated as its last does not matter.
+    Columns `x_m, y_m, w_tr_right_m, w_tr_left_m`: the centre line in driving direction and the distance from
+    it to the right and left border along its normal. Lines that begin with `#` are comments, `# key: value`
+    among them are kept. The track is closed; whether its first row is repeated as its last does not matter.
 
     Args:
         path: The file.
@@ -97,7 +106,7 @@ def read_csv(path: Path, scale: float = 1.0) -> Rows:
 
 
 def read_npy(path: Path, scale: float = 1.0) -> Rows:
-    """Read a DeepRacer route: an array `(n, 6)` of centre, inner and outer border, taken as it is, unpickled never.
+    """Read a DeepRacer route: an array `(n, 6)` of centre, inner and outer border, as it is; never unpickled.
 
     Args:
         path: The file.
@@ -118,7 +127,8 @@ def read_npy(path: Path, scale: float = 1.0) -> Rows:
         raise TrackError(f"{path} holds {reason}; a DeepRacer route is an array of floats")
     if len(shape) != 2 or shape[1] != 6:
         raise TrackError(
-            f"{path} holds an array of shape {shape}; a DeepRacer route is (rows, 6): centre, inner, outer x and y"
+            f"{path} holds an array of shape {shape}; a DeepRacer route is (rows, 6): "
+            "x and y of centre line, inner and outer border"
         )
     if shape[0] * 6 * kind.itemsize > len(data):
         raise TrackError(f"{path} is cut short: it announces {shape[0]} rows, but has only {len(data)} bytes")
@@ -132,7 +142,7 @@ def read_npy(path: Path, scale: float = 1.0) -> Rows:
 def with_offset_borders(
     center: Points, *, right: NDArray[np.float64], left: NDArray[np.float64]
 ) -> tuple[Points, Points]:
-    """The borders that lie `right` and `left` m off a closed centre line, along its normals: (inner, outer)."""
+    """The borders `right` and `left` m off a closed centre line along its normals, as (inner, outer)."""
     normals = vertex_normals(center)
     borders = center + left[:, None] * normals, center - right[:, None] * normals
     inner, outer = borders if signed_area(center) > 0.0 else borders[::-1]
@@ -140,10 +150,27 @@ def with_offset_borders(
     return inner, outer
 
 
+def offsets_of(
+    center: Points, right: Points, left: Points
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Distances `(n,)` m of borders from a ring along its normals: (right, left), or None if they lie off."""
+    steps = np.diff(center, axis=0)
+    if not len(center) == len(right) == len(left) or np.any(np.all(steps == 0.0, axis=1)):
+        return None
+    normals = vertex_normals(center)
+    to_right = np.round(
+        np.sum((center - right) * normals, axis=1), 10
+    )  # what a CSV said comes back, not its noise
+    to_left = np.round(np.sum((left - center) * normals, axis=1), 10)
+    off_right = center - to_right[:, None] * normals - right
+    off_left = center + to_left[:, None] * normals - left
+    return (to_right, to_left) if max(np.abs(off_right).max(), np.abs(off_left).max()) < 1e-9 else None
+
+
 def csv_text(
     center: Points, right: NDArray[np.float64], left: NDArray[np.float64], about: dict[str, str]
 ) -> str:
-    """A ring as racer's CSV; coordinates are written so that they are read back exactly, its first row is not repeated."""
+    """A ring as racer's CSV, with all digits that reading it back takes; the first row is not repeated."""
     head = [f"# {key}: {' '.join(value.split())}" for key, value in about.items()]
     body = [
         f"{x!r}, {y!r}, {w_right!r}, {w_left!r}"
@@ -165,7 +192,8 @@ def _bytes(path: Path) -> bytes:
         raise TrackError(f"{path} is empty")
     if len(data) > FILE_LIMIT:
         raise TrackError(
-            f"{path} is too large for a track: {len(data) / 2**20:.0f} MiB, at most {FILE_LIMIT // 2**20} are read"
+            f"{path} is too large for a track: {len(data) / 2**20:.0f} MiB, "
+            f"at most {FILE_LIMIT // 2**20} are read"
         )
     return data
 
@@ -204,18 +232,19 @@ def _numbers(text: str, place: str) -> list[float]:
 
 
 def _check_table(table: NDArray[np.float64], rows: Rows) -> None:
-    """Say what keeps borders from being made: repeated rows, widths that are none, rows missing at the end."""
+    """Raise for what keeps borders from being made: repeated rows, no width, rows missing at the end."""
     x, y, right, left = table[:-1].T
     for name, width in (("w_tr_right_m", right), ("w_tr_left_m", left)):
         if len(low := np.flatnonzero(width <= 0.0)):
             raise TrackError(
-                f"{rows.place(low[0])}: {name} is {width[low[0]]:g}; it is the distance to the border, above 0"
+                f"{rows.place(low[0])}: {name} is {width[low[0]]:g}; "
+                "it is the distance to the border, above 0"
             )
     steps = np.hypot(np.diff(table[:, 0]), np.diff(table[:, 1]))
     if len(steps) > 1 and len(same := np.flatnonzero(steps == 0.0)):
         again = (same[0] + 1) % len(steps)
         raise TrackError(
-            f"{rows.place(again)}: the point ({x[again]:g}, {y[again]:g}) repeats the one before; delete one of them"
+            f"{rows.place(again)}: the point ({x[again]:g}, {y[again]:g}) repeats the one before it"
         )
     if (
         len(steps) > 8
@@ -223,8 +252,8 @@ def _check_table(table: NDArray[np.float64], rows: Rows) -> None:
         and steps[-1] > 2.0 * np.max(steps[:-1])
     ):
         raise TrackError(
-            f"{rows.place(len(steps) - 1)}: the track is not closed: its last row is {steps[-1]:.2f} m from its first, "
-            f"while rows are about {np.median(steps):.2f} m apart; is the file cut short?"
+            f"{rows.place(len(steps) - 1)}: the track is not closed: its last row is {steps[-1]:.2f} m "
+            f"from its first, while rows are about {np.median(steps):.2f} m apart; is the file cut short?"
         )
 
 

@@ -12,7 +12,7 @@ from racer.geometry import Points, is_closed, smooth_curvature
 __all__ = ["DIFFICULTIES", "count_turns", "judge"]
 
 DIFFICULTIES = ("easy", "medium", "hard", "expert")
-LIMITS = (12.75, 19.0, 28.0)  # points where one grade ends and the next begins; an oval has 7, Spain_track 34
+LIMITS = (12.75, 19.0, 28.0)  # points between the grades; an oval has 7, Spain_track has 34
 
 SPACING_M = 0.05
 WINDOW_M = 0.6  # curvature is averaged over this, so that a polyline's vertices do not count as bends
@@ -21,7 +21,7 @@ TURN_ANGLE = np.radians(25.0)  # what changes the heading by less is a kink, not
 
 
 def count_turns(center: Points) -> int:
-    """Count the corners of a centre line: stretches that bend one way, by 25° or more in all, at a radius under 5 m."""
+    """Count the corners of a line: stretches that bend one way by 25° or more at a radius under 5 m."""
     kappa = smooth_curvature(center, SPACING_M, WINDOW_M)
     side = np.where(np.abs(kappa) >= TURN_KAPPA, np.sign(kappa), 0.0)
     changes = np.flatnonzero(side != np.roll(side, 1))
@@ -43,6 +43,8 @@ def judge(center: Points, length: float, width: float) -> str:
         One of `DIFFICULTIES`.
     """
     kappa = smooth_curvature(center, SPACING_M, WINDOW_M)
-    bending = float(np.sum(kappa**2)) * SPACING_M  # the line's bending energy: the sum of angle / radius over its turns
+    bending = (
+        float(np.sum(kappa**2)) * SPACING_M
+    )  # the line's bending energy: the sum of angle / radius over its turns
     points = bending / math.sqrt(width) + length / 5.0
     return DIFFICULTIES[int(np.searchsorted(LIMITS, points))]
