@@ -1,7 +1,7 @@
 """The architecture, written down once and held against the import statements.
 
-`LAYERS` is the list: a module imports only modules of lines above its own. A new module is put on a line here,
-or the test says that it has no place.
+`LAYERS` is the list: a module imports only modules of lines above its own. A new module is put on a line
+here, or the test says that it has no place.
 """
 
 import ast
