@@ -1,0 +1,45 @@
+"""What an agent may command: the action space, and what its numbers mean in degrees and m/s."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True)
+class ActionSpace:
+    """Continuous actions: -1..1 for steering (left positive) and for speed, mapped linearly to their ranges.
+
+    Attributes:
+        steering_angle: commanded at -1 and at +1, degrees.
+        speed: commanded at -1 and at +1, m/s.
+    """
+
+    steering_angle: tuple[float, float] = (-30.0, 30.0)
+    speed: tuple[float, float] = (0.5, 4.0)
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ValueError: a range is empty or not finite.
+        """
+        for name, (low, high) in (("steering_angle", self.steering_angle), ("speed", self.speed)):
+            if not (np.isfinite(low) and np.isfinite(high) and low < high):
+                raise ValueError(f"{name} goes from {low} to {high}; it must be a finite range, the lower bound first")
+
+    def commands(self, actions: ArrayLike) -> NDArray[np.float64]:
+        """Steering (degrees) and speed (m/s) of actions (..., 2); what lies outside -1..1 is clipped, nan stays nan."""
+        low = np.array([self.steering_angle[0], self.speed[0]])
+        span = np.array([self.steering_angle[1], self.speed[1]]) - low
+        # float32 first: a replay keeps actions as float32, and must lead to the same commands.
+        unit = np.clip(np.asarray(actions, dtype=np.float32), -1.0, 1.0)
+        return low + (unit.astype(np.float64) + 1.0) * 0.5 * span
+
+    def actions(self, commands: ArrayLike) -> NDArray[np.float32]:
+        """The actions (..., 2) that command steering (degrees) and speed (m/s); the inverse of `commands`."""
+        low = np.array([self.steering_angle[0], self.speed[0]])
+        span = np.array([self.steering_angle[1], self.speed[1]]) - low
+        return np.clip((np.asarray(commands) - low) / span * 2.0 - 1.0, -1.0, 1.0).astype(np.float32)

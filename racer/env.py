@@ -1,0 +1,373 @@
+"""Gymnasium's view of a time trial: one car alone, or many side by side with one contract.
+
+Both environments are the same `_Field` of races; a car in the vector environment gets, bit for bit, what the single
+environment gets that was reset with the same seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from racer.actions import ActionSpace
+from racer.car import CARS, Car
+from racer.params import Params
+from racer.reward import Reward, Rewards, load_reward
+from racer.rules import IN_PROGRESS, LAP_COMPLETE, STATUS, TIME_UP, Rules, Start
+from racer.sensors.state import BOUND, ENTRIES, observe
+from racer.shelf import DEFAULTS
+from racer.simulation import World
+from racer.track import Track, load_track
+
+RewardSource = str | Path | Callable[[dict[str, Any]], Any] | Reward | Rewards | None
+Observation = NDArray[np.float32]
+Action = NDArray[np.float32]
+
+
+class TimeTrial(gym.Env[Observation, Action]):
+    """One car against the clock.
+
+    ## Description
+    A DeepRacer-like 1/18 scale car drives laps on a closed track. An action holds for one control step of 1/15 s. As in
+    DeepRacer, the reward of a step is `reward_function(params)` of the pose *before* the action acts together with
+    the action, and the same pose is judged: leaving the track is found one step later.
+
+    ## Action space
+    `Box(-1, 1, (2,), float32)`; values outside are clipped, nan is refused.
+
+    | Index | Action | -1 | +1 |
+    |---|---|---|---|
+    | 0 | commanded steering angle | 30 degrees to the right | 30 degrees to the left |
+    | 1 | commanded speed | 0.5 m/s | 4 m/s |
+
+    ## Observation space
+    `Box(-10, 10, (31,), float32)`: scaled to about -1..1.
+
+    | Index | Entry |
+    |---|---|
+    | 0 | speed / 4 m/s |
+    | 1 | yaw rate / 3 rad/s |
+    | 2 | angle of the front wheels / 30 degrees |
+    | 3 | last commanded steering / 30 degrees |
+    | 4 | last commanded speed / 4 m/s |
+    | 5 | steering commanded before that / 30 degrees |
+    | 6 | speed commanded before that / 4 m/s |
+    | 7 | front point's offset from the centre line / half the track's width, left positive |
+    | 8 | half the track's width, m |
+    | 9 | sine of the heading less that of the centre line |
+    | 10 | cosine of the same |
+    | 11 + 2k | centre line d metres ahead, forwards, / d metres; d = 0.3, 0.6, 0.9, 1.3, 1.7, 2.2, 2.8, 3.5, 4.3, 5.2 |
+    | 12 + 2k | the same point, to the left, / d metres |
+
+    Points ahead are seen from the car's front point (0.14 m ahead of its origin) in the car's frame. Commands are
+    observed because they act only after a dead time of more than one step.
+
+    ## Reward
+    What the learner's `reward_function(params)` returns, unchanged. With `reward_function=None` the metres gained along
+    the centre line since the last step, computed in the kernel.
+
+    ## Starting state
+    At rest on the centre line, facing along it. `start="random"` draws the place (one in five starts is on the start
+    line), `"rotate"` moves on by 5 % of a lap each episode, `"line"` is the start line.
+
+    ## Episode end
+    Terminated: all four wheels off the track; no movement for 15 steps; progress falling for 15 steps.
+    Truncated: the laps are complete, or the time limit is over. `info["status"]` names which.
+
+    ## Info
+    `progress` (percent of the current lap, 100 at the end of the last), `laps` complete, `lap_time_s` of the last
+    complete lap (interpolated to the crossing; absent before), `status` (a name of `racer.rules.STATUS`).
+
+    ## Arguments
+    | Argument | Default | Meaning |
+    |---|---|---|
+    | `track` | `"harbor"` | name on the shelf, path, or `Track` |
+    | `reward_function` | None | name on the shelf, path, callable, or None |
+    | `car` | `"deepracer"` | name of a car, or `Car` |
+    | `start` | `"random"` | see above |
+    | `laps` | 1 | that complete an episode |
+    | `time_limit_s` | 180 | simulated seconds |
+
+    ## Example
+    >>> import gymnasium, racer
+    >>> env = gymnasium.make("racer/TimeTrial-v0", track="harbor", reward_function="centerline")
+    >>> observation, info = env.reset(seed=1)
+    >>> observation, reward, terminated, truncated, info = env.step(env.action_space.sample())
+    >>> sorted(env.unwrapped.reward_params)[:3]
+    ['all_wheels_on_track', 'closest_objects', 'closest_waypoints']
+
+    ## Version history
+    * v0: first version.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": []}
+
+    def __init__(
+        self,
+        track: str | Path | Track = DEFAULTS["tracks"],
+        reward_function: RewardSource = None,
+        car: str | Car = "deepracer",
+        start: Start = "random",
+        laps: int = 1,
+        time_limit_s: float = 180.0,
+    ) -> None:
+        """Make the environment; the arguments are in the class's table.
+
+        Raises:
+            RacerError: the track or the reward cannot be used.
+            ValueError: another argument makes no sense.
+        """
+        rules = Rules(start, laps, time_limit_s)
+        self._field = _Field(1, track, reward_function, car, rules, threads=1)
+        self.observation_space, self.action_space = _observation_space(), _action_space()
+        self._seeded = False
+
+    @property
+    def track(self) -> Track:
+        """The track that is driven."""
+        return self._field.world.track
+
+    @property
+    def car(self) -> Car:
+        """The kind of car."""
+        return self._field.world.car
+
+    @property
+    def state(self) -> NDArray[np.void]:
+        """The car's whole state: a read-only view of a `racer.simulation.CAR_STATE` record."""
+        return self._field.state[0]
+
+    @property
+    def reward_params(self) -> dict[str, Any]:
+        """A copy of the `params` that the last reward was given; after a reset, those of the prepare step."""
+        return self._field.params.of(0)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, dict[str, Any]]:
+        """Start the next episode; with a seed, start all over."""
+        super().reset(seed=seed)
+        if seed is not None or not self._seeded:
+            self._field.world.seed(int(self.np_random_seed or 0))
+            self._seeded = True
+        self._field.reset()
+        return self._field.observations[0].copy(), self._info()
+
+    def step(self, action: Action) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Drive one control step.
+
+        Raises:
+            RewardError: the reward function failed.
+            ValueError: the action is not two numbers.
+        """
+        if not self._seeded:
+            raise gym.error.ResetNeeded("call reset() before the first step()")
+        field = self._field
+        field.step(np.asarray(action, dtype=np.float32).reshape(1, -1))
+        status = field.status.item(0)
+        ended = status != IN_PROGRESS
+        truncated = status in (LAP_COMPLETE, TIME_UP)
+        return field.observations[0].copy(), field.rewards.item(0), ended and not truncated, truncated, self._info()
+
+    def _info(self) -> dict[str, Any]:
+        state = self._field.state[0]
+        status = int(state["status"])
+        progress = 100.0 if status == LAP_COMPLETE else self._field.progress().item(0)
+        info = {"progress": progress, "laps": int(state["laps"]), "status": STATUS[status]}
+        return info | {"lap_time_s": float(state["lap_time"])} if info["laps"] else info
+
+
+class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
+    """Many cars, each in a time trial of its own; `TimeTrial`'s docstring says what each of them sees and does.
+
+    Reset with seed s, car i starts and goes on as a single environment reset with seed s + i. Episodes restart in the
+    step that ends them (`AutoresetMode.SAME_STEP`): the step returns the first observation of the new episode,
+    `info["final_obs"]` and `info["final_info"]` hold the last of the old one.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": [], "autoreset_mode": AutoresetMode.SAME_STEP}
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        track: str | Path | Track = DEFAULTS["tracks"],
+        reward_function: RewardSource = None,
+        car: str | Car = "deepracer",
+        start: Start = "random",
+        laps: int = 1,
+        time_limit_s: float = 180.0,
+        threads: int = 1,
+    ) -> None:
+        """Make the environment.
+
+        Args:
+            num_envs: number of cars.
+            track, reward_function, car, start, laps, time_limit_s: as for `TimeTrial`.
+            threads: over which the cars are spread; results do not depend on it.
+
+        Raises:
+            RacerError: the track or the reward cannot be used.
+            ValueError: another argument makes no sense.
+        """
+        if num_envs < 1:
+            raise ValueError(f"num_envs is {num_envs}; it must be at least 1")
+        self.num_envs = num_envs
+        self.field = _Field(num_envs, track, reward_function, car, Rules(start, laps, time_limit_s), threads)
+        self.single_observation_space, self.single_action_space = _observation_space(), _action_space()
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self._all = np.ones(num_envs, dtype=np.bool_)
+        self._seeded = False
+
+    @property
+    def track(self) -> Track:
+        """The track that is driven."""
+        return self.field.world.track
+
+    @property
+    def car(self) -> Car:
+        """The kind of car."""
+        return self.field.world.car
+
+    @property
+    def state(self) -> NDArray[np.void]:
+        """The cars' whole states: a read-only view of (num_envs,) `racer.simulation.CAR_STATE` records."""
+        return self.field.state
+
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Start the next episode of every car; with a seed s (or a list of seeds, one a car), start all over."""
+        if isinstance(seed, Sequence):
+            self._seed_each(seed)
+        else:
+            super().reset(seed=seed)
+            if seed is not None or not self._seeded:
+                self.field.world.seed(int(self.np_random_seed or 0))
+        self._seeded = True
+        self.field.reset()
+        return self.field.observations.copy(), self._infos()
+
+    def step(
+        self, actions: Action
+    ) -> tuple[Observation, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+        """Drive every car one control step.
+
+        Raises:
+            RewardError: the reward function failed.
+            ValueError: the actions are not two numbers a car.
+        """
+        if not self._seeded:
+            raise gym.error.ResetNeeded("call reset() before the first step()")
+        field = self.field
+        field.step(np.asarray(actions, dtype=np.float32))
+        status = field.status.copy()
+        ended = status != IN_PROGRESS
+        truncated = (status == LAP_COMPLETE) | (status == TIME_UP)
+        rewards = field.rewards.copy()
+        final: dict[str, Any] = {}
+        if ended.any():
+            final_obs = np.full(self.num_envs, None, dtype=object)
+            for i in np.flatnonzero(ended):
+                final_obs[i] = field.observations[i].copy()
+            final_info = self._infos()
+            final_info |= {key: mask & ended for key, mask in final_info.items() if key.startswith("_")}
+            final = {"final_obs": final_obs, "_final_obs": ended, "final_info": final_info, "_final_info": ended}
+            field.reset(ended)
+        return field.observations.copy(), rewards, ended & ~truncated, truncated, self._infos() | final
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Let go of the threads."""
+        self.field.world.close()
+
+    def _seed_each(self, seeds: Sequence[int | None]) -> None:
+        if len(seeds) != self.num_envs or not all(isinstance(seed, int) for seed in seeds):
+            raise ValueError(f"seeds must be {self.num_envs} whole numbers, one a car, not {list(seeds)!r:.80}")
+        self.field.world.seed(0)
+        self.field.state_to_write["seed"] = [int(seed or 0) % 2**64 for seed in seeds]
+
+    def _infos(self) -> dict[str, Any]:
+        state = self.field.state
+        status = state["status"]
+        info = {
+            "progress": np.where(status == LAP_COMPLETE, 100.0, self.field.progress()),
+            "laps": state["laps"].copy(),
+            "lap_time_s": state["lap_time"].copy(),
+            "status": _STATUS_NAMES[status],
+        }
+        return info | {f"_{key}": self._all for key in info} | {"_lap_time_s": info["laps"] > 0}
+
+
+class _Field:
+    """n races of one car each, with rewards and observations: what both environments are made of."""
+
+    def __init__(
+        self, count: int, track: str | Path | Track, reward: RewardSource, car: str | Car, rules: Rules, threads: int
+    ) -> None:
+        kind = car if isinstance(car, Car) else CARS.get(car)
+        if kind is None:
+            raise ValueError(f"there is no car {car!r}; the cars are {', '.join(CARS)}")
+        self.world = World(load_track(track), count, 1, kind, rules, threads)
+        self.params = Params(self.world.track, count)
+        self.learner = _rewards(reward, count)
+        self.observations = np.zeros((count, len(ENTRIES)), dtype=np.float32)
+        self.rewards = np.zeros(count)
+        self.state_to_write = self.world.cars[:, 0]
+        self.state = self.state_to_write.view()
+        self.state.flags.writeable = False
+        self._constants = kind.constants
+        self._space = ActionSpace()
+        # With one car alone the params are always at hand; with many only where a reward asks for them.
+        self._describes = count == 1 or self.learner is not None
+
+    @property
+    def status(self) -> NDArray[np.int64]:
+        return self.state["status"]
+
+    def progress(self) -> NDArray[np.float64]:
+        length = self.world.track.length
+        return np.asarray((self.state["distance"] - self.state["laps"] * length) * (100.0 / length))
+
+    def reset(self, which: NDArray[np.bool_] | None = None) -> None:
+        self.world.reset(which)
+        self._observe()
+        if which is None and self._describes:
+            self.params.describe(self.world, np.zeros((len(self.rewards), 1, 2)))
+            self.params.floats[:, 6] -= 1.0
+
+    def step(self, actions: Action) -> None:
+        if actions.shape != (len(self.rewards), 2):
+            raise ValueError(f"actions have the shape {actions.shape}, not ({len(self.rewards)}, 2): steering and speed")
+        commands = self._space.commands(actions).reshape(-1, 1, 2)
+        if self._describes:
+            self.params.describe(self.world, commands)
+        self.world.step(commands, self.rewards.reshape(-1, 1))
+        if self.learner is not None:
+            self.learner(self.params, self.rewards)
+        self._observe()
+
+    def _observe(self) -> None:
+        observe(self.world.cars, self.world.road, self._constants, self.observations.reshape(-1, 1, len(ENTRIES)))
+
+
+_STATUS_NAMES = np.array(STATUS)
+
+
+def _rewards(source: RewardSource, count: int) -> Rewards | None:
+    if source is None or isinstance(source, Rewards):
+        return source
+    return Rewards(load_reward(source), count)
+
+
+def _observation_space() -> spaces.Box:
+    return spaces.Box(-BOUND, BOUND, (len(ENTRIES),), np.float32)
+
+
+def _action_space() -> spaces.Box:
+    return spaces.Box(-1.0, 1.0, (2,), np.float32)

@@ -1,0 +1,75 @@
+"""The state sensor: where a car is on the track and what lies ahead, as a small vector scaled to about -1..1."""
+
+from __future__ import annotations
+
+from math import cos, hypot, sin
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from racer.road import Road, at_row
+
+AHEAD_M = np.array([0.3, 0.6, 0.9, 1.3, 1.7, 2.2, 2.8, 3.5, 4.3, 5.2])
+"""How far ahead along the centre line it looks, m. At 4 m/s a car needs some 3.5 m to react and to brake for a bend."""
+
+SPEED_SCALE = 4.0  # m/s
+YAW_RATE_SCALE = 3.0  # rad/s
+BOUND = 10.0  # of every entry, however far from the track a car is
+
+ENTRIES = (
+    "speed / 4 m/s",
+    "yaw rate / 3 rad/s",
+    "angle of the front wheels / 30 degrees",
+    "last commanded steering / 30 degrees",
+    "last commanded speed / 4 m/s",
+    "steering commanded before that / 30 degrees",
+    "speed commanded before that / 4 m/s",
+    "front point's offset from the centre line / half the track's width, left positive",
+    "half the track's width, m",
+    "sine of the heading less that of the centre line",
+    "cosine of the same",
+    *(f"centre line {m:g} m ahead, {way}, / {m:g} m" for m in AHEAD_M for way in ("forwards", "to the left")),
+)
+"""Meaning of each entry; the points ahead are seen from the front point in the car's frame."""
+
+
+@njit(cache=True, nogil=True)
+def observe(cars: Any, road: Road, car: Any, out: NDArray[np.float32]) -> None:
+    """Fill `out` (n, m, len(ENTRIES)) with what the cars (n, m) perceive."""
+    center, arc, half_width, line = road.center, road.s, road.half_width, road.ahead
+    spacing = road.ahead_spacing
+    count = line.shape[0] - 1
+    for i in range(cars.shape[0]):
+        for j in range(cars.shape[1]):
+            state = cars[i, j]
+            c, s = cos(state.heading), sin(state.heading)
+            k = state.segment
+            dx, dy = center[k + 1, 0] - center[k, 0], center[k + 1, 1] - center[k, 1]
+            along = hypot(dx, dy)
+            half = at_row(half_width, k, state.share)
+            row = out[i, j]
+            row[0] = state.speed / SPEED_SCALE
+            row[1] = state.yaw_rate / YAW_RATE_SCALE
+            row[2] = state.steering_angle / car.max_steering
+            row[3] = state.steering_command / car.max_steering
+            row[4] = state.speed_command / SPEED_SCALE
+            row[5] = state.previous_steering_command / car.max_steering
+            row[6] = state.previous_speed_command / SPEED_SCALE
+            row[7] = state.offset / half
+            row[8] = half
+            row[9] = (s * dx - c * dy) / along
+            row[10] = (c * dx + s * dy) / along
+            x, y = state.x + car.front_point * c, state.y + car.front_point * s
+            for n in range(AHEAD_M.shape[0]):
+                position = (state.s + AHEAD_M[n]) / spacing
+                whole = int(position)
+                share = position - whole
+                whole = whole % count
+                px = line[whole, 0] + share * (line[whole + 1, 0] - line[whole, 0]) - x
+                py = line[whole, 1] + share * (line[whole + 1, 1] - line[whole, 1]) - y
+                row[11 + 2 * n] = (c * px + s * py) / AHEAD_M[n]
+                row[12 + 2 * n] = (c * py - s * px) / AHEAD_M[n]
+            for n in range(row.shape[0]):
+                row[n] = min(BOUND, max(-BOUND, row[n]))

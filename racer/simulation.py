@@ -1,0 +1,339 @@
+"""Races on a track: n of them side by side, m cars in each, one control step at a time.
+
+Physics is written once. A single environment is a world of one race; a car in a batch of 512 behaves bit for bit as
+it does alone, because every car is computed by the same scalar code from its own state, its own seed and counters.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from math import cos, hypot, isfinite, pi, sin
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from racer.car import CARS, MOTION, STEP_S, Car, move
+from racer.road import Road, at_row, on_road, project_near, road_of
+from racer.rules import (
+    IMMOBILIZED,
+    IN_PROGRESS,
+    LAP_COMPLETE,
+    OFF_TRACK,
+    REVERSED,
+    TIME_UP,
+    Rules,
+)
+from racer.track import Track
+
+CAR_STATE = np.dtype(
+    [
+        *MOTION,
+        # The front point along the track.
+        ("s", "f8"),  # arc length of its projection, m, 0..length
+        ("segment", "i8"),  # that projection's centre-line segment
+        ("share", "f8"),  # and share of the segment, 0..1
+        ("offset", "f8"),  # signed distance from the centre line, m, left positive
+        ("start_s", "f8"),  # arc length at which the origin was put down, m
+        ("winding", "i8"),  # how often the start line of the ring was crossed, forwards less backwards
+        ("distance", "f8"),  # driven along the line since the start, m; never more than the car's own path allows
+        ("last_distance", "f8"),  # the same, one step earlier
+        ("wheels_on_track", "i8"),  # wheel centres inside the road polygon
+        # The race.
+        ("steps", "i8"),  # of this episode; 1 after the reset, which is DeepRacer's prepare step
+        ("status", "i8"),  # judged by the newest step; an index into rules.STATUS
+        ("laps", "i8"),  # complete
+        ("lap_start_s", "f8"),  # race time at which the current lap began, s
+        ("lap_time", "f8"),  # of the newest complete lap, s; 0 before
+        ("lap_step", "i8"),  # steps at which it was completed
+        ("still_steps", "i8"),  # in a row without moving
+        ("reversed_steps", "i8"),  # in a row with falling progress
+        # What decides its draws, and how often it was put down.
+        ("seed", "u8"),
+        ("episode", "i8"),  # 0 for the first
+        ("clock", "i8"),  # steps of all episodes
+    ],
+    align=True,
+)
+"""All there is to know of a car in a race."""
+
+OVERPAID = 8.0  # bound of 1 / (1 - kappa d) where the line bends about the car itself
+LINE_SHARE = 0.2  # of random starts on the start line
+
+
+class World:
+    """n races of m cars on one track.
+
+    Attributes:
+        cars: (n, m) array of `CAR_STATE`.
+        track, car, rules: what is raced.
+        road: the track's kernel arrays.
+    """
+
+    def __init__(
+        self,
+        track: Track,
+        races: int = 1,
+        cars: int = 1,
+        car: Car = CARS["deepracer"],
+        rules: Rules | None = None,
+        threads: int = 1,
+    ) -> None:
+        """Make the world; `reset` puts the cars down.
+
+        Args:
+            track: a closed one.
+            races: n.
+            cars: m, in each race.
+            car: which kind of car all of them are.
+            rules: of the race.
+            threads: over which the races are spread. Results do not depend on it; below some 1,000 cars one thread is
+                the fastest.
+
+        Raises:
+            TrackError: the track is open.
+        """
+        self.track, self.car, self.rules = track, car, rules or Rules()
+        self.road: Road = road_of(track)
+        self.cars: NDArray[np.void] = np.zeros((races, cars), dtype=CAR_STATE)
+        self._constants, self._rules = car.constants, self.rules.constants
+        self._chunks = [c for c in np.array_split(np.arange(races), max(1, threads)) if len(c)]
+        self._pool = ThreadPoolExecutor(len(self._chunks)) if len(self._chunks) > 1 else None
+
+    def seed(self, seed: int) -> None:
+        """Give race i the seed `seed + i`, and begin its episodes anew."""
+        seeds = [(seed + i) % 2**64 for i in range(len(self.cars))]
+        self.cars["seed"] = np.array(seeds, dtype=np.uint64)[:, None]
+        self.cars["episode"] = -1
+        self.cars["clock"] = 0
+
+    def reset(self, which: NDArray[np.bool_] | None = None) -> None:
+        """Put the cars of all races, or of those `which` is true for, at the start of their next episode."""
+        if which is None:
+            which = np.ones(len(self.cars), dtype=np.bool_)
+        _reset(self.cars, which, self.road, self._constants, self._rules)
+
+    def step(self, commands: NDArray[np.float64], rewards: NDArray[np.float64]) -> None:
+        """Judge every car where it stands, then move it through one control step.
+
+        Args:
+            commands: (n, m, 2) steering (degrees, left positive) and speed (m/s).
+            rewards: (n, m), filled with the metres gained since the last step along the track.
+
+        Raises:
+            ValueError: a command is not a finite number; no car has moved.
+        """
+        if not _finite(commands):
+            race, car, which = (int(k[0]) for k in np.nonzero(~np.isfinite(commands)))
+            name = ("steering", "speed")[which]
+            raise ValueError(f"the {name} of car {car} in race {race} is {commands[race, car, which]}, not a finite number")
+        arguments = (self.road, self._constants, self._rules)
+        if self._pool is None:
+            _step(self.cars, commands, rewards, *arguments)
+            return
+        slices = [slice(chunk[0], chunk[-1] + 1) for chunk in self._chunks]
+        jobs = [self._pool.submit(_step, self.cars[k], commands[k], rewards[k], *arguments) for k in slices]
+        for job in jobs:
+            job.result()
+
+    def close(self) -> None:
+        """Let go of the threads."""
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+
+
+@njit(cache=True, nogil=True)
+def uniform(seed: int, episode: int, draw: int) -> float:
+    """A number in [0, 1) that depends on its three counters alone (SplitMix64, Steele et al. 2014, applied twice)."""
+    z = _mix(np.uint64(seed) + np.uint64(0x9E3779B97F4A7C15))
+    z = _mix(z ^ (np.uint64(episode) * np.uint64(0xD1B54A32D192ED03) + np.uint64(draw) + np.uint64(1)))
+    return float(z >> np.uint64(11)) * 2.0**-53
+
+
+@njit(cache=True, nogil=True)
+def place(state: Any, s: float, road: Road, car: Any) -> None:
+    """Put a car's origin on the centre line at arc length s, facing along it, at rest, at the start of an episode."""
+    i = min(np.searchsorted(road.s, s, side="right") - 1, len(road.s) - 2)
+    dx, dy = road.center[i + 1, 0] - road.center[i, 0], road.center[i + 1, 1] - road.center[i, 1]
+    share = (s - road.s[i]) / (road.s[i + 1] - road.s[i])
+    state.x, state.y = road.center[i, 0] + share * dx, road.center[i, 1] + share * dy
+    state.heading = np.arctan2(dy, dx)
+    state.speed = state.steering_angle = state.yaw_rate = 0.0
+    state.steering_command = state.previous_steering_command = 0.0
+    state.speed_command = state.previous_speed_command = 0.0
+    state.s, state.segment, state.start_s = s, i, s
+    state.winding = state.laps = state.still_steps = state.reversed_steps = 0
+    _locate(
+        state, car, road.center, road.s, road.grid, road.grid_x, road.grid_y,
+        road.edges, road.n_outer, road.row_start, road.row_edges,
+    )
+    if state.s < s - 0.5 * road.s[-1]:
+        state.winding = 1
+    state.distance = state.last_distance = state.s - s + state.winding * road.s[-1]
+    state.steps, state.status = 1, IN_PROGRESS
+    state.lap_start_s, state.lap_time, state.lap_step = 0.0, 0.0, 0
+
+
+@njit(cache=True, nogil=True)
+def _reset(cars: Any, which: Any, road: Road, car: Any, rules: Any) -> None:
+    length = road.s[-1]
+    for i in range(cars.shape[0]):
+        if which[i]:
+            for j in range(cars.shape[1]):
+                state = cars[i, j]
+                state.episode += 1
+                state.clock += 1
+                s = 0.0
+                if rules.start == 0 and uniform(state.seed, state.episode, 2 * j) >= LINE_SHARE:
+                    s = uniform(state.seed, state.episode, 2 * j + 1) * length
+                elif rules.start == 1:
+                    s = (state.episode * rules.rotation) % 1.0 * length
+                place(state, s, road, car)
+
+
+@njit(cache=True, nogil=True)
+def _step(cars: Any, commands: Any, rewards: Any, road: Road, car: Any, rules: Any) -> None:
+    # Taken out of the record once: each time a kernel takes an array out of one, it counts a reference.
+    center, arc, curvature = road.center, road.s, road.curvature
+    grid, grid_x, grid_y = road.grid, road.grid_x, road.grid_y
+    edges, n_outer, row_start, row_edges = road.edges, road.n_outer, road.row_start, road.row_edges
+    length = arc[-1]
+    for i in range(cars.shape[0]):
+        for j in range(cars.shape[1]):
+            state = cars[i, j]
+            state.steps += 1
+            state.clock += 1
+            state.status = _judge(state, rules)
+            rewards[i, j] = state.distance - state.last_distance
+
+            x, y, s, old_speed = state.x, state.y, state.s, state.speed
+            front_x, front_y = x + car.front_point * cos(state.heading), y + car.front_point * sin(state.heading)
+            stretch = _stretch(state, curvature)
+            move(state, commands[i, j, 0] * (pi / 180.0), commands[i, j, 1], car)
+            state.still_steps = state.still_steps + 1 if hypot(state.x - x, state.y - y) <= rules.still_m else 0
+            new_front_x, new_front_y = _locate(
+                state, car, center, arc, grid, grid_x, grid_y, edges, n_outer, row_start, row_edges
+            )
+            if state.s - s < -0.5 * length:
+                state.winding += 1
+            elif state.s - s > 0.5 * length:
+                state.winding -= 1
+            # On the inside of a tight bend the projection runs ahead of the car, and jumps where the bend folds:
+            # what is paid is the car's own path, stretched to the centre line, the remainder as it drives on.
+            most = hypot(new_front_x - front_x, new_front_y - front_y) * max(stretch, _stretch(state, curvature))
+            along = state.s - state.start_s + state.winding * length
+            state.last_distance = state.distance
+            state.distance = min(state.distance + most, max(state.distance - most, along))
+            state.reversed_steps = state.reversed_steps + 1 if state.distance < state.last_distance else 0
+            line = (state.laps + 1) * length
+            if state.distance >= line:
+                covered = (line - state.last_distance) / (state.distance - state.last_distance)
+                crossed = (state.steps - 2 + _time_share(covered, old_speed, state.speed)) * STEP_S
+                state.lap_time = crossed - state.lap_start_s
+                state.lap_start_s = crossed
+                state.lap_step = state.steps
+                state.laps += 1
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _judge(state: Any, rules: Any) -> int:
+    if state.laps >= rules.laps:
+        return LAP_COMPLETE
+    if state.wheels_on_track == 0:
+        return OFF_TRACK
+    if state.still_steps >= rules.patience:
+        return IMMOBILIZED
+    if (state.steps - 2) * STEP_S >= rules.time_limit_s:
+        return TIME_UP
+    if state.reversed_steps >= rules.patience:
+        return REVERSED
+    return IN_PROGRESS
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _locate(
+    state: Any,
+    car: Any,
+    center: Any,
+    arc: Any,
+    grid: Any,
+    grid_x: float,
+    grid_y: float,
+    edges: Any,
+    n_outer: int,
+    row_start: Any,
+    row_edges: Any,
+) -> tuple[float, float]:
+    """Find where on the track a car stands, near where it stood; returns its front point (m)."""
+    c, s = cos(state.heading), sin(state.heading)
+    x, y = state.x + car.front_point * c, state.y + car.front_point * s
+    i, share = project_near(center, arc, x, y, state.segment, state.s)
+    dx, dy = center[i + 1, 0] - center[i, 0], center[i + 1, 1] - center[i, 1]
+    away_x, away_y = x - center[i, 0] - share * dx, y - center[i, 1] - share * dy
+    state.segment, state.share = i, share
+    state.s = at_row(arc, i, share)
+    state.offset = hypot(away_x, away_y) * (1.0 if dx * away_y >= dy * away_x else -1.0)
+    state.wheels_on_track = wheels_on_road(
+        state.x, state.y, c, s, car, grid, grid_x, grid_y, edges, n_outer, row_start, row_edges
+    )
+    return x, y
+
+
+@njit(cache=True, nogil=True, inline="always")
+def wheels_on_road(
+    x: float,
+    y: float,
+    c: float,
+    s: float,
+    car: Any,
+    grid: Any,
+    grid_x: float,
+    grid_y: float,
+    edges: Any,
+    n_outer: int,
+    row_start: Any,
+    row_edges: Any,
+) -> int:
+    """How many of the four wheel centres lie on the road, for an origin (m) and the cosine and sine of the heading."""
+    count = 0
+    for wheel in range(4):
+        ahead = car.front_axle if wheel < 2 else car.rear_axle
+        left = car.wheel_offset_front if wheel < 2 else car.wheel_offset_rear
+        left = left if wheel % 2 == 0 else -left
+        wheel_x, wheel_y = x + ahead * c - left * s, y + ahead * s + left * c
+        if on_road(grid, grid_x, grid_y, edges, n_outer, row_start, row_edges, wheel_x, wheel_y):
+            count += 1
+    return count
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _stretch(state: Any, curvature: Any) -> float:
+    """Metres of centre line passed for each metre driven along it at the car's offset: 1 / (1 - kappa d)."""
+    return 1.0 / max(1.0 / OVERPAID, 1.0 - at_row(curvature, state.segment, state.share) * state.offset)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _time_share(covered: float, before: float, after: float) -> float:
+    """Share of a step's time at which a share of its way is covered, the speed changing linearly over the step."""
+    change = after - before
+    if abs(change) < 1e-6 * (before + after + 1e-9):
+        return covered
+    root = before * before + change * (before + after) * covered
+    return (np.sqrt(max(0.0, root)) - before) / change
+
+
+@njit(cache=True, nogil=True)
+def _finite(commands: Any) -> bool:
+    for value in commands.flat:
+        if not isfinite(value):
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _mix(z: Any) -> Any:
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
