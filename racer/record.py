@@ -88,7 +88,7 @@ class Replay:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of what was driven and when: track, car, seed, time of making, actions and restarts."""
+        """SHA-256 of what was driven and when: track, car, seed, time of making, commands and restarts."""
         parts = [
             self.track.digest,
             self.created,
@@ -96,6 +96,6 @@ class Replay:
             *map(repr, dataclasses.asdict(self.car).values()),
         ]
         digest = hashlib.sha256("\n".join(parts).encode(errors="surrogatepass"))
-        for name in ("action_steering", "action_speed", "restart"):
+        for name in ("action_steering", "action_speed", "steering_command", "speed_command", "restart"):
             digest.update(np.ascontiguousarray(self.steps[name]).tobytes())
         return digest.hexdigest()

@@ -104,9 +104,11 @@ def verify(replay: Replay) -> Verdict:
     Returns:
         Whether it holds; if not, the first thing that does not; and the laps as they come out here.
     """
+    if not replay.steps["restart"][:1].any():
+        return Verdict(False, "its car is never put on the start line", ())
     try:
         before, after = _driven(replay)
-    except RacerError as error:
+    except (RacerError, ValueError, ArithmeticError) as error:
         return Verdict(False, f"it cannot be driven here: {error}", ())
     laps = _laps(replay.steps["restart"], before, after)
     reason = (

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["from_file", "to_file"]
 
 FORMAT = 1
+CAR_LIMIT = 100.0  # no constant of a car is greater, in SI units
+DIVISORS = ("speed_lag", "steering_lag", "wheelbase", "grip")  # a car's motion is divided by them
 TEXT_LIMIT = 200  # characters of a name
 ABOUT_LIMIT = 2000  # characters of a line about a track
 TIME_SLACK_S = 1e-3  # lap times count in milliseconds
@@ -111,7 +113,11 @@ def _car(record: dict[str, Any], engine: str) -> Car:
     names = [field.name for field in dataclasses.fields(Car)]
     if set(record) != set(names):
         raise DamagedError(f"its car is described in another way than here; it was made with racer {engine}")
-    return Car(_text(record, "name"), **{name: _number(record, name) for name in names if name != "name"})
+    numbers = {name: _number(record, name) for name in names if name != "name"}
+    for name, value in numbers.items():
+        if abs(value) > CAR_LIMIT or (name in DIVISORS and value < 1.0 / CAR_LIMIT):
+            raise DamagedError(f"its car cannot drive: its {name} is {value:g}")
+    return Car(_text(record, "name"), **numbers)
 
 
 def _steps(arrays: Mapping[str, NDArray[Any]]) -> NDArray[np.void]:

@@ -64,8 +64,12 @@ def drive(
         elif car["laps"] > completed:
             done.append(Lap(number, start_s, float(car["lap_time"]), True, False))
             start_s = episode_s + float(car["lap_start_s"])
+    if rows[-1][14] > len(done):  # time was up on the way
+        done.append(Lap(len(done) + 1, start_s, len(rows) * STEP_S - start_s, False, False))
     steps = np.array(rows, STEP_DTYPE)
-    return Replay(track, CAR, "test driver", "progress", 0, "2026-01-02T03:04:05+00:00", __version__, tuple(done), steps)
+    return Replay(
+        track, CAR, "test driver", "progress", 0, "2026-01-02T03:04:05+00:00", __version__, tuple(done), steps
+    )
 
 
 def _towards_the_line(track: Track, car: np.void) -> float:
