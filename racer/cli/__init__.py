@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from racer import __version__
-from racer.cli import console, shelves
+from racer.cli import console, results, shelves
 from racer.errors import RacerError
 
 __all__ = ["app", "main"]
@@ -76,6 +76,7 @@ def racer(
 app.command("new", rich_help_panel=START)(shelves.new)
 app.command("list", rich_help_panel=START)(shelves.list_shelves)
 app.command("import-track", rich_help_panel=START)(shelves.import_track)
+app.add_typer(results.leaderboard_app, name="leaderboard", rich_help_panel=COMPETE)
 
 
 def main() -> None:

@@ -16,7 +16,6 @@ from racer.errors import RacerError
 __all__ = ["import_track", "list_shelves", "new"]
 
 ORIGINS = {"folder": "your folder", "racer": "racer"}
-DIFFICULTIES = ("easy", "medium", "hard", "expert")
 
 
 class Kind(StrEnum):
@@ -65,9 +64,9 @@ def list_shelves(
                 console.show("")
             console.show(_table(each, records[each], title=each.value if kind is None else None))
     if plot is not None:
-        from racer.plot import plot_tracks
+        from racer.plot import contact_sheet
 
-        plot_tracks([record["path"] for record in records[Kind.TRACKS] if _usable(record)], plot)
+        contact_sheet([record["path"] for record in records[Kind.TRACKS] if _usable(record)], plot)
         console.note(f"Drew the tracks in {escape(str(plot))}")
 
 
@@ -163,6 +162,8 @@ def _track_facts(entry: shelf.Entry) -> tuple[dict[str, Any], str | None]:
 
 def _order(record: dict[str, Any]) -> tuple[bool, bool, int, float, str]:
     """Default first, broken last, tracks from easy to hard and short to long, others by name."""
+    from racer.track_grade import DIFFICULTIES
+
     difficulty = record.get("difficulty")
     grade = DIFFICULTIES.index(difficulty) if difficulty in DIFFICULTIES else len(DIFFICULTIES)
     length = record.get("length_m") or 0.0
