@@ -80,4 +80,6 @@ def _finite(data: Any) -> Any:
             return {str(key): _finite(value) for key, value in data.items()}
         case list() | tuple():
             return [_finite(value) for value in data]
-    return data
+        case None | bool() | int() | str():
+            return data
+    return _finite(data.item())  # a NumPy scalar
