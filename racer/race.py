@@ -1,0 +1,233 @@
+"""Races: an agent drives laps, and what comes of it is told in laps or recorded as a replay.
+
+A race is a number of laps from the start line, flying after the first. Leaving the track, stopping or running out of
+time ends the lap as incomplete, and the next one starts from the line, standing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from racer import __version__
+from racer.actions import ActionSpace
+from racer.car import CARS, STEP_S, Car
+from racer.env import RewardSource, TimeTrialVector
+from racer.errors import AgentError
+from racer.record import STEP_DTYPE, Lap, Replay
+from racer.reward import load_reward
+
+from racer.track import Track
+
+
+class Driver(Protocol):
+    """Whoever can drive: an agent from the shelf."""
+
+    def act(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The actions (..., 2) for observations (..., n)."""
+        ...
+
+
+def drive(
+    driver: Driver,
+    track: Track,
+    laps: int = 3,
+    *,
+    name: str = "",
+    reward_function: RewardSource = "progress",
+    car: Car = CARS["deepracer"],
+    seed: int = 0,
+    progress: Callable[[int], None] | None = None,
+) -> Replay:
+    """Let a driver race, and record it.
+
+    Args:
+        driver: who drives.
+        track: where.
+        laps: tried.
+        name: the driver's, for the record.
+        reward_function: told for each step, but without influence.
+        car: which one.
+        seed: of the environment; a driver that draws no random numbers drives the same whatever it is.
+        progress: called with the number of laps tried so far, whenever it has grown.
+
+    Returns:
+        The record; its `laps` are as many as asked for.
+
+    Raises:
+        AgentError: the driver raises, or its actions are not two finite numbers a car.
+        RewardError: the reward function fails.
+    """
+    env = TimeTrialVector(1, track, reward_function, car, start="line", laps=laps)
+    recorder = _Recorder(env)
+    result = _race(env, driver, laps, seed, recorder, progress)[0]
+    if isinstance(reward_function, str) or reward_function is not None:
+        reward = getattr(reward_function, "name", None) or load_reward(reward_function).name  # type: ignore[arg-type]
+    else:
+        reward = "progress"
+    return Replay(
+        track=track,
+        car=car,
+        driver=name,
+        reward=reward,
+        seed=seed,
+        created=datetime.now(UTC).isoformat(timespec="microseconds"),
+        engine=__version__,
+        laps=tuple(result),
+        steps=recorder.steps(),
+    )
+
+
+@dataclass(frozen=True)
+class Score:
+    """How good a driver is; the greater, the better. Complete laps first, then lap time.
+
+    Attributes:
+        completed: share of the laps tried that were completed, over all cars.
+        lap_time_s: mean time of the complete laps of the undisturbed car, s; infinite if it has none.
+        laps: the undisturbed car's laps.
+    """
+
+    completed: float
+    lap_time_s: float
+    laps: tuple[Lap, ...]
+
+    @property
+    def clean(self) -> bool:
+        """Whether the undisturbed car completed all its laps."""
+        return all(lap.complete for lap in self.laps)
+
+    @property
+    def best_lap_s(self) -> float | None:
+        """The undisturbed car's fastest complete lap, s."""
+        return min((lap.time_s for lap in self.laps if lap.complete), default=None)
+
+    @property
+    def rank(self) -> tuple[bool, float, float]:
+        """What scores are compared by."""
+        return self.clean, round(self.completed, 2), -self.lap_time_s
+
+
+NOISE = 0.1  # standard deviation of the disturbance of the actions, in a space of -1..1
+
+
+def score(env: TimeTrialVector, driver: Driver, laps: int, seed: int) -> Score:
+    """Judge a driver by a race of several cars: the first undisturbed, the others with noise on their actions.
+
+    Undisturbed laps repeat themselves and say little about how close to the edge they were driven.
+
+    Args:
+        env: with `start="line"` and at least `laps` laps.
+        driver: who drives all the cars.
+        laps: tried by each car.
+        seed: of the disturbance.
+
+    Raises:
+        AgentError: as for `drive`.
+    """
+    results = _race(env, driver, laps, seed, None, None)
+    first = results[0]
+    times = [lap.time_s for lap in first if lap.complete]
+    done = [lap.complete for result in results for lap in result]
+    mean = float(np.mean(times)) if len(times) == laps else float("inf")
+    return Score(float(np.mean(done)), mean, tuple(first))
+
+
+def _race(
+    env: TimeTrialVector,
+    driver: Driver,
+    laps: int,
+    seed: int,
+    recorder: _Recorder | None,
+    progress: Callable[[int], None] | None,
+) -> list[list[Lap]]:
+    """Race until every car has tried its laps; returns them, car by car."""
+    observations, _ = env.reset(seed=seed)
+    noise = np.random.default_rng(seed)
+    results: list[list[Lap]] = [[] for _ in range(env.num_envs)]
+    episode_s, done = np.zeros(env.num_envs), np.zeros(env.num_envs, dtype=np.int64)
+    step = 0
+    while any(len(result) < laps for result in results):
+        actions = actions_of(driver, observations)
+        if env.num_envs > 1:
+            actions[1:] += noise.normal(0.0, NOISE, actions[1:].shape).astype(np.float32)
+        if recorder is not None:
+            recorder.before(actions[0])
+        began = env.state["lap_start_s"].copy()
+        observations, rewards, terminated, truncated, infos = env.step(actions)
+        if recorder is not None:
+            recorder.after(rewards[0], bool(terminated[0] or truncated[0]))
+        ended = terminated | truncated
+        counted = np.where(ended, infos["final_info"]["laps"] if ended.any() else 0, infos["laps"])
+        for i in np.flatnonzero((counted > done) | ended):
+            result = results[i]
+            if counted[i] > done[i] and not ended[i]:
+                time_s = float(env.state["lap_time"][i])
+                result.append(Lap(len(result) + 1, float(episode_s[i] + began[i]), time_s, True, False))
+                done[i] = counted[i]
+                if recorder is not None and i == 0:
+                    recorder.lap += 1
+            elif ended[i]:
+                status = str(infos["final_info"]["status"][i])
+                if status != "lap_complete":
+                    start_s = float(episode_s[i] + began[i])
+                    off = status == "off_track"
+                    result.append(Lap(len(result) + 1, start_s, (step + 1) * STEP_S - start_s, False, off))
+                    if recorder is not None and i == 0:
+                        recorder.lap += 1
+                episode_s[i], done[i] = (step + 1) * STEP_S, 0
+            if progress is not None and i == 0:
+                progress(len(result))
+        step += 1
+    return [result[:laps] for result in results]
+
+
+def actions_of(driver: Driver, observations: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A driver's actions (n, 2) for observations (n, k), checked.
+
+    Raises:
+        AgentError: the driver raises, or its actions are not two finite numbers a car.
+    """
+    try:
+        actions = np.array(driver.act(observations), dtype=np.float32)
+    except Exception as wrong:
+        raise AgentError(f"the driver failed: {type(wrong).__name__}: {wrong}") from wrong
+    if actions.shape != (len(observations), 2):
+        raise AgentError(f"act() gave actions of the shape {actions.shape} for {len(observations)} cars; it must be (n, 2)")
+    if not np.isfinite(actions).all():
+        raise AgentError(f"act() gave an action that is not finite: {actions[~np.isfinite(actions).all(axis=1)][0].tolist()}")
+    return actions
+
+
+class _Recorder:
+    """Writes down every step of the first car."""
+
+    def __init__(self, env: TimeTrialVector) -> None:
+        self.lap = 1
+        self._env, self._rows, self._restart = env, [], True  # type: tuple[TimeTrialVector, list[Any], bool]
+        self._space = ActionSpace()
+
+    def before(self, action: NDArray[np.float32]) -> None:
+        row = np.zeros(1, STEP_DTYPE)[0]
+        state = self._env.state[0]
+        for name in STEP_DTYPE.names or ():
+            if name in (state.dtype.names or ()) and name not in ("wheels_on_track", "steering_command", "speed_command"):
+                row[name] = state[name]
+        commands = self._space.commands(action)
+        row["action_steering"], row["action_speed"] = action
+        row["steering_command"], row["speed_command"] = np.radians(commands[0]), commands[1]
+        row["lap"], row["restart"] = self.lap, self._restart
+        row["off_track"], row["wheels_on_track"] = state["wheels_on_track"] == 0, state["wheels_on_track"] == 4
+        self._rows.append(row)
+
+    def after(self, reward: float, ended: bool) -> None:
+        self._rows[-1]["reward"] = reward
+        self._restart = ended
+
+    def steps(self) -> NDArray[np.void]:
+        return np.array(self._rows, dtype=STEP_DTYPE)
