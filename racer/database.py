@@ -6,6 +6,7 @@ loses what another wrote.
 """
 
 import contextlib
+import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,7 @@ from racer.errors import LeaderboardError
 __all__ = ["opened"]
 
 BUSY_S = 20.0  # s, how long to wait while another process writes
-NAME_CHARACTERS = 300  # of a database's name or an error's text that are shown
+SHOWN = 300  # characters of a database's name or an error's text
 
 _schema = sa.Table(
     "racer_schema", sa.MetaData(), sa.Column("version", sa.Integer, primary_key=True, autoincrement=False)
@@ -53,39 +54,39 @@ def opened(db: str, metadata: sa.MetaData, schema: int, *, write: bool) -> Itera
         LeaderboardError: The database is missing (for a reader), damaged, locked, read-only, of another
             version, or no database.
     """
-    shown = db[:NAME_CHARACTERS]
+    shown = _short(re.sub(r":[^:@/]*@", ":***@", db))  # a password is not shown
     try:
-        engine, shown = _engine(db, write)
-    except (ArgumentError, ValueError, OSError) as error:
-        hint = "a URL reads like sqlite:///board.sqlite or postgresql+psycopg://user@host/name"
-        raise LeaderboardError(f"{shown!r} names no database: {_short(error)}; {hint}") from error
+        engine = _engine(db, write)
+    except LeaderboardError:
+        raise
     except (NoSuchModuleError, ImportError) as error:
         raise LeaderboardError(
-            f"{shown}: the driver for this kind of database is not installed ({_short(error)})"
+            f"{shown}: racer cannot reach this kind of database: {_short(error)}"
         ) from error
+    except (ArgumentError, ValueError, OSError) as error:
+        hint = "name a file, or a URL such as postgresql+psycopg://user@host/name"
+        raise LeaderboardError(f"{shown!r} is no database: {_short(error)}; {hint}") from error
     try:
         with engine.begin() as connection:
             _prepare(connection, metadata, schema, shown, write)
             yield connection
     except DBAPIError as error:
         raise LeaderboardError(f"the leaderboard {shown} cannot be used: {_reason(error.orig)}") from error
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, UnicodeError, OverflowError) as error:
         raise LeaderboardError(f"the leaderboard {shown} cannot be used: {_short(error)}") from error
     finally:
         engine.dispose()
 
 
-def _engine(db: str, write: bool) -> tuple[sa.Engine, str]:
-    """Give (engine, name to show); a password in a URL is not shown."""
+def _engine(db: str, write: bool) -> sa.Engine:
     if "://" not in db:
-        return _sqlite(db, write), db
+        return _sqlite(db, write)
     url = sa.make_url(db)
-    shown = url.render_as_string(hide_password=True)
     if url.get_backend_name() != "sqlite":
-        return sa.create_engine(url, poolclass=sa.NullPool), shown
+        return sa.create_engine(url, poolclass=sa.NullPool)
     if not url.database or url.database == ":memory:":
-        raise ValueError("a database in memory is gone at once")
-    return _sqlite(url.database, write), shown
+        raise ValueError("what is in memory is gone at once")
+    return _sqlite(url.database, write)
 
 
 def _sqlite(name: str, write: bool) -> sa.Engine:
@@ -159,5 +160,5 @@ def _reason(error: Any) -> str:
 
 def _short(error: Any) -> str:
     """An error's text in one line, short enough to read and free of what would act on a terminal."""
-    line = " ".join(str(error).split())[:NAME_CHARACTERS]
+    line = " ".join(str(error).split())[:SHOWN]
     return "".join(character if character.isprintable() else "?" for character in line)

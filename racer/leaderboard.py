@@ -232,12 +232,14 @@ def _entry(replay: Replay, verdict: Verdict, driver: str) -> Entry:
 
 
 def _ranked(board: Sequence[Entry]) -> Iterator[Row]:
-    """Rank a board that is sorted by lap time: one row per driver, the same rank for the same time."""
+    """Rank a board sorted by lap time, then age: one row per driver, the same rank for the same time."""
     attempts = Counter(entry.driver for entry in board)
-    best = {entry.driver: entry for entry in reversed(board)}
-    first_with: dict[int, int] = {}
-    for place, entry in enumerate(sorted(best.values(), key=lambda entry: entry.best_lap_ms), start=1):
-        yield Row(first_with.setdefault(entry.best_lap_ms, place), attempts[entry.driver], entry)
+    ranks: dict[int, int] = {}
+    seen: set[str] = set()
+    for entry in board:
+        if entry.driver not in seen:
+            seen.add(entry.driver)
+            yield Row(ranks.setdefault(entry.best_lap_ms, len(seen)), attempts[entry.driver], entry)
 
 
 def _check_car(replay: Replay, where: str) -> None:

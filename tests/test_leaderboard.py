@@ -1,0 +1,523 @@
+"""The leaderboard: what gets on it, how it ranks, and what many users or a spoiled database do to it."""
+
+import csv
+import dataclasses
+import io
+import json
+import multiprocessing
+import random
+import sqlite3
+import time
+
+import numpy as np
+import pytest
+from drives import CAR, drive, ring
+
+from racer import database as databases
+from racer.errors import LeaderboardError, ReplayError
+from racer.leaderboard import (
+    AlreadyEnteredError,
+    add,
+    as_records,
+    database,
+    driver_name,
+    standings,
+)
+from racer.replay import save_replay
+from racer.track import load_track, save_track, track_from_arrays
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """A learner's folder of their own, so that no test touches another's board."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RACER_DB", raising=False)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def replay():
+    return drive(ring(), laps=2)
+
+
+@pytest.fixture(scope="module")
+def quick():
+    return drive(ring(), laps=2, speed=2.4)
+
+
+def another(replay, seed):
+    """The same drive, recorded another time."""
+    return dataclasses.replace(replay, seed=seed)
+
+
+# What gets on the board
+
+
+def test_a_drive_gets_on_the_board(replay, folder):
+    save_replay(replay, folder / "drive.npz")
+    entry = add(folder / "drive.npz", " Ada  Lovelace ")
+    assert (folder / "leaderboard.sqlite").is_file()
+    assert entry.driver == "Ada Lovelace"
+    assert (entry.track, entry.direction, entry.car) == ("test-ring", "forward", "deepracer")
+    assert entry.best_lap_ms == round(1000.0 * replay.laps[1].time_s)
+    assert entry.laps == 2
+    assert entry.mean_speed_mps == pytest.approx(4.0 * np.pi / replay.laps[1].time_s, rel=0.03)
+    assert entry.track_digest == replay.track.digest
+    (row,) = standings("test-ring")
+    assert (row.rank, row.attempts, row.entry) == (1, 1, entry)
+
+
+def test_the_same_replay_does_not_count_twice(replay):
+    entry = add(replay, "Ada")
+    for name in ("Ada", "Grace"):
+        with pytest.raises(AlreadyEnteredError, match=r"entered by Ada at 20.*another drive") as caught:
+            add(replay, name)
+        assert caught.value.entry == entry
+    assert [row.attempts for row in standings()] == [1]
+
+
+def test_a_replay_that_does_not_hold_is_refused(replay, folder):
+    steps = replay.steps.copy()
+    steps["speed_command"][20:] *= 1.01
+    faster = (dataclasses.replace(replay.laps[0], time_s=replay.laps[0].time_s - 0.02), replay.laps[1])
+    for cheat, word in [
+        (dataclasses.replace(replay, steps=steps), "driving it again gives"),
+        (dataclasses.replace(replay, laps=faster), "time of its lap 1"),
+    ]:
+        with pytest.raises(LeaderboardError, match=rf"^this replay was refused: .*{word}"):
+            add(cheat, "Mallory")
+    assert not (folder / "leaderboard.sqlite").exists()
+
+
+def test_another_car_is_refused(replay):
+    strong = dataclasses.replace(replay, car=dataclasses.replace(CAR, grip=8.0))
+    with pytest.raises(
+        LeaderboardError, match=r"the grip of its car is 8\.0, but that of racer's deepracer is"
+    ):
+        add(strong, "Mallory")
+    kart = dataclasses.replace(replay, car=dataclasses.replace(CAR, name="kart"))
+    with pytest.raises(LeaderboardError, match=r"its car 'kart' is none that racer ships \(deepracer\)"):
+        add(kart, "Mallory")
+
+
+def test_no_complete_lap_no_entry():
+    with pytest.raises(LeaderboardError, match="no complete lap"):
+        add(drive(ring(), laps=1, leave_in_lap=1), "Ada")
+
+
+def test_the_file_must_be_a_replay(folder):
+    (folder / "drive.npz").write_bytes(b"PK\x03\x04 not really")
+    with pytest.raises(ReplayError, match=r"drive\.npz"):
+        add(folder / "drive.npz", "Ada")
+
+
+def test_a_name_on_the_shelf_means_the_road_on_the_shelf(folder):
+    (folder / "tracks").mkdir()
+    save_track(ring(radius=2.0), folder / "tracks" / "oval.csv")
+    honest = load_track("oval")
+    smaller = ring(radius=1.5)
+    forged = track_from_arrays("oval", smaller.center, smaller.inner, smaller.outer)
+    add(drive(honest), "Ada")
+    add(drive(honest.reverse()), "Ada")
+    with pytest.raises(
+        LeaderboardError, match=r"its track 'oval' is not the road of that name here .*oval\.csv"
+    ):
+        add(drive(forged), "Mallory")
+    with pytest.raises(LeaderboardError, match="not the road of that name"):
+        add(drive(dataclasses.replace(honest.reverse(), reversed=False)), "Mallory")
+    assert [(row.rank, row.entry.direction) for row in standings("oval")] == [(1, "forward"), (1, "reverse")]
+    (row,) = standings(honest.reverse())
+    assert row.entry.direction == "reverse"
+
+
+def test_roads_of_one_name_never_share_a_board(replay):
+    smaller = ring(radius=1.5)
+    add(replay, "Ada")
+    add(drive(smaller), "Grace")
+    rows = standings("test-ring")
+    assert [row.rank for row in rows] == [1, 1]
+    assert len({row.entry.track_digest for row in rows}) == 2
+    assert [row.entry.driver for row in standings(smaller)] == ["Grace"]
+    assert standings("another") == []
+
+
+def test_a_track_named_like_a_path_opens_nothing(replay, folder):
+    (folder / "secret.csv").write_text("not a track")
+    add(dataclasses.replace(replay, track=dataclasses.replace(replay.track, name="secret.csv")), "Ada")
+    add(dataclasses.replace(another(replay, 1), track=dataclasses.replace(replay.track, name="../x")), "Ada")
+    assert {row.entry.track for row in standings()} == {"secret.csv", "../x"}
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("", "empty"),
+        ("  ", "empty"),
+        ("x" * 41, "41 characters; 40 fit"),
+        ("a\nb", "cannot be printed"),
+        ("\x1b[31mred", "cannot be printed"),
+        ("tab\tbed", "cannot be printed"),
+        ("right\u202eleft", "cannot be printed"),
+        ("half \ud800", "cannot be printed"),
+        ("null\0", "cannot be printed"),
+    ],
+)
+def test_names_that_are_none(replay, text, word):
+    with pytest.raises(LeaderboardError, match=word) as caught:
+        add(replay, text)
+    assert str(caught.value).isprintable()
+
+
+def test_names_of_all_people():
+    for name in ("Ada", "Zoë", "李小龙", "O'Brien; DROP TABLE racer_entries;--", "🏎 team 7", "x" * 40):
+        assert driver_name(name) == name
+    assert driver_name("Zoe\u0308") == "Zoë"
+    assert driver_name("  Ada   L ") == "Ada L"
+
+
+# How it ranks
+
+
+def fill(db, *entries):
+    """Put (driver, best lap in ms) on a board as they are, without a drive each."""
+    add(drive(ring(), laps=1), "template", db)
+    with sqlite3.connect(db) as connection:
+        connection.row_factory = sqlite3.Row
+        template = dict(connection.execute("SELECT * FROM racer_entries").fetchone())
+        connection.execute("DELETE FROM racer_entries")
+        for number, (driver, lap) in enumerate(entries):
+            values = template | {
+                "id": number,
+                "driver": driver,
+                "best_lap_ms": lap,
+                "replay_digest": f"{number:064x}",
+            }
+            marks = ", ".join("?" * len(values))
+            connection.execute(f"INSERT INTO racer_entries VALUES ({marks})", list(values.values()))
+    connection.close()
+
+
+def test_ties_share_a_rank_and_each_driver_has_one_row():
+    fill(
+        "board.sqlite",
+        ("d", 9000),
+        ("a", 8001),
+        ("b", 8000),
+        ("a", 8000),
+        ("c", 8001),
+        ("a", 9500),
+        ("b", 8000),
+    )
+    rows = standings(db="board.sqlite")
+    assert [(row.rank, row.entry.driver, row.entry.best_lap_ms, row.attempts) for row in rows] == [
+        (1, "b", 8000, 2),
+        (1, "a", 8000, 3),
+        (3, "c", 8001, 1),
+        (4, "d", 9000, 1),
+    ]
+
+
+def test_the_quicker_drive_counts(replay, quick):
+    assert quick.best_lap_s < replay.best_lap_s
+    add(quick, "Ada")
+    add(replay, "Ada")
+    add(replay := another(replay, 5), "Grace")
+    rows = standings()
+    assert [(row.rank, row.entry.driver, row.attempts) for row in rows] == [(1, "Ada", 2), (2, "Grace", 1)]
+    assert rows[0].entry.best_lap_ms == round(1000.0 * quick.best_lap_s)
+
+
+def test_records_fit_tables_json_and_csv(replay):
+    add(replay, 'Ada, "the first"')
+    records = as_records(standings())
+    assert json.loads(json.dumps(records)) == records
+    assert list(records[0])[:10] == [
+        "rank",
+        "driver",
+        "best_lap_s",
+        "laps",
+        "mean_speed_mps",
+        "track",
+        "direction",
+        "car",
+        "engine",
+        "attempts",
+    ]
+    assert records[0]["best_lap_s"] == round(replay.best_lap_s, 3)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(records[0]))
+    writer.writeheader()
+    writer.writerows(records)
+    (row,) = csv.DictReader(io.StringIO(text.getvalue()))
+    assert row["driver"] == 'Ada, "the first"'
+
+
+# Where it is
+
+
+def test_which_database(replay, folder, monkeypatch):
+    assert database() == "leaderboard.sqlite"
+    monkeypatch.setenv("RACER_DB", "club.sqlite")
+    assert database() == "club.sqlite"
+    assert database("mine.sqlite") == "mine.sqlite"
+    add(replay, "Ada")
+    add(replay, "Ada", folder / "odd name ?#%.sqlite")
+    add(replay, "Ada", f"sqlite:///{folder}/by-url.sqlite")
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"club.sqlite", "odd name ?#%.sqlite", "by-url.sqlite"}
+    assert standings(db=folder / "odd name ?#%.sqlite") == standings(db="by-url.sqlite") != []
+
+
+# Many at once
+
+
+def enter_many(replay, name, tries, go):
+    go.wait(20)
+    for k in range(tries):
+        add(another(replay, 1000 * int(name[1:]) + k), name, "club.sqlite")
+
+
+def test_eight_processes_lose_nothing(replay):
+    context = multiprocessing.get_context(
+        "fork" if "fork" in multiprocessing.get_all_start_methods() else None
+    )
+    go = context.Event()
+    workers = [context.Process(target=enter_many, args=(replay, f"p{k}", 10, go)) for k in range(8)]
+    for worker in workers:
+        worker.start()
+    go.set()  # all at once make the database, too
+    for worker in workers:
+        worker.join(60)
+    assert [worker.exitcode for worker in workers] == [0] * 8
+    rows = standings(db="club.sqlite")
+    assert {row.entry.driver: row.attempts for row in rows} == {f"p{k}": 10 for k in range(8)}
+    assert {row.rank for row in rows} == {1}
+
+
+def enter_once(replay, name, go, outcomes):
+    go.wait(20)
+    try:
+        add(replay, name, "club.sqlite")
+        outcomes.put("entered")
+    except AlreadyEnteredError:
+        outcomes.put("already")
+
+
+def test_the_same_replay_from_many_counts_once(replay):
+    context = multiprocessing.get_context(
+        "fork" if "fork" in multiprocessing.get_all_start_methods() else None
+    )
+    go, outcomes = context.Event(), context.SimpleQueue()
+    workers = [context.Process(target=enter_once, args=(replay, f"p{k}", go, outcomes)) for k in range(6)]
+    for worker in workers:
+        worker.start()
+    go.set()
+    told = sorted(outcomes.get() for _ in workers)
+    for worker in workers:
+        worker.join(60)
+    assert told == ["already"] * 5 + ["entered"]
+
+
+def test_a_writer_that_is_killed_leaves_the_board_whole(replay):
+    add(replay, "Ada", "club.sqlite")
+    context = multiprocessing.get_context(
+        "fork" if "fork" in multiprocessing.get_all_start_methods() else None
+    )
+    delays = random.Random(0)
+    for attempt in range(6):
+        worker = context.Process(
+            target=enter_many, args=(replay, f"p{attempt + 1}", 1000, context_set(context))
+        )
+        worker.start()
+        time.sleep(delays.uniform(0.05, 0.25))
+        worker.kill()
+        worker.join(20)
+        assert standings(db="club.sqlite")
+    with sqlite3.connect("club.sqlite") as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    connection.close()
+    add(another(replay, 1), "Ada", "club.sqlite")
+
+
+def context_set(context):
+    event = context.Event()
+    event.set()
+    return event
+
+
+# Databases that are no good
+
+
+def both_refuse(replay, db, *words):
+    """Assert that reading and writing are refused, with one clear message each."""
+    for action in (lambda: standings(db=db), lambda: add(replay, "Ada", db)):
+        with pytest.raises(LeaderboardError) as caught:
+            action()
+        message = str(caught.value)
+        assert message.isprintable() and len(message) < 700
+        for word in words:
+            assert word in message
+
+
+def test_reading_makes_nothing(folder):
+    with pytest.raises(LeaderboardError, match=r"no leaderboard missing\.sqlite yet; `racer leaderboard add"):
+        standings(db="missing.sqlite")
+    (folder / "empty.sqlite").touch()
+    with pytest.raises(LeaderboardError, match=r"empty\.sqlite holds no leaderboard"):
+        standings(db="empty.sqlite")
+    assert [path.name for path in folder.iterdir()] == ["empty.sqlite"]
+    assert (folder / "empty.sqlite").stat().st_size == 0
+
+
+def test_an_empty_file_becomes_a_board(replay, folder):
+    (folder / "empty.sqlite").touch()
+    add(replay, "Ada", "empty.sqlite")
+    assert len(standings(db="empty.sqlite")) == 1
+
+
+def test_places_where_no_database_can_be(replay, folder):
+    both_refuse(replay, str(folder), "not a plain file")
+    with pytest.raises(LeaderboardError, match="the folder nowhere does not exist"):
+        add(replay, "Ada", "nowhere/board.sqlite")
+    for db, word in [
+        ("nul\0.sqlite", "is no database"),
+        ("", "is no database"),
+        ("sqlite://", "what is in memory"),
+        ("sqlite:///:memory:", "what is in memory"),
+        ("://", "is no database"),
+        ("postgresql://user:secret@host:port/x", "is no database"),
+        ("nosuchkind://host/name", "cannot reach this kind"),
+        ("oracle+nosuch://host/name", "cannot reach this kind"),
+    ]:
+        if db:
+            both_refuse(replay, db, word)
+        else:
+            with pytest.raises(LeaderboardError, match=word):
+                standings(db="")
+
+
+def test_a_password_is_not_shown(replay):
+    for db in ("nosuchkind://ada:secret@host/name", "postgresql+nosuch://ada:secret@host/name"):
+        with pytest.raises(LeaderboardError) as caught:
+            standings(db=db)
+        assert "secret" not in str(caught.value)
+
+
+def test_files_that_are_no_databases(replay, folder):
+    (folder / "text.sqlite").write_text("rank,driver\n1,Ada\n" * 200)
+    both_refuse(replay, "text.sqlite", "no SQLite database", "--db")
+    save_replay(replay, folder / "drive.npz")
+    both_refuse(replay, "drive.npz", "no SQLite database")
+    assert (folder / "text.sqlite").read_text().startswith("rank,driver")
+
+
+def test_a_truncated_database(replay, folder):
+    add(replay, "Ada", "board.sqlite")
+    whole = (folder / "board.sqlite").read_bytes()
+    for length in (50, 100, 1000, 4096, len(whole) // 2, len(whole) - 4096):
+        (folder / "board.sqlite").write_bytes(whole[:length])
+        both_refuse(another(replay, 2), "board.sqlite")
+
+
+def test_a_database_with_flipped_bytes(replay, folder):
+    add(replay, "Ada", "board.sqlite")
+    whole = (folder / "board.sqlite").read_bytes()
+    numbers = random.Random(1)
+    for _ in range(150):
+        content = bytearray(whole)
+        for _ in range(numbers.randint(1, 30)):
+            content[numbers.randrange(len(content))] = numbers.randrange(256)
+        (folder / "board.sqlite").write_bytes(content)
+        try:
+            as_records(standings(db="board.sqlite"))
+        except LeaderboardError as error:
+            assert str(error).isprintable()
+
+
+def test_a_locked_database_is_waited_for_then_named(replay, folder, monkeypatch):
+    add(replay, "Ada", "board.sqlite")
+    monkeypatch.setattr(databases, "BUSY_S", 0.2)
+    blocker = sqlite3.connect("board.sqlite", isolation_level=None)
+    blocker.execute("BEGIN EXCLUSIVE")
+    both_refuse(another(replay, 3), "board.sqlite", "locked", "try again")
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    add(another(replay, 3), "Ada", "board.sqlite")
+
+
+def test_a_read_only_database_can_be_read(replay, folder):
+    add(replay, "Ada", "board.sqlite")
+    content = bytearray((folder / "board.sqlite").read_bytes())
+    content[18] = 3  # a later version's write format: SQLite must read it and write nothing
+    (folder / "board.sqlite").write_bytes(content)
+    assert len(standings(db="board.sqlite")) == 1
+    with pytest.raises(LeaderboardError, match=r"board\.sqlite cannot be used: it is read-only"):
+        add(another(replay, 3), "Ada", "board.sqlite")
+
+
+def edited(db, statement, *values):
+    with sqlite3.connect(db) as connection:
+        connection.execute(statement, values)
+    connection.close()
+
+
+def test_schemas_of_other_times(replay):
+    add(replay, "Ada", "board.sqlite")
+    edited("board.sqlite", "UPDATE racer_schema SET version = 2")
+    both_refuse(another(replay, 2), "board.sqlite", "later racer", "update racer")
+    edited("board.sqlite", "UPDATE racer_schema SET version = 0")
+    both_refuse(another(replay, 2), "board.sqlite", "no known version")
+    edited("board.sqlite", "DELETE FROM racer_schema")
+    both_refuse(another(replay, 2), "board.sqlite", "no known version")
+    edited("board.sqlite", "DROP TABLE racer_schema")
+    both_refuse(another(replay, 2), "board.sqlite", "lacks racer_schema")
+    edited("board.sqlite", "DROP TABLE racer_entries")
+    edited("board.sqlite", "CREATE TABLE racer_entries (id INTEGER, note TEXT)")
+    edited("board.sqlite", "CREATE TABLE racer_schema (version INTEGER)")
+    edited("board.sqlite", "INSERT INTO racer_schema VALUES (1)")
+    both_refuse(another(replay, 2), "board.sqlite", "no such column")
+
+
+def test_a_database_of_others_is_shared_not_harmed(replay):
+    edited("shared.sqlite", "CREATE TABLE pupils (name TEXT)")
+    edited("shared.sqlite", "INSERT INTO pupils VALUES ('Ada')")
+    add(replay, "Ada", "shared.sqlite")
+    with sqlite3.connect("shared.sqlite") as connection:
+        assert connection.execute("SELECT * FROM pupils").fetchall() == [("Ada",)]
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("driver", "\x1b[2Jgone"),
+        ("driver", b"bytes"),
+        ("track", "a\nb"),
+        ("best_lap_ms", "fast"),
+        ("best_lap_ms", -5),
+        ("mean_speed_mps", float("inf")),
+        ("mean_speed_mps", "quick"),
+        ("submitted", "\u202e"),
+        ("laps", 1.5),
+    ],
+)
+def test_rows_that_others_spoiled(replay, column, value):
+    add(replay, "Ada", "board.sqlite")
+    edited("board.sqlite", f"UPDATE racer_entries SET {column} = ?", value)
+    with pytest.raises(LeaderboardError, match=f"entry 1 is damaged: its {column} is") as caught:
+        standings(db="board.sqlite")
+    assert str(caught.value).isprintable()
+
+
+def test_text_that_is_none(replay):
+    add(replay, "Ada", "board.sqlite")
+    edited("board.sqlite", "UPDATE racer_entries SET driver = CAST(x'ff80' AS TEXT)")
+    with pytest.raises(LeaderboardError, match=r"board\.sqlite cannot be used"):
+        standings(db="board.sqlite")
+
+
+def test_hostile_text_is_only_text(replay):
+    hostile = "x'); DROP TABLE racer_entries; --"
+    add(replay, hostile)
+    assert standings(hostile) == []
+    assert [row.entry.driver for row in standings()] == [hostile]
