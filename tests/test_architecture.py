@@ -16,27 +16,21 @@ import racer
 LAYERS = """
 errors
 files geometry
-shelf npz watchdog
-track_file
+shelf npz watchdog clock
+track_file blame
 track_check track_grade
 track
 car actions rules
 road
 simulation
 sensors params
-fault
 reward
 record
-env replay_file
+env replay_file canvas
 replay
-sb3 race check
-train
-playback leaderboard_store database
-leaderboard
-screen
-scene panel
-stage
-viewer plot
+sb3 race check plot
+train database
+leaderboard viewer
 scaffold demo
 cli
 __main__
@@ -45,12 +39,11 @@ __main__
 OWNERS = {
     "gymnasium": {"__init__", "env", "sb3"},
     "stable_baselines3": {"sb3"},
-    "pygame": {"viewer", "stage", "scene", "panel", "screen"},
+    "pygame": {"viewer"},
     "sqlalchemy": {"database", "leaderboard"},
-    "matplotlib": {"plot"},
-    "shapely": {"track_check"},
+    "matplotlib": {"canvas", "plot"},
     "typer": {"cli"},
-    "rich": {"cli"},
+    "rich": {"cli", "viewer"},
     "PIL": {"viewer"},
     "imageio_ffmpeg": {"viewer"},
 }
