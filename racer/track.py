@@ -196,8 +196,8 @@ def save_track(track: Track, path: str | Path) -> None:
     """Write a track in the direction it is driven: `.csv` as racer's own format, `.npy` as a DeepRacer route.
 
     Raises:
-        TrackError: The format cannot hold it: a CSV has borders on the centre line's normals, a `.npy` as many
-            rows in each line.
+        TrackError: The format cannot hold it: a CSV has borders on the centre line's normals, a `.npy`
+            as many rows in each line.
         FileError: The file cannot be written.
     """
     target = Path(path)
