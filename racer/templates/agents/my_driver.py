@@ -18,6 +18,9 @@ CAUTION = 2.0  # how much to slow down for a bend, per radian that it turns away
 class Agent:
     """Maps what the car perceives to what it does; works for one car or for many at once."""
 
+    def __init__(self, env):
+        """Take what it needs to know from the environment: this one needs nothing."""
+
     def act(self, observation):
         """Give (steering, speed), each from -1 to 1; steering is to the left if positive."""
         near = np.arctan2(observation[..., NEAR + 1], observation[..., NEAR])
