@@ -76,6 +76,7 @@ def racer(
 app.command("new", rich_help_panel=START)(shelves.new)
 app.command("list", rich_help_panel=START)(shelves.list_shelves)
 app.command("import-track", rich_help_panel=START)(shelves.import_track)
+app.command("watch", rich_help_panel=DRIVE)(results.watch)
 app.add_typer(results.leaderboard_app, name="leaderboard", rich_help_panel=COMPETE)
 
 

@@ -14,7 +14,7 @@ from racer.cli import complete, console
 if TYPE_CHECKING:
     from racer.leaderboard import Row
 
-__all__ = ["board", "leaderboard_app"]
+__all__ = ["board", "leaderboard_app", "watch"]
 
 Database = Annotated[
     str | None,
@@ -70,7 +70,9 @@ def leaderboard(
 
 @leaderboard_app.command("add")
 def add(
-    replay: Annotated[Path, typer.Argument(help="A replay file.", autocompletion=complete.replays)],
+    replay: Annotated[
+        Path, typer.Argument(metavar="REPLAY", help="A replay file.", autocompletion=complete.replays)
+    ],
     driver: Annotated[str, typer.Option(help="Who drove: 1 to 40 characters.")],
     db: Database = None,
 ) -> None:
@@ -93,6 +95,48 @@ def add(
         f"Entered {escape(entry.driver)} with {entry.best_lap_ms / 1000.0:.3f} s on {escape(entry.track)}: "
         f"[bold]rank {rank} of {len(rows)}[/bold]"
     )
+
+
+def watch(
+    replays: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="REPLAY...", help="Of one track; the first in focus.", autocompletion=complete.replays
+        ),
+    ],
+    record: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw a .png, .gif or .mp4 instead of opening a window."),
+    ] = None,
+    speed: Annotated[float, typer.Option(help="Pace: 0.25 to 8.")] = 1.0,
+    size: Annotated[str | None, typer.Option(metavar="WxH", help="Pixels, such as 1280x800.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file to record.")] = False,
+) -> None:
+    """Watch replays in a window: the car, its trail, laps, pedals and reward.
+
+    Several replays of one track drive at once, the others as ghosts. Space
+    pauses, arrows seek and change the speed, ? shows all the keys. A recording
+    needs no screen.
+
+    Examples:
+      [cyan]racer watch first.replay[/cyan]
+      [cyan]racer watch first.replay classic.replay --speed 0.5[/cyan]
+      [cyan]racer watch first.replay --record first.mp4[/cyan]
+    """
+    pixels = None if size is None else _size(size)
+    from racer.replay import load_replay
+    from racer.viewer import watch as show
+
+    show([load_replay(path) for path in replays], record, pixels, speed=speed, overwrite=force)
+    if record is not None:
+        console.note(f"Recorded {escape(str(record))}")
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise typer.BadParameter(f"{text!r} is no size; write it as 1280x800", param_hint="--size")
+    return int(width), int(height)
 
 
 def board(rows: "list[Row]") -> None:

@@ -30,7 +30,10 @@ SHELF_OF = {Kind.TRACKS: "tracks", Kind.REWARDS: "reward_functions", Kind.AGENTS
 
 
 def list_shelves(
-    kind: Annotated[Kind | None, typer.Argument(help="One shelf; all three if left out.")] = None,
+    kind: Annotated[
+        Kind | None,
+        typer.Argument(metavar="[SHELF]", help="tracks, rewards or agents; all three if left out."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
     plot: Annotated[
         Path | None,
@@ -74,7 +77,9 @@ def import_track(
     file: Annotated[
         Path,
         typer.Argument(
-            help="A racer or TUM .csv, or a DeepRacer route .npy.", autocompletion=complete.track_files
+            metavar="FILE",
+            help="A racer or TUM .csv, or a DeepRacer route .npy.",
+            autocompletion=complete.track_files,
         ),
     ],
     name: Annotated[
@@ -106,7 +111,9 @@ def import_track(
 
 
 def new(
-    folder: Annotated[Path, typer.Argument(help="A folder; it is made if missing.", file_okay=False)],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="A folder; it is made if missing.", file_okay=False)
+    ],
 ) -> None:
     """Start a folder of your own: three shelves with an example each, and a guide.
 
