@@ -101,7 +101,7 @@ def watch(
     replays: Annotated[
         list[Path],
         typer.Argument(
-            metavar="REPLAY...", help="Of one track; the first in focus.", autocompletion=complete.replays
+            metavar="REPLAY", help="Of one track; the first in focus.", autocompletion=complete.replays
         ),
     ],
     record: Annotated[

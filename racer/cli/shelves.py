@@ -32,7 +32,7 @@ SHELF_OF = {Kind.TRACKS: "tracks", Kind.REWARDS: "reward_functions", Kind.AGENTS
 def list_shelves(
     kind: Annotated[
         Kind | None,
-        typer.Argument(metavar="[SHELF]", help="tracks, rewards or agents; all three if left out."),
+        typer.Argument(metavar="SHELF", help="tracks, rewards or agents; all three if left out."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
     plot: Annotated[
