@@ -1,6 +1,6 @@
 """Replays: a race in one self-contained file, and the proof that it can be driven.
 
-Invariant: a replay proves itself. Re-simulating its commands with its own track and car must give its states
+Invariant: a replay proves itself. Re-simulating its actions with its own track and car must give its states
 and its lap times, on any machine.
 """
 
@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from racer import __version__
+from racer.actions import ActionSpace
 from racer.errors import RacerError, ReplayError
 from racer.files import read_bytes, write_atomically
 from racer.npz import FILE_LIMIT, DamagedError, pack, unpack
@@ -92,7 +94,7 @@ def load_replay(path: str | Path) -> Replay:
 
 
 def verify(replay: Replay) -> Verdict:
-    """Drive a replay's commands again, from its start line, on its track and with its car, and compare.
+    """Drive a replay's actions again, from its start line, on its track and with its car, and compare.
 
     States must agree within 1e-5 (m, rad, m/s), lap times within a millisecond, and what happened must be the
     same: where the car left the track, which laps it completed, where it was put back on the line. Rewards
@@ -107,19 +109,23 @@ def verify(replay: Replay) -> Verdict:
     if not replay.steps["restart"][:1].any():
         return Verdict(False, "its car is never put on the start line", ())
     try:
-        before, after = _driven(replay)
+        actions = np.stack([replay.steps["action_steering"], replay.steps["action_speed"]], axis=1)
+        commands = ActionSpace().commands(actions)
+        before, after = _driven(replay, commands)
     except (RacerError, ValueError, ArithmeticError) as error:
         return Verdict(False, f"it cannot be driven here: {error}", ())
     laps = _laps(replay.steps["restart"], before, after)
     reason = (
-        _difference(replay.steps, before, replay.track.length)
+        _difference(replay.steps, before, commands, replay.track.length)
         or _event_difference(replay.steps, before, after)
         or _lap_difference(replay.laps, laps)
     )
+    if reason and replay.engine != __version__:
+        reason += f" (it was recorded with racer {replay.engine}; this is {__version__})"
     return Verdict(not reason, reason, laps)
 
 
-def _driven(replay: Replay) -> tuple[NDArray[np.void], NDArray[np.void]]:
+def _driven(replay: Replay, commands: NDArray[np.float64]) -> tuple[NDArray[np.void], NDArray[np.void]]:
     """Give the car's state before and after each step, (n,) each; a restart puts it on the start line."""
     from racer.rules import Rules
     from racer.simulation import CAR_STATE, World
@@ -128,43 +134,43 @@ def _driven(replay: Replay) -> tuple[NDArray[np.void], NDArray[np.void]]:
     world = World(replay.track, car=replay.car, rules=Rules(start="line", laps=1000, time_limit_s=1e6))
     world.seed(replay.seed)
     before, after = np.zeros(len(steps), CAR_STATE), np.zeros(len(steps), CAR_STATE)
-    commands = np.stack([np.degrees(steps["steering_command"]), steps["speed_command"]], axis=1)[
-        :, None, None
-    ]
     gained = np.zeros((1, 1))
     for k, restart in enumerate(steps["restart"].tolist()):
         if restart:
             world.reset()
         before[k] = world.cars[0, 0]
-        world.step(commands[k], gained)
+        world.step(commands[None, None, k], gained)
         after[k] = world.cars[0, 0]
     return before, after
 
 
-def _difference(steps: NDArray[np.void], states: NDArray[np.void], length: float) -> str:
-    """Say where the recorded states first differ from the simulated ones; nothing if they agree."""
+def _difference(
+    steps: NDArray[np.void], states: NDArray[np.void], commands: NDArray[np.float64], length: float
+) -> str:
+    """Say where the recorded states and commands first differ from those here; nothing if they agree."""
+    found = {name: states[name] for name in STATES}
+    found |= {"steering_command": np.radians(commands[:, 0]), "speed_command": commands[:, 1]}
     differing = []
-    for order, name in enumerate(STATES):
-        gap = steps[name] - states[name]
+    for order, (name, values) in enumerate(found.items()):
+        gap = steps[name] - values
         if name in ("heading", "s"):  # both go round
             turn = 2.0 * np.pi if name == "heading" else length
             gap = np.mod(gap + 0.5 * turn, turn) - 0.5 * turn
         if len(bad := np.flatnonzero(~(np.abs(gap) <= STATE_SLACK))):
-            differing.append(
-                (int(bad[0]), order, name, float(steps[name][bad[0]]), float(states[name][bad[0]]))
-            )
+            differing.append((int(bad[0]), order, name, float(steps[name][bad[0]]), float(values[bad[0]])))
     if not differing:
         return ""
-    row, _, name, told, found = min(differing)
+    row, _, name, told, here = min(differing)
     return (
         f"in step {row} (at {row * STEP_S:.2f} s) its {name.replace('_', ' ')} is {told:.6g}, "
-        f"but driving it again gives {found:.6g}"
+        f"but driving it again gives {here:.6g}"
     )
 
 
 def _event_difference(steps: NDArray[np.void], before: NDArray[np.void], after: NDArray[np.void]) -> str:
     """Say what the record tells otherwise than it happened: wheels on the road, off-tracks, laps begun."""
-    off, done, restart = before["wheels_on_track"] == 0, _done(before, after), steps["restart"]
+    off, restart = before["wheels_on_track"] == 0, steps["restart"]
+    done = _done(restart, before, after)
     begins = np.append(True, done[:-1] | restart[1:])
     found = {"wheels_on_track": before["wheels_on_track"] == 4, "off_track": off, "lap": np.cumsum(begins)}
     for name, values in found.items():
@@ -179,15 +185,16 @@ def _event_difference(steps: NDArray[np.void], before: NDArray[np.void], after: 
     return ""
 
 
-def _done(before: NDArray[np.void], after: NDArray[np.void]) -> NDArray[np.bool_]:
-    """Whether each step completed a lap; a car that crosses the line off the track completes none."""
-    done: NDArray[np.bool_] = (after["laps"] > before["laps"]) & (before["wheels_on_track"] > 0)
+def _done(restart: NDArray[np.bool_], before: NDArray[np.void], after: NDArray[np.void]) -> NDArray[Any]:
+    """Whether each step completed a lap: the car crossed the line, and nothing had ended its lap before."""
+    ended = (before["wheels_on_track"] == 0) | np.append(restart[1:], False)
+    done: NDArray[Any] = (after["laps"] > before["laps"]) & ~ended
     return done
 
 
 def _laps(restart: NDArray[np.bool_], before: NDArray[np.void], after: NDArray[np.void]) -> tuple[Lap, ...]:
     """Give the laps as they were driven again; the last one ends with the record."""
-    done, off = _done(before, after), before["wheels_on_track"] == 0
+    done, off = _done(restart, before, after), before["wheels_on_track"] == 0
     laps: list[Lap] = []
     episode_s = start_s = 0.0
     for k in range(len(restart)):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from racer import __version__
+from racer.actions import ActionSpace
 from racer.car import CARS
 from racer.replay import STEP_DTYPE, STEP_S, Lap, Replay
 from racer.rules import Rules
@@ -49,7 +50,7 @@ def drive(
         if number == leave_in_lap and now - start_s > 1.0:
             steering = 30.0
         action = (np.float32(steering / 30.0), np.float32((speed - 0.5) / 1.75 - 1.0))
-        command = np.array([[[action[0] * 30.0, (float(action[1]) + 1.0) * 1.75 + 0.5]]])
+        command = ActionSpace().commands(action)[None, None]
         off, completed = bool(car["wheels_on_track"] == 0), int(car["laps"])
         state = [float(car[name]) for name in STEP_DTYPE.names[:6]]
         where = [float(car[name]) for name in ("s", "distance", "offset")]

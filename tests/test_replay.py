@@ -208,8 +208,18 @@ def doctored():
         "its lap 2 is told otherwise",
     )
     yield "a lap more", lambda r: dataclasses.replace(r, laps=(*r.laps, r.laps[0])), "tells of 6 laps"
-    yield "steering", lambda r: changed(r, steering_command=at(30, 0.2)), "in step 3"
-    yield "speed", lambda r: changed(r, speed_command=lambda column: column * 1.2), "in step 2 "
+    yield "steering", lambda r: changed(r, action_steering=at(30, 0.2)), "in step 30 (at 2.00 s) its steering"
+    yield (
+        "speed",
+        lambda r: changed(r, action_speed=lambda column: column * 1.2),
+        "in step 0 (at 0.00 s) its speed",
+    )
+    yield "command", lambda r: changed(r, steering_command=at(30, 0.2)), "its steering command is 0.2, but"
+    yield (
+        "less restarts",
+        lambda r: changed(r, restart=lambda column: column & (np.cumsum(column) < 3)),
+        "driving it again gives",
+    )
     yield "grip", lambda r: dataclasses.replace(r, car=grip), "driving it again gives"
     yield (
         "no restart",
@@ -219,7 +229,7 @@ def doctored():
     yield "teleport", lambda r: changed(r, x=at(50, 3.0)), "in step 50 (at 3.33 s) its x is 3"
     yield "never started", lambda r: changed(r, restart=np.zeros_like), "never put on the start line"
     yield "nothing", lambda r: dataclasses.replace(r, steps=r.steps[:0]), "never put on the start line"
-    yield "no command", lambda r: changed(r, speed_command=at(50, np.nan)), "cannot be driven"
+    yield "no action", lambda r: changed(r, action_speed=at(50, np.nan)), "cannot be driven"
 
 
 @pytest.mark.parametrize(("cheat", "word"), [pytest.param(c, w, id=i) for i, c, w in doctored()])
@@ -227,6 +237,13 @@ def test_what_was_not_driven_does_not_hold(eventful, cheat, word):
     verdict = verify(cheat(eventful))
     assert not verdict.ok
     assert word in verdict.reason
+
+
+def test_another_version_of_racer_is_named(replay):
+    old = dataclasses.replace(replay, engine="0.0.9")
+    assert verify(old).ok
+    verdict = verify(changed(old, x=at(50, 3.0)))
+    assert "recorded with racer 0.0.9; this is" in verdict.reason
 
 
 def test_a_wider_road_does_not_hold(eventful):
