@@ -11,7 +11,6 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
@@ -104,7 +103,7 @@ def _sqlite(name: str, write: bool) -> sa.Engine:
             f"cannot make the leaderboard {name}: the folder {path.parent} does not exist; make it first"
         )
     mode = "rwc" if write else "rw"  # rw falls back to reading alone
-    uri = f"file:{quote(str(path.absolute()))}?mode={mode}"
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
 
     def connect() -> sqlite3.Connection:
         # Transactions are begun below: by itself Python's module would begin one only at the first change.

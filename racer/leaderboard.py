@@ -128,6 +128,9 @@ def add(replay: Replay | str | Path, driver: str, db: str | Path | None = None) 
     if not verdict.ok:
         raise LeaderboardError(f"{where} was refused: {verdict.reason}")
     entry = _entry(drive, verdict, name)
+    for column, value in dataclasses.asdict(entry).items():
+        if not _sound(column, value):
+            raise LeaderboardError(f"{where} was refused: its {column} is {value!a:.80}")
     with opened(database(db), metadata, SCHEMA, write=True) as connection:
         known = (
             connection.execute(sa.select(table).where(table.c.replay_digest == entry.replay_digest))
@@ -277,10 +280,16 @@ def _check_track(track: Track, where: str) -> None:
 def _checked(row: Mapping[Any, Any]) -> Entry:
     """Build an entry from a row; others can write there, and SQLite keeps any type in any column."""
     values = {field.name: row[field.name] for field in dataclasses.fields(Entry)}
-    for name, kind in COLUMNS.items():
-        value = values[name]
-        if not isinstance(value, kind) or not (value.isprintable() if kind is str else 0 <= value < math.inf):
+    for name, value in values.items():
+        if not _sound(name, value):
             raise LeaderboardError(
                 f"the leaderboard's entry {row['id']!r} is damaged: its {name} is {value!a:.80}; remove it"
             )
     return Entry(**values)
+
+
+def _sound(column: str, value: object) -> bool:
+    kind = COLUMNS[column]
+    if isinstance(value, str):
+        return kind is str and value.isprintable()
+    return isinstance(value, int | float) and isinstance(value, kind) and 0 <= value < math.inf

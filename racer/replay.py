@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["STEP_DTYPE", "STEP_S", "Lap", "Replay", "Verdict", "load_replay", "save_replay", "verify"]
 
+SUFFIXES = (".replay", ".npz")
 STATE_SLACK = 1e-5  # m, rad, m/s: another machine's sine may differ in its last bit
 TIME_SLACK_S = 1e-3  # lap times count in milliseconds
 STATES = ("x", "y", "heading", "speed", "steering_angle", "yaw_rate", "s", "distance", "offset")
@@ -45,7 +46,7 @@ def save_replay(replay: Replay, path: str | Path, *, overwrite: bool = False) ->
 
     Args:
         replay: The race; its steps and laps must fit each other.
-        path: A name that ends in `.npz`; the folder must exist.
+        path: A name that ends in `.replay`, or in `.npz` for what opens it with NumPy; the folder must exist.
         overwrite: Whether a file of that name may be replaced.
 
     Raises:
@@ -53,9 +54,10 @@ def save_replay(replay: Replay, path: str | Path, *, overwrite: bool = False) ->
         FileError: The file cannot be written; what was there is untouched.
     """
     target = Path(path)
-    if target.suffix != ".npz":
+    if target.suffix not in SUFFIXES:
+        wanted = " or ".join(SUFFIXES)
         raise ReplayError(
-            f"{target}: a replay's name must end in .npz, for instance {target.name or 'replay'}.npz"
+            f"{target}: a replay's name ends in {wanted}, such as {target.stem or 'lap'}.replay"
         )
     if os.path.lexists(target) and not overwrite:
         raise ReplayError(f"{target} exists already and is kept; choose another name")
@@ -80,7 +82,7 @@ def load_replay(path: str | Path) -> Replay:
     source = Path(path)
     try:
         if source.is_dir():
-            raise ReplayError(f"{source} is a folder, not a replay; name a file in it that ends in .npz")
+            raise ReplayError(f"{source} is a folder, not a replay; name a file in it")
         if os.path.lexists(source) and not source.is_file():
             raise ReplayError(f"{source} is not a plain file, so it is no replay")
         if source.is_file() and source.stat().st_size > FILE_LIMIT:

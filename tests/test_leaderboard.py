@@ -148,6 +148,13 @@ def test_a_track_named_like_a_path_opens_nothing(replay, folder):
     assert {row.entry.track for row in standings()} == {"secret.csv", "../x"}
 
 
+def test_what_could_not_be_shown_is_not_stored(replay, folder):
+    track = dataclasses.replace(replay.track, name="a\x1b[2Jb")
+    with pytest.raises(LeaderboardError, match=r"its track is 'a\\x1b\[2Jb'"):
+        add(dataclasses.replace(replay, track=track), "Ada")
+    assert not (folder / "leaderboard.sqlite").exists()
+
+
 @pytest.mark.parametrize(
     ("text", "word"),
     [

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 from drives import CAR, drive, ring
 
+from racer.agent import load_agent
+from racer.env import TimeTrialVector
 from racer.errors import FileError, ReplayError
+from racer.race import drive as race_of
 from racer.record import STEP_DTYPE
 from racer.replay import Lap, load_replay, save_replay, verify
-from racer.track import Track, track_from_arrays
+from racer.track import Track, load_track, track_from_arrays
 
 
 @pytest.fixture(scope="module")
@@ -136,9 +139,13 @@ def test_a_dangling_link_is_not_written_through(replay, tmp_path):
     assert not (tmp_path / "elsewhere.npz").exists()
 
 
-def test_the_name_must_end_in_npz(replay, tmp_path):
-    with pytest.raises(ReplayError, match=r"must end in \.npz"):
-        save_replay(replay, tmp_path / "drive.zip")
+def test_the_name_tells_what_it_is(replay, tmp_path):
+    save_replay(replay, tmp_path / "drive.replay")
+    assert load_replay(tmp_path / "drive.replay").digest == replay.digest
+    (tmp_path / "drive.replay").unlink()
+    for name in ("drive.zip", "drive", "drive.py"):
+        with pytest.raises(ReplayError, match=r"ends in \.replay or \.npz, such as drive\.replay"):
+            save_replay(replay, tmp_path / name)
     with pytest.raises(FileError, match="does not exist"):
         save_replay(replay, tmp_path / "no folder" / "drive.npz")
     assert list(tmp_path.iterdir()) == []
@@ -177,6 +184,21 @@ def test_what_was_driven_holds(replay, eventful, file):
     assert [lap.off_track for lap in verdict.laps] == [False, True, False, False, False]
     assert verdict.laps[2].time_s == pytest.approx(verdict.laps[0].time_s, abs=1e-9)  # standing again
     assert all(verify(drive(ring().reverse(), laps=laps)).ok for laps in (1, 2))
+
+
+@pytest.mark.parametrize("name", ["pebble", "monsoon", "dune", "fjord"])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_races_hold(name, reverse, tmp_path):
+    track = load_track(name).reverse() if reverse else load_track(name)
+    env = TimeTrialVector(1, track)
+    race = race_of(load_agent("pure_pursuit").make(env), track, laps=3)
+    env.close()
+    save_replay(race, tmp_path / "race.replay")
+    again = load_replay(tmp_path / "race.replay")
+    verdict = verify(again)
+    assert (verdict.ok, verdict.reason) == (True, "")
+    assert verdict.laps == race.laps == again.laps
+    assert len(race.laps) == 3
 
 
 def test_last_bits_do_not_matter_but_a_tenth_of_a_millimetre_does(replay):
