@@ -67,7 +67,8 @@ class Agent:
         """Learn until the budget is used up.
 
         Args:
-            report: called after each update as `report(steps, metrics)`; returns the share of the budget that is used.
+            report: called before each update as `report(steps, metrics)`; returns the share of the budget that is used.
+                Racer shows `episode/reward` and `episode/progress`, and logs all the metrics.
         """
         self.model.learn(int(1e12), callback=_Reporter(self, report), log_interval=None, reset_num_timesteps=False)
 
@@ -108,10 +109,11 @@ class _Reporter(BaseCallback):
         self.agent, self.report, self.used = agent, report, 0.0
 
     def _on_rollout_start(self):
-        episodes = [self.model.ep_info_buffer[i] for i in range(len(self.model.ep_info_buffer))]
+        episodes = list(self.model.ep_info_buffer)
         metrics = dict(self.logger.name_to_value)
         if episodes:
             metrics["episode/reward"] = float(np.mean([episode["r"] for episode in episodes]))
+            metrics["episode/progress"] = float(np.mean([episode["progress"] for episode in episodes]))
             metrics["episode/steps"] = float(np.mean([episode["l"] for episode in episodes]))
         self.used = self.report(self.model.num_timesteps, metrics)
         used = min(1.0, self.used)

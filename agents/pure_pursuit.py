@@ -9,18 +9,18 @@ WHEELBASE = 0.255  # m, effective: what the car behaves like, see racer.car
 UNDERSTEER = 0.037  # s2/m, how much longer it seems with the square of the speed
 FRONT_POINT = 0.14  # m ahead of the car's origin; the points ahead are seen from there
 GRIP = 3.6  # m/s2, the most the car can hold sideways ...
-PLANNED = 2.2  # m/s2, ... and what to plan for
-BRAKING = 2.2  # m/s2, deceleration to plan for
+PLANNED = 1.8  # m/s2, ... and what to plan for
+BRAKING = 1.3  # m/s2, deceleration to plan for
 AHEAD_M = np.array([0.3, 0.6, 0.9, 1.3, 1.7, 2.2, 2.8, 3.5, 4.3, 5.2])  # where the observation's points lie
-AIM = 0.3  # s: the point to steer at is this far ahead, in time ...
-AIM_MIN = 0.3  # m: ... but no nearer than this
+AIM = 0.6  # s: the point to steer at is this far ahead, in time ...
+AIM_MIN = 0.7  # m: ... but no nearer than this
 
 
 class Agent:
     """Follows the centre line."""
 
-    def __init__(self, env):
-        """Take nothing from the environment: the observation says it all."""
+    def __init__(self, env, seed=0):
+        """Take nothing from the environment, nor from chance: the observation says it all."""
 
     def act(self, observation):
         """Steering and speed, each -1..1, for observations of any batch shape (..., 31)."""

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from racer import __version__
 from racer.actions import ActionSpace
+from racer.agent import Driver
 from racer.car import CARS, STEP_S, Car
 from racer.env import RewardSource, TimeTrialVector
 from racer.errors import AgentError
@@ -23,14 +24,6 @@ from racer.record import STEP_DTYPE, Lap, Replay
 from racer.reward import load_reward
 
 from racer.track import Track
-
-
-class Driver(Protocol):
-    """Whoever can drive: an agent from the shelf."""
-
-    def act(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The actions (..., 2) for observations (..., n)."""
-        ...
 
 
 def drive(
@@ -63,7 +56,7 @@ def drive(
         AgentError: the driver raises, or its actions are not two finite numbers a car.
         RewardError: the reward function fails.
     """
-    env = TimeTrialVector(1, track, reward_function, car, start="line", laps=laps)
+    env = TimeTrialVector(1, track, reward_function, car, start="line", laps=laps, time_limit_s=180.0 * laps)
     recorder = _Recorder(env)
     result = _race(env, driver, laps, seed, recorder, progress)[0]
     if isinstance(reward_function, str) or reward_function is not None:

@@ -16,7 +16,7 @@ class VecTimeTrial(VecEnv):
     """A thin face: the cars of a `TimeTrialVector`, as Stable-Baselines3 wants to be told about them.
 
     The info of a car whose episode ended holds `terminal_observation`, `TimeLimit.truncated` and `episode` (return `r`,
-    length `l`), and what `TimeTrial` documents; the others' are empty.
+    length `l`, percent of the lap `progress`), and what `TimeTrial` documents; the others' are empty.
     """
 
     def __init__(self, env: TimeTrialVector) -> None:
@@ -51,7 +51,11 @@ class VecTimeTrial(VecEnv):
             infos[i] = {key: values[i] for key, values in final.items() if not key.startswith("_") and final[f"_{key}"][i]}
             infos[i]["terminal_observation"] = info["final_obs"][i]
             infos[i]["TimeLimit.truncated"] = bool(truncated[i])
-            infos[i]["episode"] = {"r": float(self._returns[i]), "l": int(self._lengths[i]), "t": 0.0}
+            infos[i]["episode"] = {
+                "r": float(self._returns[i]),
+                "l": int(self._lengths[i]),
+                "progress": float(infos[i]["progress"]),
+            }
             self._returns[i], self._lengths[i] = 0.0, 0
         return observations, rewards.astype(np.float32), done, infos
 

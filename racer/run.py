@@ -1,0 +1,268 @@
+"""Run folders: everything that a training leaves behind, in files that explain themselves.
+
+A run folder is data. The recipe and the reward that made it are kept there as text, to be read and compared, but what
+is executed comes from the shelves or from the command line, never from the folder itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from racer import __version__
+from racer.agent import AgentFile, Driver, State, load_agent, load_state, restore, save_state
+from racer.car import CARS, Car
+from racer.env import TimeTrialVector
+from racer.errors import RacerError, RunError
+from racer.files import make_folder, read_json, write_atomically
+from racer.reward import Reward, load_reward
+from racer.track import Track, track_from_arrays
+
+FORMAT = 1
+RUNS = Path("runs")
+"""Where runs are kept, in the working folder."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run was asked to do, as its `run.json` says it.
+
+    Attributes:
+        track, reward, agent: names, or paths as they were given.
+        reward_digest, agent_digest: SHA-256 of the sources.
+        car: name.
+        seed: of everything.
+        steps, seconds: the budget, one of them None.
+        engine: racer's version.
+        format: of the folder.
+    """
+
+    track: str
+    reward: str
+    agent: str
+    reward_digest: str
+    agent_digest: str
+    car: str
+    seed: int
+    steps: int | None
+    seconds: float | None
+    engine: str = __version__
+    format: int = FORMAT
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder.
+
+    Attributes:
+        folder: where it is.
+        plan: what it was asked to do.
+    """
+
+    folder: Path
+    plan: Plan
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
+    @property
+    def checkpoint(self) -> Path:
+        """What was learned last, to go on from."""
+        return self.folder / "checkpoint.safetensors"
+
+    @property
+    def best(self) -> Path:
+        """The best driver so far: complete laps first, then lap time."""
+        return self.folder / "best.safetensors"
+
+    @property
+    def replay(self) -> Path:
+        """Three laps of the best driver."""
+        return self.folder / "best.npz"
+
+    @property
+    def car(self) -> Car:
+        """The car that is driven."""
+        return CARS[self.plan.car]
+
+    def track(self) -> Track:
+        """The track as it was.
+
+        Raises:
+            RunError, TrackError: the folder's `track.json` is damaged.
+        """
+        path = self.folder / "track.json"
+        data = read_json(path, RunError)
+        try:
+            about = {str(key): str(value) for key, value in data["about"].items()}
+            lines = [np.array(data[key], dtype=np.float64) for key in ("center", "inner", "outer")]
+            return track_from_arrays(str(data["name"]), *lines, reversed=bool(data["reversed"]), **about)
+        except (KeyError, TypeError, ValueError, AttributeError) as wrong:
+            if isinstance(wrong, RacerError):
+                raise
+            raise RunError(f"{path} is damaged: {wrong}") from wrong
+
+    def agent(self) -> AgentFile:
+        """The recipe, from the shelf.
+
+        Raises:
+            RunError: it was given by a path inside the folder.
+            ShelfError, AgentError: it is gone or broken.
+        """
+        return load_agent(self._outside(self.plan.agent, "agent"))
+
+    def reward(self) -> Reward | None:
+        """The reward function, if it is still what it was; else None."""
+        try:
+            reward = load_reward(self._outside(self.plan.reward, "reward"))
+        except RacerError:
+            return None
+        return reward if digest(reward.text) == self.plan.reward_digest else None
+
+    def driver(self, env: TimeTrialVector) -> Driver:
+        """The best driver of the run.
+
+        Raises:
+            RunError: nothing was learned yet.
+            AgentError: the recipe or the file is damaged, or they do not fit each other.
+        """
+        path = self.best if self.best.exists() else self.checkpoint
+        if not path.exists():
+            raise RunError(f"{self.folder} holds no trained driver yet; go on with 'racer train --name {self.name} --resume'")
+        agent = self.agent().make(env, self.plan.seed)
+        restore(agent, load_state(path)[0], path)
+        return agent
+
+    def save(self, path: Path, state: State, notes: Mapping[str, Any]) -> None:
+        """Write a driver with notes on it.
+
+        Raises:
+            AgentError, FileError: as `save_state`.
+        """
+        save_state(path, state, {"racer": json.dumps(notes)})
+
+    def load(self, path: Path) -> tuple[State, dict[str, Any]]:
+        """Read a driver and the notes on it.
+
+        Raises:
+            AgentError, RunError: the file is damaged.
+        """
+        state, notes = load_state(path)
+        try:
+            return state, dict(json.loads(notes["racer"]))
+        except (KeyError, TypeError, ValueError) as wrong:
+            raise RunError(f"{path} lacks racer's notes; it cannot be resumed: {wrong}") from wrong
+
+    def _outside(self, given: str, what: str) -> str:
+        path = Path(given)
+        if path.exists() and path.resolve().is_relative_to(self.folder.resolve()):
+            raise RunError(f"{self.folder}: its {what} {given} lies in the run folder; name it yourself with --{what} {given}")
+        return given
+
+
+def create_run(
+    folder: Path, track: Track, reward: Reward, agent: AgentFile, names: tuple[str, str, str], plan: Mapping[str, Any]
+) -> Run:
+    """Make a new run folder.
+
+    Args:
+        folder: must not exist, or be empty.
+        track, reward, agent: what is kept in it.
+        names: what they were called on the command line.
+        plan: the remaining fields of `Plan`.
+
+    Raises:
+        RunError: the folder is taken.
+        FileError: it cannot be written.
+    """
+    if os.path.lexists(folder) and not (folder.is_dir() and not any(folder.iterdir())):
+        raise RunError(f"{folder} exists already; add --resume to go on with it, or choose another --name")
+    made = Plan(
+        *names,
+        reward_digest=digest(reward.text),
+        agent_digest=agent.digest,
+        **plan,
+    )
+    make_folder(folder)
+    geometry = {key: getattr(track, key).tolist() for key in ("center", "inner", "outer")}
+    kept = {"name": track.name, "reversed": track.reversed, "about": dict(track.about), **geometry}
+    write_atomically(folder / "track.json", json.dumps(kept))
+    write_atomically(folder / "reward.py.txt", reward.text)
+    write_atomically(folder / "agent.py.txt", agent.text)
+    run = Run(folder, made)
+    write_plan(run)
+    return run
+
+
+def write_plan(run: Run) -> None:
+    """Write a run's plan; `run.json` is what makes a folder a run.
+
+    Raises:
+        FileError: it cannot be written.
+    """
+    write_atomically(run.folder / "run.json", json.dumps(asdict(run.plan), indent=2) + "\n")
+
+
+def open_run(folder: Path) -> Run:
+    """Open a run folder, trusting nothing in it.
+
+    Raises:
+        RunError: it is missing, incomplete, damaged, or made by a later racer.
+    """
+    path = folder / "run.json"
+    if not folder.is_dir():
+        raise RunError(f"there is no run {folder}; 'racer list runs' shows the runs of this folder")
+    if not path.exists():
+        raise RunError(f"{folder} is not a run: it holds no run.json")
+    data = read_json(path, RunError)
+    kinds = {"track": str, "reward": str, "agent": str, "reward_digest": str, "agent_digest": str, "car": str, "seed": int}
+    if not isinstance(data, dict) or any(not isinstance(data.get(key), kind) for key, kind in kinds.items()):
+        raise RunError(f"{path}: this is not a run's plan; it needs {', '.join(kinds)}")
+    if data.get("format") != FORMAT:
+        raise RunError(f"{path}: format {data.get('format')!r}; this racer reads format {FORMAT}")
+    if data["car"] not in CARS:
+        raise RunError(f"{path}: there is no car {data['car']!r}; the cars are {', '.join(CARS)}")
+    steps, seconds = data.get("steps"), data.get("seconds")
+    if not (steps is None or isinstance(steps, int)) or not (seconds is None or isinstance(seconds, int | float)):
+        raise RunError(f"{path}: steps {steps!r} and seconds {seconds!r} must be numbers or null")
+    return Run(folder, Plan(**{field: data[field] for field in Plan.__dataclass_fields__ if field in data}))
+
+
+def find_run(name: str) -> Run | None:
+    """The run that a name or a path means: a folder with a run.json, or one below `RUNS`; None if there is none.
+
+    Raises:
+        RunError: there is one, but it is damaged.
+    """
+    for folder in (Path(name), RUNS / name):
+        if (folder / "run.json").exists():
+            return open_run(folder)
+    return None
+
+
+def run_names() -> list[str]:
+    """Names of the runs below `RUNS`, newest first."""
+    found = [path.parent for path in RUNS.glob("*/run.json")]
+    return [folder.name for folder in sorted(found, key=lambda folder: folder.stat().st_mtime, reverse=True)]
+
+
+def free_name(stem: str) -> str:
+    """A name below `RUNS` that is not taken: `stem-1`, `stem-2`, …"""
+    number = 1
+    while os.path.lexists(RUNS / f"{stem}-{number}"):
+        number += 1
+    return f"{stem}-{number}"
+
+
+def digest(text: str) -> str:
+    """SHA-256 of a source."""
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,296 @@
+"""Training: one run of a recipe with a reward on a track, from its first step or from its last checkpoint.
+
+The recipe owns how to learn. This file owns everything around it: the budget, what good means (complete laps first,
+then lap time), what is kept, and that nothing is lost, whatever stops the training.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from racer.agent import Learner, load_agent, restore
+from racer.car import CARS
+from racer.env import TimeTrialVector
+from racer.errors import AgentError, RunError
+from racer.logbook import Logbook, Prints
+from racer.race import Score, drive, score
+from racer.record import Replay
+from racer.replay import save_replay
+from racer.reward import Reward, Rewards, load_reward
+from racer.run import RUNS, Run, create_run, digest, free_name, open_run, write_plan
+from racer.track import Track, load_track
+
+SECONDS = 60.0  # of training, if nothing else is asked for
+JUDGES = 8  # cars in each evaluation: one undisturbed, the others with noise on their actions
+JUDGED_LAPS = 3
+EVALUATIONS = 40  # in a training with a budget of steps
+CHECKPOINT_S = 3.0  # wall clock between two checkpoints: what a power cut may cost
+SLOWEST = 0.5  # m/s: a car slower than this does not finish its laps in an evaluation
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How a training stands.
+
+    Attributes:
+        steps: car steps driven in training so far, earlier parts of a resumed run included.
+        seconds: of training so far, likewise.
+        used: share of the budget, 0..1.
+        steps_per_s: since this part of the training began.
+        metrics: the recipe's own numbers.
+        score: of the newest evaluation; None before the first.
+        best: the best score so far; None before the first.
+        judged: whether `score` is new.
+    """
+
+    steps: int
+    seconds: float
+    used: float
+    steps_per_s: float
+    metrics: Mapping[str, float]
+    score: Score | None
+    best: Score | None
+    judged: bool
+
+
+Show = Callable[[Progress], None]
+
+
+def start(
+    track: str | Path | Track,
+    reward: str | Path,
+    agent: str | Path = "ppo",
+    *,
+    name: str | None = None,
+    steps: int | None = None,
+    seconds: float | None = None,
+    seed: int = 0,
+    car: str = "deepracer",
+) -> Run:
+    """Make a new run, without training yet.
+
+    Args:
+        track, reward, agent: names on the shelves or paths.
+        name: of the run below `runs/`, or a path; by default made of the track and the reward.
+        steps, seconds: the budget, one of them at most; 60 seconds by default.
+        seed: of everything. The same seed and number of steps give the same driver.
+        car: name.
+
+    Raises:
+        RacerError: an input cannot be used, or the run exists.
+    """
+    if steps is not None and seconds is not None:
+        raise RunError("a training has a budget of steps or of seconds, not both")
+    if steps is None and seconds is None:
+        seconds = SECONDS
+    _check_budget(steps, seconds)
+    source, recipe, course = load_reward(reward), load_agent(agent), load_track(track)
+    if car not in CARS:
+        raise RunError(f"there is no car {car!r}; the cars are {', '.join(CARS)}")
+    given = Path(name or free_name(f"{course.name}-{source.name}"))
+    folder = given if len(given.parts) > 1 else RUNS / given
+    names = (course.name if isinstance(track, Track) else str(track), str(reward), str(agent))
+    plan = {"car": car, "seed": seed, "steps": steps, "seconds": seconds}
+    return create_run(folder, course, source, recipe, names, plan)
+
+
+def resume(folder: Path, *, steps: int | None = None, seconds: float | None = None, reward: str | None = None) -> Run:
+    """Open a run to go on with it.
+
+    Args:
+        folder: the run's.
+        steps, seconds: a new budget, what was trained before included; by default the old one.
+        reward: the reward function to go on with; needed only if it is no longer what it was.
+
+    Raises:
+        RunError: the run is damaged, has used up its budget, or its reward has changed.
+    """
+    run = open_run(folder)
+    if steps is not None or seconds is not None:
+        _check_budget(steps, seconds)
+        run = Run(folder, dataclasses.replace(run.plan, steps=steps, seconds=seconds))
+    if reward is not None:
+        plan = dataclasses.replace(run.plan, reward=reward, reward_digest=digest(load_reward(reward).text))
+        run = Run(folder, plan)
+    if run.reward() is None:
+        raise RunError(
+            f"the reward function {run.plan.reward} is not the one that {run.name} was trained with (kept as "
+            f"{folder / 'reward.py.txt'}): restore it, or say with --reward which one to go on with"
+        )
+    if run.checkpoint.exists():
+        done = run.load(run.checkpoint)[1]
+        if Budget(run.plan.steps, run.plan.seconds).used(int(done["steps"]), float(done["seconds"])) >= 1.0:
+            raise RunError(f"{run.name} has used up its budget; give it a larger one with --steps or --seconds")
+    write_plan(run)
+    return run
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long to train: a number of steps, or a time in seconds."""
+
+    steps: int | None
+    seconds: float | None
+
+    def used(self, steps: int, seconds: float) -> float:
+        """Share of the budget, 0..1 and more."""
+        return steps / self.steps if self.steps is not None else seconds / (self.seconds or SECONDS)
+
+
+def train(run: Run, show: Show | None = None, exit_when_stuck: bool = False) -> Replay:
+    """Train until the budget is used up.
+
+    Whatever ends the training earlier (an error, Ctrl-C), what was learned is saved first.
+
+    Args:
+        run: a new one, or one to go on with.
+        show: called after every update.
+        exit_when_stuck: as for `Rewards`.
+
+    Returns:
+        Three laps of the best driver; they are also in the run folder.
+
+    Raises:
+        RacerError: the reward or the recipe fails, or a file cannot be written.
+    """
+    reward = run.reward()
+    if reward is None:
+        raise RunError(f"the reward function {run.plan.reward} has changed since {run.name} was made; make a new run")
+    training = Training(run, reward, show, exit_when_stuck)
+    try:
+        training.learner.learn(training.report)
+    finally:
+        training.close()
+    return training.finish()
+
+
+class Training:
+    """A training in progress; `report` is what the recipe calls."""
+
+    def __init__(self, run: Run, reward: Reward, show: Show | None, exit_when_stuck: bool) -> None:
+        """Set everything up, compiled and ready, and put a resumed run where it stopped."""
+        self.run, self._show = run, show
+        self._budget = Budget(run.plan.steps, run.plan.seconds)
+        recipe, track = run.agent(), run.track()
+        kind = recipe.load()
+        if not callable(getattr(kind, "learn", None)):
+            raise AgentError(f"{recipe.path}: this agent does not learn; evaluate it with 'racer evaluate {recipe.name}'")
+        self._prints = Prints(run.folder / "rewards.log")
+        rewards = Rewards(reward, kind.num_envs, self._prints, exit_when_stuck)
+        self._env = TimeTrialVector(kind.num_envs, track, rewards, run.car)
+        limit = track.length / SLOWEST * JUDGED_LAPS
+        self._judges = TimeTrialVector(JUDGES, track, None, run.car, "line", JUDGED_LAPS, limit)
+        learner = recipe.make(self._env, run.plan.seed)
+        assert isinstance(learner, Learner)
+        self.learner = learner
+        self._log = Logbook(run.folder, "metrics")
+        self._steps, self._before, self._best, self._score = 0, 0.0, None, None  # type: ignore[var-annotated]
+        if run.checkpoint.exists():
+            state, notes = run.load(run.checkpoint)
+            restore(learner, state, run.checkpoint)
+            self._steps, self._before = int(notes["steps"]), float(notes["seconds"])
+            if run.best.exists():
+                restore(learner, run.load(run.best)[0], run.best)
+                self._best = self._score = self._judge()
+                restore(learner, state, run.checkpoint)
+        else:
+            self._judge()  # compiles what an evaluation needs before the clock starts
+        self._first_steps = self._steps
+        self._judged_at = self._used = 0.0
+        self._began = self._saved_at = time.monotonic()
+        self._pause = 1.0
+
+    def report(self, steps: int, metrics: Mapping[str, float]) -> float:
+        """Take stock between two updates: evaluate, save and show, each when it is due."""
+        self._steps = steps
+        self._used = self._budget.used(steps, self._seconds())
+        judged = self._used >= 1.0 or self._due()
+        if judged:
+            self._evaluate()
+        if judged or time.monotonic() - self._saved_at > CHECKPOINT_S:
+            self._save()
+        seconds = self._seconds()
+        speed = (steps - self._first_steps) / max(time.monotonic() - self._began, 1e-9)
+        fresh = self._score if judged else None
+        evaluation = {
+            "evaluation/completed": fresh and fresh.completed,
+            "evaluation/best_lap_s": fresh and fresh.best_lap_s,
+        }
+        numbers = {"steps_per_s": speed, **evaluation, **metrics}
+        if steps > self._first_steps:
+            self._log.write(steps, seconds, numbers)
+        if self._show is not None:
+            shown = Progress(steps, seconds, min(1.0, self._used), speed, metrics, self._score, self._best, judged)
+            self._show(shown)
+        return self._used
+
+    def finish(self) -> Replay:
+        """Drive three laps with the best driver, and keep them."""
+        run = self.run
+        if run.best.exists():
+            restore(self.learner, run.load(run.best)[0], run.best)
+        replay = drive(
+            self.learner,
+            self._env.track,
+            JUDGED_LAPS,
+            name=run.name,
+            reward_function=run.reward(),
+            car=run.car,
+            seed=run.plan.seed,
+        )
+        save_replay(replay, run.replay, overwrite=True)
+        return replay
+
+    def close(self) -> None:
+        """Keep what was learned, and close the logs."""
+        try:
+            if self._steps > self._first_steps:
+                self._save()
+        finally:
+            self._log.close()
+            self._prints.close()
+
+    def _seconds(self) -> float:
+        return self._before + time.monotonic() - self._began
+
+    def _due(self) -> bool:
+        """Whether to evaluate now: by steps where the budget is one of steps, so that the same seed does the same."""
+        if self._budget.steps is not None:
+            mark = self._used * EVALUATIONS
+            due = int(mark) > int(self._judged_at * EVALUATIONS)
+            self._judged_at = self._used if due else self._judged_at
+            return due
+        return self._seconds() - self._before > self._judged_at + self._pause
+
+    def _evaluate(self) -> None:
+        began = time.monotonic()
+        self._score = self._judge()
+        if self._best is None or self._score.rank > self._best.rank:
+            self._best = self._score
+            self._keep(self.run.best)
+        self._pause = max(1.0, 10.0 * (time.monotonic() - began))  # evaluations take a tenth of the time at most
+        if self._budget.steps is None:
+            self._judged_at = self._seconds() - self._before
+
+    def _judge(self) -> Score:
+        return score(self._judges, self.learner, JUDGED_LAPS, self.run.plan.seed)
+
+    def _save(self) -> None:
+        self._keep(self.run.checkpoint)
+        self._prints.flush()
+        self._saved_at = time.monotonic()
+
+    def _keep(self, path: Path) -> None:
+        notes = {"steps": self._steps, "seconds": self._seconds()}
+        self.run.save(path, self.learner.state_dict(), notes)
+
+
+def _check_budget(steps: int | None, seconds: float | None) -> None:
+    if steps is not None and steps < 1:
+        raise RunError(f"--steps is {steps}; it must be at least 1")
+    if seconds is not None and not 0.0 < seconds < 1e7:
+        raise RunError(f"--seconds is {seconds}; it must be above 0")
