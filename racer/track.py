@@ -19,12 +19,14 @@ from numpy.typing import ArrayLike, NDArray
 from racer import shelf
 from racer.errors import TrackError
 from racer.files import make_folder, write_atomically
-from racer.geometry import Points, arc_length, headings, is_closed, nearest, signed_area
+from racer.geometry import Points, arc_length, headings, is_closed, nearest, point_at, signed_area
 from racer.track_check import check
 from racer.track_file import Rows, csv_text, npy_bytes, offsets_of, read_csv, read_npy
 from racer.track_grade import count_turns, judge
 
 __all__ = ["Track", "import_track", "load_track", "save_track", "track_from_arrays", "track_summary"]
+
+WIDTH_SPACING_M = 0.1  # of the places whose median is the width of a track
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,15 +79,13 @@ class Track:
     @cached_property
     def widths(self) -> NDArray[np.float64]:
         """Width at each row, `(n,)` m: between the two border points nearest to the row, as in DeepRacer."""
-        to_inner, _ = nearest(self.center, self.inner)
-        to_outer, _ = nearest(self.center, self.outer)
-        across = to_inner - to_outer
-        return _frozen(np.hypot(across[:, 0], across[:, 1]))
+        return _frozen(self._widths_at(self.center))
 
-    @property
+    @cached_property
     def width(self) -> float:
-        """Median width, m."""
-        return float(np.median(self.widths))
+        """Median width along the lap, m; taken at equal distances, as rows may lie denser in bends."""
+        places = np.arange(0.0, self.length, WIDTH_SPACING_M)
+        return float(np.median(self._widths_at(point_at(self.center, places))))
 
     @property
     def width_min(self) -> float:
@@ -135,6 +135,13 @@ class Track:
             content.update(len(line).to_bytes(8, "little"))
             content.update(line.astype("<f8").tobytes())
         return content.hexdigest()
+
+    def _widths_at(self, points: Points) -> NDArray[np.float64]:
+        to_inner, _ = nearest(points, self.inner)
+        to_outer, _ = nearest(points, self.outer)
+        across = to_inner - to_outer
+        widths: NDArray[np.float64] = np.hypot(across[:, 0], across[:, 1])
+        return widths
 
     def reverse(self) -> "Track":
         """The same road driven the other way; a closed track starts at the same line."""

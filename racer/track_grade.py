@@ -17,7 +17,7 @@ LIMITS = (12.75, 19.0, 28.0)  # points between the grades; an oval has 7, Spain_
 SPACING_M = 0.05
 WINDOW_M = 0.6  # curvature is averaged over this, so that a polyline's vertices do not count as bends
 TURN_KAPPA = 0.2  # 1/m: what bends less than this (radius over 5 m) is no turn
-TURN_ANGLE = np.radians(25.0)  # what changes the heading by less is a kink, not a turn
+TURN_ANGLE = math.radians(25.0)  # what changes the heading by less is a kink, not a turn
 
 
 def count_turns(center: Points) -> int:
