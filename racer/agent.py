@@ -133,7 +133,7 @@ def save_state(path: Path, state: State, notes: Mapping[str, str]) -> None:
     broken = [name for name, values in state.items() if values.dtype.kind == "f" and not np.isfinite(values).all()]
     if broken:
         raise AgentError(f"the training has diverged: {broken[0]} holds numbers that are not finite; what was saved before is kept")
-    write_atomically(path, save({name: np.ascontiguousarray(v) for name, v in state.items()}, dict(notes)))
+    write_atomically(path, save({name: np.asarray(v, order="C") for name, v in state.items()}, dict(notes)))
 
 
 def load_state(path: Path) -> tuple[State, dict[str, str]]:

@@ -91,6 +91,8 @@ def _members(data: bytes) -> dict[str, bytes]:
     """Give the content of a zip archive by name, without the suffix `.npy`."""
     if not data:
         raise DamagedError("it is empty")
+    if not data.startswith(b"PK"):
+        raise DamagedError("it is another kind of file, or its beginning is damaged")
     if len(data) > FILE_LIMIT:
         raise DamagedError(f"it is larger than {FILE_LIMIT // 2**20} MiB")
     try:

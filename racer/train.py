@@ -27,7 +27,8 @@ from racer.track import Track, load_track
 SECONDS = 60.0  # of training, if nothing else is asked for
 JUDGES = 8  # cars in each evaluation: one undisturbed, the others with noise on their actions
 JUDGED_LAPS = 3
-EVALUATIONS = 40  # in a training with a budget of steps
+EVALUATIONS = 40  # in a training with a budget of steps ...
+APART = 50_000  # ... but at least so many steps apart
 CHECKPOINT_S = 3.0  # wall clock between two checkpoints: what a power cut may cost
 SLOWEST = 0.5  # m/s: a car slower than this does not finish its laps in an evaluation
 
@@ -200,7 +201,8 @@ class Training:
         else:
             self._judge()  # compiles what an evaluation needs before the clock starts
         self._first_steps = self._steps
-        self._judged_at = self._used = 0.0
+        self._used = 0.0
+        self._judged_at = float(self._steps) if self._budget.steps is not None else 0.0
         self._began = self._saved_at = time.monotonic()
         self._pause = 1.0
 
@@ -260,10 +262,7 @@ class Training:
     def _due(self) -> bool:
         """Whether to evaluate now: by steps where the budget is one of steps, so that the same seed does the same."""
         if self._budget.steps is not None:
-            mark = self._used * EVALUATIONS
-            due = int(mark) > int(self._judged_at * EVALUATIONS)
-            self._judged_at = self._used if due else self._judged_at
-            return due
+            return self._steps - self._judged_at >= max(APART, self._budget.steps / EVALUATIONS)
         return self._seconds() - self._before > self._judged_at + self._pause
 
     def _evaluate(self) -> None:
@@ -273,8 +272,7 @@ class Training:
             self._best = self._score
             self._keep(self.run.best)
         self._pause = max(1.0, 10.0 * (time.monotonic() - began))  # evaluations take a tenth of the time at most
-        if self._budget.steps is None:
-            self._judged_at = self._seconds() - self._before
+        self._judged_at = float(self._steps) if self._budget.steps is not None else self._seconds() - self._before
 
     def _judge(self) -> Score:
         return score(self._judges, self.learner, JUDGED_LAPS, self.run.plan.seed)
