@@ -1,0 +1,188 @@
+"""The overlay: what is said about the race as a whole, around the track: title, cars, legend, time bar, keys.
+
+The one invariant: the time bar runs from the start of the race to the end of the longest replay, both
+for the mouse (`Layout.seek_time`) and for the eye.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pygame
+
+from racer.viewer.screen import (
+    ACCENT,
+    BAD,
+    CARD,
+    CARD_EDGE,
+    DIM,
+    GOOD,
+    GROUND,
+    SOFT,
+    TEXT,
+    WELL,
+    Canvas,
+    Color,
+    SpeedScale,
+    clock,
+    mix,
+)
+
+if TYPE_CHECKING:
+    from racer.track import Track
+    from racer.viewer.panel import Rider
+    from racer.viewer.playback import Playback
+
+__all__ = ["draw_help", "draw_legend", "draw_shade", "draw_tags", "draw_time", "draw_title"]
+
+HINTS = (("space", "pause"), ("arrows", "seek, pace"), ("c", "camera"), ("tab", "car"), ("?", "all keys"))
+KEYS = (
+    ("space", "pause, go on"),
+    ("left   right", "one second back, on"),
+    ("shift + left   right", "one step back, on"),
+    ("up   down", "faster, slower"),
+    ("mouse", "drag along the time bar"),
+    ("r", "from the start"),
+    ("c", "camera: whole track or follow the car"),
+    ("tab", "next car"),
+    ("?", "this help"),
+    ("q   esc", "quit"),
+)
+
+
+def draw_title(canvas: Canvas, track: Track, riders: Sequence[Rider], focus: int) -> None:
+    """Name the track and, where there are several, the cars, each with its distance in time to the first."""
+    px = canvas.px
+    left, right = px(24), canvas.layout.side.left - px(24)
+    name = canvas.shorten(track.about.get("title") or track.name, 22, 0.6 * (right - left))
+    box = canvas.write(name, (left, px(16)), 22, TEXT)
+    facts = f"{track.length:.1f} m  ·  {track.width:.2f} m wide" + ("  ·  reversed" if track.reversed else "")
+    if box.right + px(14) + canvas.width(facts, 13) < right:
+        canvas.write(facts, (box.right + px(14), box.bottom - px(2)), 13, DIM, "bottomleft")
+    if len(riders) < 2:
+        return
+    x = left
+    for number, rider in enumerate(riders):
+        label, gap = canvas.shorten(rider.name, 13, px(150)), rider.moment.gap_s
+        delta = "" if gap is None else f"{gap:+.2f} s"
+        width = px(34) + canvas.width(label, 13) + (px(8) + canvas.width(delta, 13) if delta else 0)
+        if x + width > right:
+            canvas.write(f"+ {len(riders) - number}", (x, px(59)), 13, DIM, "midleft")
+            break
+        chip, focussed = pygame.Rect(x, px(48), round(width), px(22)), number == focus
+        canvas.card(chip, 11, WELL if focussed else CARD, rider.color if focussed else CARD_EDGE)
+        canvas.dot((chip.left + px(12), chip.centery), 4, rider.color)
+        color = TEXT if focussed else SOFT
+        box = canvas.write(label, (chip.left + px(22), chip.centery), 13, color, "midleft")
+        if gap is not None:
+            canvas.write(delta, (box.right + px(8), chip.centery), 13, BAD if gap > 0 else GOOD, "midleft")
+        x = chip.right + px(8)
+
+
+def draw_tags(canvas: Canvas, tags: Sequence[tuple[str, Color, tuple[float, float]]]) -> None:
+    """Name cars where they are, the first solid; one that would cover another moves above it."""
+    px = canvas.px
+    taken: list[pygame.Rect] = []
+    for number, (name, color, at) in enumerate(tags):
+        label = canvas.shorten(name, 12, px(120))
+        width, height = round(canvas.width(label, 12)) + px(14), px(19)
+        box = pygame.Rect(round(at[0]) - width // 2, round(at[1]) - height, width, height)
+        while (hit := box.collidelist(taken)) >= 0:
+            box.bottom = taken[hit].top - px(2)
+        taken.append(box)
+        canvas.card(box, 5, GROUND, color if number == 0 else mix(color, GROUND, 0.55), 215)
+        canvas.write(label, box.center, 12, TEXT if number == 0 else mix(color, TEXT, 0.3), "center")
+
+
+def draw_legend(canvas: Canvas, scale: SpeedScale, hints: bool) -> None:
+    """Say what the trail's colours mean, and which keys there are."""
+    px, y = canvas.px, canvas.layout.bar.top - canvas.px(20)
+    box = canvas.write(f"{scale.low:g}", (px(24), y), 12, SOFT, "midleft")
+    strip = pygame.Rect(box.right + px(8), y - px(4), px(130), px(8))
+    _paint(canvas.surface, strip, scale, np.linspace(scale.low, scale.high, strip.width))
+    box = canvas.write(f"{scale.high:g} m/s", (strip.right + px(8), y), 12, SOFT, "midleft")
+    if hints:
+        left = canvas.layout.side.left - px(24)
+        for key, meaning in reversed(HINTS):
+            width = px(24) + canvas.width(key, 12) + canvas.width(meaning, 12)
+            if left - width < box.right + px(20):
+                break
+            left = canvas.write(meaning, (left, y), 12, DIM, "midright").left - px(6)
+            left = canvas.write(key, (left, y), 12, SOFT, "midright").left - px(18)
+
+
+def draw_time(canvas: Canvas, rider: Rider, state: Playback, scale: SpeedScale) -> None:
+    """Draw the time bar with the laps of one car; what has passed is coloured by its speed."""
+    px, surface, bar, seek = canvas.px, canvas.surface, canvas.layout.bar, canvas.layout.seek
+    canvas.card(bar, 12, edge=CARD_EDGE, solid=246)
+    x, y, size = bar.left + px(26), bar.centery, px(9)
+    if state.paused:
+        triangle = [(x - 0.6 * size, y - size), (x + size, y), (x - 0.6 * size, y + size)]
+        pygame.draw.polygon(surface, TEXT, triangle)
+        pygame.draw.aalines(surface, TEXT, True, triangle)
+    else:
+        for left in (x - px(7), x + px(2)):
+            pygame.draw.rect(surface, TEXT, (left, y - size, px(5), 2 * size), border_radius=px(1))
+    canvas.write(clock(state.time_s)[:-2], (bar.left + px(52), y), 16, TEXT, "midleft")
+    canvas.write(clock(state.duration_s)[:-2], (seek.right + px(22), y), 14, SOFT, "midleft")
+    canvas.write(f"{state.speed:g}x", (bar.right - px(18), y), 16, TEXT, "midright")
+    canvas.card(seek, 3, WELL)
+
+    def place(time_s: float) -> float:
+        return seek.left + time_s / state.duration_s * seek.width
+
+    knob, speed = place(state.time_s), rider.timeline.speed
+    passed = pygame.Rect(*seek.topleft, round(knob) - seek.left, seek.height)
+    rows = np.arange(passed.width) / seek.width * state.duration_s / rider.timeline.end_s * len(speed)
+    _paint(surface, passed, scale, speed[np.minimum(rows.astype(int), len(speed) - 1)])
+    for lap in rider.timeline.laps:
+        mark, end = place(lap.start_s), place(lap.start_s + lap.time_s)
+        pygame.draw.rect(surface, DIM, (round(mark), seek.top - px(5), max(px(1), 1), seek.height + px(10)))
+        name = f"lap {lap.index}" if end - mark > px(64) else str(lap.index)
+        if end - mark > px(16):
+            above = (mark + px(6), seek.top - px(3))
+            canvas.write(name, above, 11, SOFT if lap.complete else BAD, "bottomleft")
+    canvas.dot((knob, seek.centery), 8, TEXT)
+    canvas.dot((knob, seek.centery), 5, rider.color)
+
+
+def draw_help(canvas: Canvas) -> None:
+    """Lay a card with all keys over the darkened picture."""
+    px, surface = canvas.px, canvas.surface
+    surface.fill((90, 90, 90), special_flags=pygame.BLEND_RGB_MULT)
+    box = pygame.Rect(0, 0, px(520), px(88 + 33 * len(KEYS)))
+    box.center = surface.get_rect().center
+    canvas.card(box, 14, edge=CARD_EDGE)
+    canvas.write("Keys", (box.left + px(32), box.top + px(24)), 24, TEXT)
+    for row, (key, meaning) in enumerate(KEYS):
+        y = box.top + px(86 + 33 * row)
+        canvas.write(key, (box.left + px(32), y), 15, ACCENT, "midleft")
+        canvas.write(meaning, (box.left + px(210), y), 15, TEXT, "midleft")
+
+
+def draw_shade(canvas: Canvas) -> None:
+    """Darken the scene behind title and legend, for when the road runs there."""
+    width, top, bottom = canvas.layout.width, canvas.px(120), canvas.px(190)
+    canvas.surface.blit(_shade(width, top, False), (0, 0), special_flags=pygame.BLEND_PREMULTIPLIED)
+    place = (0, canvas.layout.height - bottom)
+    canvas.surface.blit(_shade(width, bottom, True), place, special_flags=pygame.BLEND_PREMULTIPLIED)
+
+
+@lru_cache(maxsize=8)
+def _shade(width: int, height: int, up: bool) -> pygame.Surface:
+    picture = pygame.Surface((width, height), pygame.SRCALPHA)
+    for row in range(height):
+        strength = (row / height if up else 1.0 - row / height) ** 0.45
+        color = [round(channel * strength) for channel in (*GROUND, 240)]
+        pygame.draw.line(picture, color, (0, row), (width, row))
+    return picture
+
+
+def _paint(surface: pygame.Surface, box: pygame.Rect, scale: SpeedScale, speed: np.ndarray) -> None:
+    """Fill a box with the colours of speeds, one for each of its columns."""
+    if len(speed) and surface.get_rect().contains(box):
+        colors = np.broadcast_to(scale.colors(speed)[:, None], (*box.size, 3))
+        pygame.surfarray.blit_array(surface.subsurface(box), colors)

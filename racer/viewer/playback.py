@@ -1,0 +1,282 @@
+"""Playback: what a replay shows at any instant, and the instant that is shown.
+
+Owns the time axis of `racer watch` (`Timeline`, `Playback`); draws nothing. The one invariant: poses between
+two rows are interpolated, but never from a car before a restart to the car that was put on the start line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from racer.record import STEP_S, Lap
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from racer.record import Replay
+
+__all__ = ["SECTORS", "SPEEDS", "Moment", "Playback", "Sector", "Timeline"]
+
+SECTORS = 3  # a lap is timed in thirds of the centre line
+SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+TICK_S = 1e-6  # lap times are sums of floats: an end and the next start this close are one instant
+
+
+@dataclass(frozen=True)
+class Sector:
+    """One third of a lap as it stands: time so far, whether it is driven, delta to the first replay."""
+
+    time_s: float | None = None
+    done: bool = False
+    delta_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Everything one car shows at one instant. Metres, seconds, radians."""
+
+    time_s: float
+    x: float
+    y: float
+    heading: float
+    steering: float  # of the wheels
+    speed: float
+    steering_command: float
+    speed_command: float
+    reward: float  # of the step that is under way
+    lap_reward: float  # sum over the lap, that step included
+    recent_rewards: NDArray[np.float64]  # (m,) of the last steps, oldest first
+    lap: Lap
+    lap_time_s: float
+    lap_ended: bool
+    last: Lap | None  # the lap that ended last
+    best_s: float | None
+    sectors: tuple[Sector, ...]
+    gap_s: float | None  # behind the first replay at the same place; None where there is nothing to compare
+
+    @property
+    def crashed(self) -> bool:
+        """Whether the lap in view has just ended off the track or otherwise too early."""
+        return self.lap_ended and not self.lap.complete
+
+
+class Timeline:
+    """A replay as a function of time, from 0 to `end_s`.
+
+    Args:
+        replay: What is shown; has at least one step.
+        reference: What it is compared with, sector by sector; by default nothing.
+    """
+
+    RECENT_STEPS = 150  # of the reward's sparkline
+
+    def __init__(self, replay: Replay, reference: Timeline | None = None) -> None:
+        """Lay out the rows: a step k goes from `_begin[k]` to `_end[k]`."""
+        self.replay = replay
+        self.reference = reference
+        steps = replay.steps
+        self.laps = replay.laps
+        self.end_s = len(steps) * STEP_S
+        self.speed = np.asarray(steps["speed"], dtype=np.float64)
+        heading = np.asarray(steps["heading"], dtype=np.float64)
+        place = np.stack([steps["x"], steps["y"]], axis=1).astype(np.float64)
+        ahead = np.stack([np.cos(heading), np.sin(heading)], axis=1) * self.speed[:, None] * STEP_S
+        # The row after the last of a run is a restart or missing: for that step the car goes on as it was.
+        breaks = np.append(np.asarray(steps["restart"][1:], dtype=bool), True)
+        self._begin = place
+        self._end = np.where(breaks[:, None], place + ahead, np.roll(place, -1, axis=0))
+        change = self._end - self._begin
+        before = np.where(np.roll(breaks, 1)[:, None], change, np.roll(change, 1, axis=0))
+        after = np.where(breaks[:, None], change, np.roll(change, -1, axis=0))
+        self._leave = (before + change) / 2.0  # Catmull-Rom tangents, one-sided where a run begins or ends
+        self._arrive = (change + after) / 2.0
+        turn = np.roll(heading, -1) - heading
+        turn = (turn + np.pi) % (2.0 * np.pi) - np.pi
+        self._heading = heading
+        self._turn = np.where(breaks, np.asarray(steps["yaw_rate"]) * STEP_S, turn)
+        self._next = np.where(breaks, np.arange(len(steps)), np.arange(len(steps)) + 1)
+        self._rewards = np.asarray(steps["reward"], dtype=np.float64)
+        self._reward_sum = np.concatenate([[0.0], np.cumsum(self._rewards)])
+        self._starts = np.array([lap.start_s for lap in self.laps])
+        self._paths: dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
+
+    def moment(self, time_s: float) -> Moment:
+        """What the car does at an instant; before the start and after the end it stands still."""
+        steps = self.replay.steps
+        time_s = min(max(time_s, 0.0), self.end_s)
+        row = min(int(time_s / STEP_S + TICK_S), len(steps) - 1)
+        part = min(max(time_s / STEP_S - row, 0.0), 1.0)
+        x, y = self._places(np.array([row]), np.array([part]))[0]
+        following = self._next[row]
+        lap = self.lap_at(time_s)
+        ended = [one for one in self.laps if one.start_s + one.time_s <= time_s + TICK_S]
+        first = int(np.ceil(lap.start_s / STEP_S - TICK_S))
+        steering, later = float(steps["steering_angle"][row]), float(steps["steering_angle"][following])
+        return Moment(
+            time_s=time_s,
+            x=float(x),
+            y=float(y),
+            heading=float(self._heading[row] + part * self._turn[row]),
+            steering=steering + part * (later - steering),
+            speed=float(self.speed[row] + part * (self.speed[following] - self.speed[row])),
+            steering_command=float(steps["steering_command"][row]),
+            speed_command=float(steps["speed_command"][row]),
+            reward=float(self._rewards[row]),
+            lap_reward=float(self._reward_sum[row + 1] - self._reward_sum[min(first, row)]),
+            recent_rewards=self._rewards[max(0, row + 1 - self.RECENT_STEPS) : row + 1],
+            lap=lap,
+            lap_time_s=min(max(time_s - lap.start_s, 0.0), lap.time_s),
+            lap_ended=lap in ended,
+            last=ended[-1] if ended else None,
+            best_s=min((one.time_s for one in ended if one.complete), default=None),
+            sectors=self._sectors_at(lap, time_s),
+            gap_s=self._gap(time_s),
+        )
+
+    def lap_at(self, time_s: float) -> Lap:
+        """The lap under way; at the very instant of a finish it is still the lap that is finished."""
+        return self.laps[max(int(np.searchsorted(self._starts, time_s - TICK_S)) - 1, 0)]
+
+    def path(self, parts: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The line that was driven, in `parts` pieces a step.
+
+        Returns:
+            `(n * parts, 2, 2)` m, both ends of each piece in the order driven; `(n * parts,)` m/s, its speed.
+        """
+        if parts not in self._paths:
+            rows = np.repeat(np.arange(len(self._begin)), parts)
+            share = np.tile(np.arange(parts) / parts, len(self._begin))
+            ends = [self._places(rows, share), self._places(rows, share + 1.0 / parts)]
+            speed = self.speed[rows] + (share + 0.5 / parts) * (
+                self.speed[self._next[rows]] - self.speed[rows]
+            )
+            self._paths[parts] = np.stack(ends, axis=1), speed
+        return self._paths[parts]
+
+    def _places(self, rows: NDArray[np.int_], share: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Cubic Hermite interpolation inside the steps `rows` at `share` of them, `(m, 2)` m."""
+        u = share[:, None]
+        begin, end = self._begin[rows], self._end[rows]
+        bend = (u - 1.0) * self._leave[rows] + u * self._arrive[rows] + (1.0 - 2.0 * u) * (end - begin)
+        return begin + u * (end - begin) + u * (u - 1.0) * bend
+
+    @cached_property
+    def _progress(self) -> NDArray[np.float64]:
+        """Metres along the race at each row, laps before it counted in full, `(n,)`; never falls."""
+        length = self.replay.track.length
+        number = np.asarray(self.replay.steps["lap"], dtype=np.float64)
+        distance = np.asarray(self.replay.steps["distance"], dtype=np.float64)
+        base = np.array([self._line_before(lap) for lap in self.laps])
+        rows = np.clip(number.astype(int) - 1, 0, len(self.laps) - 1)
+        result: NDArray[np.float64] = np.maximum.accumulate((number - 1.0) * length + distance - base[rows])
+        return result
+
+    def _line_before(self, lap: Lap) -> float:
+        """Where on the axis of `distance` a lap has its start line, m."""
+        length = self.replay.track.length
+        row = min(max(int(np.ceil(lap.start_s / STEP_S - TICK_S)), 0), len(self._begin) - 1)
+        return float(np.round(self.replay.steps["distance"][row] / length) * length)
+
+    @cached_property
+    def _sector_times(self) -> dict[int, tuple[float | None, ...]]:
+        """For each lap's index the time of each sector, s; None where the car did not come."""
+        times = {}
+        distance = np.asarray(self.replay.steps["distance"], dtype=np.float64)
+        for lap in self.laps:
+            first = min(max(int(np.ceil(lap.start_s / STEP_S - TICK_S)), 0), len(distance) - 1)
+            last = min(int((lap.start_s + lap.time_s) / STEP_S + TICK_S), len(distance) - 1)
+            here = np.maximum.accumulate(distance[first : last + 1])
+            line, instants = self._line_before(lap), [0.0]
+            for share in range(1, SECTORS):
+                mark = line + self.replay.track.length * share / SECTORS
+                if len(here) == 0 or here[-1] < mark:
+                    break
+                instants.append(
+                    float(np.interp(mark, here, np.arange(first, first + len(here)))) * STEP_S - lap.start_s
+                )
+            else:
+                instants += [lap.time_s] if lap.complete else []
+            passed = np.diff(instants).tolist()
+            times[lap.index] = tuple(passed + [None] * (SECTORS - len(passed)))
+        return times
+
+    def _sectors_at(self, lap: Lap, time_s: float) -> tuple[Sector, ...]:
+        rivals = self.reference._rival_sectors(lap) if self.reference is not None else (None,) * SECTORS
+        left, sectors = min(time_s - lap.start_s, lap.time_s), []
+        for passed, rival in zip(self._sector_times[lap.index], rivals, strict=True):
+            if passed is not None and left >= passed - TICK_S:
+                sectors.append(Sector(passed, True, None if rival is None else passed - rival))
+                left -= passed
+            else:
+                sectors.append(Sector(left) if left > TICK_S else Sector())
+                left = 0.0
+        return tuple(sectors)
+
+    def _rival_sectors(self, lap: Lap) -> tuple[float | None, ...]:
+        """What a lap is compared with: the lap of the same number, or else the best one."""
+        complete = [one for one in self.laps if one.complete]
+        same = [one for one in complete if one.index == lap.index]
+        chosen = same or sorted(complete, key=lambda one: one.time_s)
+        return self._sector_times[chosen[0].index] if chosen else (None,) * SECTORS
+
+    def _gap(self, time_s: float) -> float | None:
+        if self.reference is None:
+            return None
+        rival = self.reference._progress
+        here = float(np.interp(time_s / STEP_S, np.arange(len(self._progress)), self._progress))
+        if here <= rival[0] or here > rival[-1]:
+            return None
+        return time_s - float(np.interp(here, rival, np.arange(len(rival)))) * STEP_S
+
+
+@dataclass
+class Playback:
+    """What the watcher has chosen: the instant, the pace, the car in focus, the camera."""
+
+    duration_s: float
+    cars: int = 1
+    time_s: float = 0.0
+    speed: float = 1.0
+    paused: bool = False
+    focus: int = 0
+    follow: bool = False
+    help: bool = False
+    dragging: bool = False  # the mouse holds the time bar
+
+    def advance(self, seconds: float) -> None:
+        """Let real time pass; stops at the end."""
+        if not self.paused:
+            self.seek(self.time_s + seconds * self.speed)
+            self.paused = self.time_s >= self.duration_s
+
+    def toggle_pause(self) -> None:
+        """Stop, or go on; at the end, begin anew."""
+        if self.paused and self.time_s >= self.duration_s:
+            self.time_s = 0.0
+        self.paused = not self.paused
+
+    def seek(self, time_s: float) -> None:
+        """Go to an instant, s."""
+        self.time_s = min(max(time_s, 0.0), self.duration_s)
+
+    def step(self, count: int) -> None:
+        """Go to the control step `count` steps away, and stop there."""
+        self.paused = True
+        self.seek((round(self.time_s / STEP_S) + count) * STEP_S)
+
+    def pace(self, change: int) -> None:
+        """Go `change` places up or down the list of `SPEEDS`."""
+        nearest = min(range(len(SPEEDS)), key=lambda place: abs(SPEEDS[place] - self.speed))
+        self.speed = SPEEDS[min(max(nearest + change, 0), len(SPEEDS) - 1)]
+
+    def restart(self) -> None:
+        """Begin anew, running."""
+        self.time_s, self.paused = 0.0, False
+
+    def next_car(self, change: int = 1) -> None:
+        """Move the focus on to another car."""
+        self.focus = (self.focus + change) % self.cars

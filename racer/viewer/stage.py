@@ -1,0 +1,185 @@
+"""The stage: the whole picture of one instant, scene and instruments together.
+
+The one invariant: a picture depends on the replays, the `Playback` and the surface's size alone, so that a
+recording shows what the window would; what is kept between two pictures only saves time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from racer.record import STEP_S
+from racer.viewer.ground import Ground
+from racer.viewer.overlay import draw_help, draw_legend, draw_shade, draw_tags, draw_time, draw_title
+from racer.viewer.panel import Panel, Rider
+from racer.viewer.playback import Playback, Timeline
+from racer.viewer.scene import View, draw_car, draw_path
+from racer.viewer.screen import CAR_COLORS, ROAD, Canvas, Color, Ink, Layout, SpeedScale, mix
+
+if TYPE_CHECKING:
+    import pygame
+    from numpy.typing import NDArray
+
+    from racer.record import Replay
+
+__all__ = ["Stage"]
+
+FOLLOW_M = 3.4  # the following camera sees this many metres across the shorter side of the track's area
+FINE_SCALE = 110.0  # px per m from which a step is drawn in several pieces
+EARLIER_LAPS = 2  # drawn faintly beneath the lap in view
+GHOST_TRAIL_S = 1.6
+GHOST_ALPHA = 0.6
+
+
+class Stage:
+    """Draws replays of one track.
+
+    Args:
+        replays: At least one; the first is what the others are compared with.
+    """
+
+    def __init__(self, replays: Sequence[Replay]) -> None:
+        """Lay out time and colours; nothing is drawn yet."""
+        first = Timeline(replays[0])
+        self.timelines = [first, *(Timeline(replay, first) for replay in replays[1:])]
+        self.track = replays[0].track
+        self.names = _names([replay.driver for replay in replays])
+        self.colors = [CAR_COLORS[number % len(CAR_COLORS)] for number in range(len(replays))]
+        self.scale = SpeedScale.over(np.concatenate([timeline.speed for timeline in self.timelines]))
+        self._ground = Ground(self.track)
+        self._panel = Panel(self.scale)
+        self._ink = Ink()
+        self._fit = lru_cache(maxsize=4)(
+            lambda width, height: View.fit(self.track, Layout(width, height).area)
+        )
+        self._colored = lru_cache(maxsize=64)(self._color)
+
+    def playback(self, speed: float = 1.0) -> Playback:
+        """A fresh playback of all replays."""
+        return Playback(max(timeline.end_s for timeline in self.timelines), len(self.timelines), speed=speed)
+
+    def best_instant(self) -> float:
+        """The end of the first replay's best lap, or of its race if no lap was completed, s."""
+        complete = [lap for lap in self.timelines[0].laps if lap.complete]
+        best = min(complete, key=lambda lap: lap.time_s, default=None)
+        return self.timelines[0].end_s if best is None else best.start_s + best.time_s
+
+    def view(self, size: tuple[int, int], state: Playback) -> View:
+        """The camera for a picture of `size` px."""
+        whole = self._fit(*size)
+        if not state.follow:
+            return whole
+        area = Layout(*size).area
+        scale = max(min(area.size) / FOLLOW_M, 1.3 * whole.scale)
+        moment = self.timelines[state.focus].moment(state.time_s)
+        return View(float(round(scale)), moment.x, moment.y, whole.left, whole.top)
+
+    def draw(self, surface: pygame.Surface, state: Playback, hints: bool = False) -> None:
+        """Draw the picture of `state`; `hints` shows what keys there are."""
+        view = self.view(surface.get_size(), state)
+        moments = [timeline.moment(state.time_s) for timeline in self.timelines]
+        riders = [
+            Rider(name, color, timeline, moment)
+            for name, color, timeline, moment in zip(
+                self.names, self.colors, self.timelines, moments, strict=True
+            )
+        ]
+        self._ground.draw(surface, view)
+        self._trail(surface, view, riders[state.focus])
+        order = [*(number for number in range(len(riders)) if number != state.focus), state.focus]
+        for number in order[:-1]:
+            self._wake(surface, view, riders[number])
+        for number in order:
+            moment, car = moments[number], self.timelines[number].replay.car
+            alpha = 1.0 if number == state.focus else GHOST_ALPHA
+            pose = (moment.x, moment.y, moment.heading)
+            draw_car(surface, view, car, pose, moment.steering, self.colors[number], alpha)
+        canvas = Canvas(surface, self._ink)
+        if state.follow:
+            self._ground.prepare(surface, view)
+            draw_shade(canvas)
+        if len(riders) > 1:
+            above = view.to_screen([(moment.x, moment.y) for moment in moments]) - (
+                0.0,
+                0.2 * view.scale + canvas.px(6),
+            )
+            places = [(float(x), float(y)) for x, y in above]
+            draw_tags(
+                canvas,
+                [(riders[number].name, riders[number].color, places[number]) for number in reversed(order)],
+            )
+        draw_title(canvas, self.track, riders, state.focus)
+        draw_legend(canvas, self.scale, hints)
+        draw_time(canvas, riders[state.focus], state, self.scale)
+        self._panel.draw(canvas, riders[state.focus])
+        if state.help:
+            draw_help(canvas)
+
+    def _trail(self, surface: pygame.Surface, view: View, rider: Rider) -> None:
+        """Where the car in focus drove in this lap, coloured by speed, above its laps before."""
+        now, parts = rider.moment.time_s, 3 if view.scale > FINE_SCALE else 1
+        laps = [lap for lap in rider.timeline.laps if lap.start_s < rider.moment.lap.start_s][-EARLIER_LAPS:]
+        for lap in laps:
+            self._piece(
+                surface,
+                view,
+                rider,
+                (lap.start_s, lap.start_s + lap.time_s),
+                parts,
+                max(1.5, 0.012 * view.scale),
+                0.6,
+            )
+        self._piece(
+            surface, view, rider, (rider.moment.lap.start_s, now), parts, max(3.0, 0.042 * view.scale), 0.0
+        )
+
+    def _piece(
+        self,
+        surface: pygame.Surface,
+        view: View,
+        rider: Rider,
+        span_s: tuple[float, float],
+        parts: int,
+        width: float,
+        faint: float,
+    ) -> None:
+        pieces, colors = _span(rider, span_s, parts)
+        draw_path(surface, view, pieces, self._colored(rider.timeline, parts, faint)[colors], width)
+
+    def _wake(self, surface: pygame.Surface, view: View, rider: Rider) -> None:
+        """Where a ghost was just now, in its own colour, fading."""
+        now = rider.moment.time_s
+        span = (max(rider.moment.lap.start_s, now - GHOST_TRAIL_S), now)
+        pieces, _ = _span(rider, span, 3 if view.scale > FINE_SCALE else 1)
+        shares = np.linspace(0.95, 0.35, len(pieces)).tolist()
+        colors = [mix(rider.color, ROAD, share) for share in shares]
+        draw_path(surface, view, pieces, colors, max(2.0, 0.02 * view.scale))
+
+    def _color(self, timeline: Timeline, parts: int, faint: float) -> list[Color]:
+        colors = self.scale.colors(timeline.path(parts)[1]).tolist()
+        return [mix((red, green, blue), ROAD, faint) for red, green, blue in colors]
+
+
+def _span(rider: Rider, span_s: tuple[float, float], parts: int) -> tuple[NDArray[np.float64], slice]:
+    """The pieces driven between two instants, the last cut where the car is; and which of all they are."""
+    pieces = rider.timeline.path(parts)[0]
+    begin, end = (min(max(instant / STEP_S * parts, 0.0), len(pieces)) for instant in span_s)
+    chosen = slice(int(np.ceil(begin - 1e-6)), int(np.ceil(end - 1e-6)))
+    found = pieces[chosen].copy()
+    if len(found) and end % 1.0 > 1e-6 and span_s[1] == rider.moment.time_s:
+        found[-1, 1] = rider.moment.x, rider.moment.y
+    return found, chosen
+
+
+def _names(drivers: Sequence[str]) -> list[str]:
+    """Drivers' names; those who share one are numbered."""
+    count, seen, names = Counter(drivers), Counter[str](), []
+    for driver in drivers:
+        seen[driver] += 1
+        names.append(f"{driver} {seen[driver]}" if count[driver] > 1 else driver)
+    return names
