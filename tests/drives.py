@@ -28,10 +28,15 @@ def drive(
     laps: int = 2,
     speed: float = 2.0,
     leave_in_lap: int | None = None,
+    leave_after_s: float = 1.0,
+    and_go_on: bool = False,
     stop_in_lap: int | None = None,
     limit_s: float = 120.0,
 ) -> Replay:
-    """Follow the centre line for `laps` tries; one of them may end off the track, or stop on the way."""
+    """Follow the centre line for `laps` tries; one of them may end off the track, or stop on the way.
+
+    With `and_go_on` the car is not put back when it leaves the track, against the rules.
+    """
     track = load_track(track)
     world = World(track, car=CAR, rules=Rules(start="line", laps=1000, time_limit_s=1e6))
     world.seed(0)
@@ -39,7 +44,7 @@ def drive(
     rows: list[tuple[object, ...]] = []
     done: list[Lap] = []
     gained = np.zeros((1, 1))
-    restart, episode_s, start_s = True, 0.0, 0.0
+    restart, episode_s, start_s, off_for = True, 0.0, 0.0, 0
     while len(done) < laps and len(rows) * STEP_S < limit_s:
         now = len(rows) * STEP_S
         if restart:
@@ -47,7 +52,7 @@ def drive(
             episode_s = start_s = now
         number = len(done) + 1
         steering = _towards_the_line(track, car)
-        if number == leave_in_lap and now - start_s > 1.0:
+        if number == leave_in_lap and now - start_s > leave_after_s and off_for == 0:
             steering = 30.0
         action = (np.float32(steering / 30.0), np.float32((speed - 0.5) / 1.75 - 1.0))
         command = ActionSpace().commands(action)[None, None]
@@ -58,8 +63,9 @@ def drive(
         world.step(command, gained)
         given = (*action, np.radians(command[0, 0, 0]), command[0, 0, 1])
         rows.append((*state, *given, *where, gained[0, 0], number, restart, off, wheels))
+        off_for += off
         stopped = number == stop_in_lap and now - start_s > 1.0
-        restart = off or stopped
+        restart = (off and not and_go_on) or stopped
         if restart:
             done.append(Lap(number, start_s, len(rows) * STEP_S - start_s, False, off))
         elif car["laps"] > completed:

@@ -268,6 +268,25 @@ def test_another_version_of_racer_is_named(replay):
     assert "recorded with racer 0.0.9; this is" in verdict.reason
 
 
+def test_who_leaves_the_track_must_not_go_on():
+    cut = drive(ring(), laps=1, leave_in_lap=1, and_go_on=True)
+    assert cut.laps[0].complete and cut.steps["off_track"].any()
+    verdict = verify(cut)
+    assert not verdict.ok and "left the track in step 35, but drove on" in verdict.reason
+
+
+def test_crossing_the_line_off_the_track_completes_no_lap():
+    crossed = 0
+    for k in range(8):
+        replay = drive(ring(), laps=1, leave_in_lap=1, leave_after_s=5.0 + k / 15.0)
+        before, last = replay.steps["distance"][-2:]
+        crossed += replay.laps[0].off_track and 2.0 * last - before > replay.track.length
+        verdict = verify(replay)
+        assert (verdict.ok, verdict.reason) == (True, "")
+        assert verdict.laps[0].complete != replay.steps["off_track"][-1]
+    assert crossed > 0
+
+
 def test_a_wider_road_does_not_hold(eventful):
     track = eventful.track
     wide = track_from_arrays(track.name, track.center, track.inner * 0.7, track.outer * 1.3)
