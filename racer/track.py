@@ -190,7 +190,7 @@ def track_from_arrays(
     lines = {}
     for key, given in (("center", center), ("inner", inner), ("outer", outer)):
         try:
-            lines[key] = np.array(given, dtype=np.float64)
+            lines[key] = np.asarray(given).astype(np.float64, casting="same_kind")
         except (TypeError, ValueError) as error:
             raise TrackError(f"track {name!r}: {key} is no array of numbers: {error}") from error
         if lines[key].ndim != 2 or lines[key].shape[1] != 2:

@@ -102,15 +102,16 @@ def _check_steps(rows: Rows) -> None:
 
 
 def _check_width(rows: Rows) -> None:
+    """The width that a file states comes first: a wrong one spoils what is measured at other rows too."""
     to_inner, _ = nearest(rows.center, rows.inner)
     to_outer, _ = nearest(rows.center, rows.outer)
-    width = np.hypot(*(to_inner - to_outer).T)
-    if len(bad := np.flatnonzero((width < WIDTH_M[0]) | (width > WIDTH_M[1]))):
-        value = float(width[bad[0]])
-        raise TrackError(
-            f"{rows.place(bad[0])}: the road is {value:.3g} m wide; "
-            f"{_span(WIDTH_M)} can be raced{_advice(value, WIDTH_M[1])}"
-        )
+    for width in (rows.widths, np.hypot(*(to_inner - to_outer).T)):
+        if width is not None and len(bad := np.flatnonzero((width < WIDTH_M[0]) | (width > WIDTH_M[1]))):
+            value = float(width[bad[0]])
+            raise TrackError(
+                f"{rows.place(int(bad[0]))}: the road is {value:.3g} m wide; "
+                f"{_span(WIDTH_M)} can be raced{_advice(value, WIDTH_M[1])}"
+            )
 
 
 def _check_crossings(rows: Rows) -> None:

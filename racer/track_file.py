@@ -4,6 +4,7 @@ Invariant: a reader gives the rows of the file as they are, or a `TrackError` wi
 whether a car could drive there is for `racer.track_check` to judge.
 """
 
+import contextlib
 import io
 import math
 import re
@@ -48,6 +49,7 @@ class Rows:
         outer: Outer border `(n, 2)` m.
         about: The header's `key: value` lines.
         lines: Line number in the file of each row; empty if its rows are counted instead, from 0.
+        widths: Width of the road as a CSV states it, `(n,)` m.
         trusted: Whether the borders are polygons of their own that another simulator drives on (`.npy`): a
             repeated row or a small fold at a corner is taken as it is. Borders racer makes must be clean.
     """
@@ -58,6 +60,7 @@ class Rows:
     outer: Points
     about: dict[str, str] = field(default_factory=dict)
     lines: tuple[int, ...] = ()
+    widths: NDArray[np.float64] | None = None
     trusted: bool = False
 
     def place(self, row: int) -> str:
@@ -102,7 +105,8 @@ def read_csv(path: Path, scale: float = 1.0) -> Rows:
     with np.errstate(all="ignore"):  # absurd numbers are for the checks to name
         _check_table(table, Rows(str(path), table[:, :2], table[:, :2], table[:, :2], about, tuple(lines)))
         inner, outer = with_offset_borders(table[:, :2], right=table[:, 2], left=table[:, 3])
-    return Rows(str(path), table[:, :2], inner, outer, about, tuple(lines))
+        widths = table[:, 2] + table[:, 3]
+    return Rows(str(path), table[:, :2], inner, outer, about, tuple(lines), widths)
 
 
 def read_npy(path: Path, scale: float = 1.0) -> Rows:
@@ -187,14 +191,15 @@ def npy_bytes(center: Points, inner: Points, outer: Points) -> bytes:
 
 
 def _bytes(path: Path) -> bytes:
+    size = 0
+    with contextlib.suppress(OSError):  # what cannot be read says so when it is
+        size = path.stat().st_size
+    if size > FILE_LIMIT:
+        most = FILE_LIMIT // 2**20
+        raise TrackError(f"{path} is too large for a track: {size / 2**20:.0f} MiB, at most {most} are read")
     data = read_bytes(path, TrackError)
     if not data:
         raise TrackError(f"{path} is empty")
-    if len(data) > FILE_LIMIT:
-        raise TrackError(
-            f"{path} is too large for a track: {len(data) / 2**20:.0f} MiB, "
-            f"at most {FILE_LIMIT // 2**20} are read"
-        )
     return data
 
 
