@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from racer import __version__
-from racer.cli import console, results, shelves
+from racer.cli import console, demo, driving, results, shelves, training
 from racer.errors import RacerError
 
 __all__ = ["app", "main"]
@@ -73,9 +73,13 @@ def racer(
     """
 
 
+app.command("demo", rich_help_panel=START)(demo.demo)
 app.command("new", rich_help_panel=START)(shelves.new)
 app.command("list", rich_help_panel=START)(shelves.list_shelves)
 app.command("import-track", rich_help_panel=START)(shelves.import_track)
+app.command("check", rich_help_panel=DRIVE)(driving.check)
+app.command("train", rich_help_panel=DRIVE)(training.train)
+app.command("evaluate", rich_help_panel=DRIVE)(driving.evaluate)
 app.command("watch", rich_help_panel=DRIVE)(results.watch)
 app.add_typer(results.leaderboard_app, name="leaderboard", rich_help_panel=COMPETE)
 

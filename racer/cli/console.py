@@ -3,17 +3,18 @@
 Invariant: with `--json` stdout holds one JSON document and nothing else, without NaN or infinities.
 """
 
+import contextlib
 import json
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["error", "note", "print_json", "show", "table"]
+__all__ = ["busy", "error", "messages", "note", "print_json", "show", "table"]
 
 PIPE_WIDTH = 200  # columns when no terminal says how many it has, so that `racer list | grep` sees whole rows
 
@@ -25,13 +26,12 @@ def show(content: RenderableType) -> None:
 
 def note(message: str) -> None:
     """Print a message on stderr; rich markup is understood, so escape what a user typed."""
-    _console(stderr=True).print(message, soft_wrap=True, highlight=False)
+    messages().print(message, soft_wrap=True, highlight=False)
 
 
 def error(message: str) -> None:
     """Print an error on stderr, word for word."""
-    console = _console(stderr=True)
-    console.print(Text.assemble(("Error: ", "bold red"), message), soft_wrap=True)
+    messages().print(Text.assemble(("Error: ", "bold red"), message), soft_wrap=True)
 
 
 def print_json(data: Any) -> None:
@@ -63,6 +63,22 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], title: s
     for row in rows:
         made.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
     return made
+
+
+def messages() -> Console:
+    """The console for messages: stderr as it is now."""
+    return _console(stderr=True)
+
+
+@contextlib.contextmanager
+def busy(message: str) -> Iterator[None]:
+    """Show on stderr that something takes a while: a spinner on a terminal, else one line."""
+    if sys.stderr.isatty():
+        with messages().status(message):
+            yield
+    else:
+        note(message)
+        yield
 
 
 def _console(stderr: bool) -> Console:

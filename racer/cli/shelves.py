@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from racer import shelf
-from racer.cli import complete, console
+from racer.cli import complete, console, runs
 from racer.errors import RacerError
 
 __all__ = ["import_track", "list_shelves", "new"]
@@ -24,6 +24,7 @@ class Kind(StrEnum):
     TRACKS = "tracks"
     REWARDS = "rewards"
     AGENTS = "agents"
+    RUNS = "runs"
 
 
 SHELF_OF = {Kind.TRACKS: "tracks", Kind.REWARDS: "reward_functions", Kind.AGENTS: "agents"}
@@ -32,7 +33,7 @@ SHELF_OF = {Kind.TRACKS: "tracks", Kind.REWARDS: "reward_functions", Kind.AGENTS
 def list_shelves(
     kind: Annotated[
         Kind | None,
-        typer.Argument(metavar="SHELF", help="tracks, rewards or agents; all three if left out."),
+        typer.Argument(metavar="SHELF", help="tracks, rewards, agents, or the runs here."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
     plot: Annotated[
@@ -50,12 +51,16 @@ def list_shelves(
       [cyan]racer list[/cyan]                            everything
       [cyan]racer list rewards[/cyan]                    one shelf, one idea per line
       [cyan]racer list tracks --plot tracks.png[/cyan]   the maps of all tracks
+      [cyan]racer list runs[/cyan]                       what was trained in this folder
     """
     if plot is not None and kind not in (None, Kind.TRACKS):
         raise typer.BadParameter(
             "only tracks can be drawn: racer list tracks --plot FILE.png", param_hint="--plot"
         )
-    kinds = list(Kind) if kind is None else [kind]
+    if kind is Kind.RUNS:
+        runs.list_runs(json)
+        return
+    kinds = list(SHELF_OF) if kind is None else [kind]
     records = {each: _records(each) for each in kinds}
     if json:
         console.print_json(

@@ -1,0 +1,82 @@
+"""`racer demo`: the whole of racer in a minute."""
+
+import os
+import platform
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from racer.cli import complete, console, laps, results
+from racer.cli.training import PREPARING, run_training
+from racer.errors import RacerError
+from racer.shelf import DEFAULTS
+
+if TYPE_CHECKING:
+    from racer.record import Replay
+
+__all__ = ["demo"]
+
+
+def demo(
+    seconds: Annotated[float, typer.Option(help="Of training.")] = 30.0,
+    track: Annotated[str, typer.Option(help="Where.", autocompletion=complete.tracks)] = DEFAULTS["tracks"],
+    reward: Annotated[str, typer.Option(help="What pays.", autocompletion=complete.rewards)] = DEFAULTS[
+        "reward_functions"
+    ],
+    watch: Annotated[
+        bool | None, typer.Option("--watch/--no-watch", help="Open the viewer; if there is a screen.")
+    ] = None,
+) -> None:
+    """Train, race, draw, rank and watch a driver: the main road, in a minute.
+
+    Every time a new run is made; nothing is overwritten.
+
+    Examples:
+      [cyan]racer demo[/cyan]
+      [cyan]racer demo --track dune --seconds 60[/cyan]
+    """
+    with console.busy(PREPARING):
+        from racer import train as engine
+        from racer.run import free_name
+
+        run = engine.start(track, reward, name=free_name("demo"), seconds=seconds)
+    replay = run_training(run)
+    laps.show(replay)
+
+    from racer.plot import laps as draw
+
+    picture = run.folder / "laps.png"
+    draw(replay, picture)
+    console.note(f"Drew the laps in [bold]{escape(str(picture))}[/bold]")
+    if replay.completed_laps:
+        _rank(replay, run.name)
+    else:
+        console.note("No complete lap yet, so nothing for the leaderboard: give it more --seconds")
+    how = f"racer watch {escape(str(run.replay))}"
+    if _has_screen() if watch is None else watch:
+        console.note(f"Opening the viewer; later: [cyan]{how}[/cyan]")
+        from racer.viewer import watch as show
+
+        show([replay])
+    else:
+        console.note(f"See it drive, on a machine with a screen: [cyan]{how}[/cyan]")
+        console.note(f"Or film it: [cyan]{how} --record demo.gif[/cyan]")
+
+
+def _rank(replay: "Replay", driver: str) -> None:
+    from racer.leaderboard import add, standings
+
+    try:
+        entry = add(replay, driver)
+    except RacerError as error:  # a board that somebody else broke must not spoil the rest
+        console.note(f"Not on the leaderboard: {escape(str(error))}")
+        return
+    results.board([row for row in standings(entry.track) if row.entry.track_digest == entry.track_digest])
+
+
+def _has_screen() -> bool:
+    if os.environ.get("CI") or os.environ.get("SDL_VIDEODRIVER") == "dummy":
+        return False
+    on_linux = platform.system() == "Linux"
+    return not on_linux or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

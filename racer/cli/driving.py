@@ -1,0 +1,165 @@
+"""`racer evaluate` and `racer check`: what a driver does on the clock, and what a reward pays for."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from racer.cli import complete, console, laps
+from racer.errors import AgentError
+from racer.shelf import DEFAULTS
+
+if TYPE_CHECKING:
+    from racer.record import Replay
+
+__all__ = ["check", "evaluate"]
+
+PRINTED_LINES = 20  # of what a reward prints while it is checked
+
+
+def check(
+    reward: Annotated[
+        str, typer.Argument(metavar="REWARD", help="A name or a file.", autocompletion=complete.rewards)
+    ],
+    track: Annotated[str, typer.Option(help="Where.", autocompletion=complete.tracks)] = DEFAULTS["tracks"],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+) -> None:
+    """Try a reward function: what do a good lap and several bad drives earn?
+
+    A driver learns what pays. Whatever earns more than the good lap here is
+    what it will learn instead.
+
+    Examples:
+      [cyan]racer check my_reward[/cyan]
+      [cyan]racer check reward_functions/my_reward.py --track dune[/cyan]
+    """
+    with console.busy("Driving six ways …"):
+        from racer.check import check as try_out
+        from racer.reward import load_reward
+        from racer.track import load_track
+
+        report = try_out(load_reward(reward), load_track(track))
+    if json:
+        console.print_json(
+            {
+                "reward": reward,
+                "track": track,
+                "drives": [
+                    {
+                        "name": drive.name,
+                        "steps": len(drive.rewards),
+                        "end": drive.end,
+                        "per_step": drive.per_step,
+                        "per_episode": drive.per_episode,
+                    }
+                    for drive in report.drives
+                ],
+                "warnings": list(report.warnings),
+                "call_us": report.call_us,
+            }
+        )
+        return
+    rows = [
+        [
+            drive.name,
+            f"{drive.per_step:.4g}",
+            f"{drive.per_episode:.4g}",
+            str(len(drive.rewards)),
+            drive.end.replace("_", " "),
+        ]
+        for drive in report.drives
+    ]
+    columns = ["drive", "reward per step>", "per episode>", "steps>", "ended by"]
+    console.show(console.table(columns, rows, f"{reward} on {track}"))
+    printed = report.printed.splitlines()
+    if printed:
+        console.note(f"\nIt prints ({len(printed):,} lines; in a training they go to rewards.log):")
+        console.note(escape("\n".join(printed[:PRINTED_LINES])))
+    for warning in report.warnings:
+        console.note(f"[yellow]Warning:[/yellow] {escape(warning)}")
+    if not report.warnings:
+        console.note(f"[green]Good driving pays best.[/green] A call takes {report.call_us:.0f} µs.")
+
+
+def evaluate(
+    driver: Annotated[
+        str, typer.Argument(metavar="RUN|AGENT", help="Who drives.", autocompletion=complete.drivers)
+    ],
+    track: Annotated[
+        str | None, typer.Option(help="Where; a run's own if left out.", autocompletion=complete.tracks)
+    ] = None,
+    number: Annotated[int, typer.Option("--laps", min=1, max=1000, help="Laps to try.")] = 3,
+    seed: Annotated[int, typer.Option(help="Of what a driver draws by lot.")] = 0,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+    replay: Annotated[
+        Path | None, typer.Option(metavar="FILE.replay", help="Record the drive.", dir_okay=False)
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file to record.")] = False,
+) -> None:
+    """Drive laps from the start line against the clock, without learning.
+
+    The first lap starts standing, the others flying; a lap that leaves the
+    track is over, and the next one starts from the line. Times are interpolated
+    to the millisecond.
+
+    Examples:
+      [cyan]racer evaluate fast[/cyan]
+      [cyan]racer evaluate fast --track odyssey --laps 5 --json[/cyan]
+      [cyan]racer evaluate pure_pursuit --replay classic.replay[/cyan]
+    """
+    with console.busy("Driving …"):
+        race = _drive(driver, track, number, seed)
+    if replay is not None:
+        from racer.replay import save_replay
+
+        save_replay(race, replay, overwrite=force)
+    if json:
+        console.print_json(laps.record(race))
+    else:
+        laps.show(race)
+    if replay is not None:
+        file = escape(str(replay))
+        console.note(f"Recorded [bold]{file}[/bold]: [cyan]racer watch {file}[/cyan]")
+
+
+def _drive(name: str, track: str | None, number: int, seed: int) -> "Replay":
+    """Let a run's best driver, or an agent that needs no training, drive."""
+    from racer.agent import load_agent
+    from racer.env import TimeTrialVector
+    from racer.race import drive
+    from racer.run import find_run, run_names
+    from racer.shelf import did_you_mean, names
+    from racer.track import load_track
+
+    run = find_run(name)
+    if run is not None:
+        course = run.track() if track is None else load_track(track)
+        env = TimeTrialVector(1, course, None, run.car)
+        reward = run.reward()
+        if reward is None:
+            console.note(
+                f"The reward {escape(run.plan.reward)} is not what it was; recording progress instead"
+            )
+        return drive(
+            run.driver(env), course, number, name=run.name, reward_function=reward, car=run.car, seed=seed
+        )
+    try:
+        agent = load_agent(name)
+    except ValueError as error:
+        if name in names("agents") or Path(name).exists():
+            raise
+        known = [*run_names(), *names("agents")]
+        hint = did_you_mean(name, known)
+        raise AgentError(
+            f"there is no run and no agent {name!r}.{hint} "
+            "`racer list runs` and `racer list agents` list them."
+        ) from error
+    course = load_track(track or DEFAULTS["tracks"])
+    made = agent.make(TimeTrialVector(1, course, None), seed)
+    if callable(getattr(made, "learn", None)):
+        raise AgentError(
+            f"{agent.name} is a recipe that has learnt nothing yet; train it with "
+            f"`racer train --agent {agent.name} --name NAME`, then `racer evaluate NAME`"
+        )
+    return drive(made, course, number, name=agent.name, seed=seed)

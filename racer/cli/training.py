@@ -1,0 +1,183 @@
+"""`racer train`, and how a training looks while it goes on."""
+
+import contextlib
+import math
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Group
+from rich.live import Live
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.spinner import Spinner
+from rich.text import Text
+
+from racer.cli import complete, console, laps
+from racer.errors import RacerError
+from racer.shelf import DEFAULTS
+
+if TYPE_CHECKING:
+    from racer.record import Replay
+    from racer.run import Run
+    from racer.train import Progress as State
+    from racer.train import Show
+
+__all__ = ["run_training", "train"]
+
+LINE_EVERY_S = 5.0  # of training, between two lines where there is no terminal to draw a bar on
+PREPARING = "Loading the engine (the very first time it is compiled: up to half a minute) …"
+
+
+def train(
+    track: Annotated[
+        str | None,
+        typer.Option(help=f"Where. {DEFAULTS['tracks']} if left out.", autocompletion=complete.tracks),
+    ] = None,
+    reward: Annotated[
+        str | None,
+        typer.Option(
+            help=f"What pays. {DEFAULTS['reward_functions']} if left out.", autocompletion=complete.rewards
+        ),
+    ] = None,
+    agent: Annotated[
+        str | None,
+        typer.Option(help=f"The recipe. {DEFAULTS['agents']} if left out.", autocompletion=complete.agents),
+    ] = None,
+    seconds: Annotated[float | None, typer.Option(help="Budget in time; 60 if none is given.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Budget in car steps; repeatable.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of everything drawn by lot; 0 if left out.")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Of the run, kept in runs/NAME.", autocompletion=complete.runs)
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run NAME, or the newest.")] = False,
+) -> None:
+    """Train a driver with a reward function.
+
+    The best driver is kept: complete laps first, then lap time. Ctrl-C keeps
+    what was learnt. With --steps the same seed gives the same driver.
+
+    Examples:
+      [cyan]racer train --reward centerline --seconds 30[/cyan]
+      [cyan]racer train --track dune --reward my_reward --name fast[/cyan]
+      [cyan]racer train --name fast --resume --seconds 120[/cyan]
+    """
+    if steps is not None and seconds is not None:
+        raise typer.BadParameter("choose one of --steps and --seconds", param_hint="--steps")
+    if resume and (track or agent or seed is not None):
+        raise typer.BadParameter("a run that goes on keeps its track, agent and seed", param_hint="--resume")
+    with console.busy(PREPARING):
+        from racer import train as engine
+
+        if resume:
+            run = engine.resume(_folder(name), steps=steps, seconds=seconds, reward=reward)
+        else:
+            run = engine.start(
+                track or DEFAULTS["tracks"],
+                reward or DEFAULTS["reward_functions"],
+                agent or DEFAULTS["agents"],
+                name=name,
+                steps=steps,
+                seconds=seconds,
+                seed=seed or 0,
+            )
+    replay = run_training(run)
+    laps.show(replay)
+    called = escape(run.name)
+    console.note(f"Kept in [bold]{escape(str(run.folder))}[/bold]. Next:")
+    console.note(f"  [cyan]racer watch {escape(str(run.replay))}[/cyan]")
+    console.note(f"  [cyan]racer evaluate {called} --replay {called}.replay[/cyan]")
+    console.note(f"  [cyan]racer train --name {called} --resume --seconds 120[/cyan]")
+
+
+def run_training(run: "Run") -> "Replay":
+    """Train with everything shown on stderr; says how to go on when it is stopped."""
+    from racer.train import train as engine_train
+
+    plan = run.plan
+    console.note(
+        f"Training [bold]{escape(run.name)}[/bold]: {escape(plan.agent)} on {escape(plan.track)} "
+        f"with the reward {escape(plan.reward)}, seed {plan.seed}"
+    )
+    try:
+        with _shown() as show:
+            return engine_train(run, show, exit_when_stuck=True)
+    except (KeyboardInterrupt, RacerError):
+        if run.checkpoint.exists():
+            again = f"racer train --name {escape(run.name)} --resume"
+            console.note(
+                f"What was learnt is kept in {escape(str(run.folder))}; [cyan]{again}[/cyan] goes on"
+            )
+        raise
+
+
+def _folder(name: str | None) -> Path:
+    """The run folder that `--resume` means."""
+    from racer.errors import RunError
+    from racer.run import RUNS, find_run, run_names
+    from racer.shelf import did_you_mean
+
+    known = run_names()
+    if name is None:
+        if not known:
+            raise RunError("there is no run to go on with; begin one: racer train --name NAME")
+        return RUNS / known[0]
+    found = find_run(name)
+    if found is None:
+        raise RunError(f"there is no run {name!r}.{did_you_mean(name, known)} `racer list runs` lists them.")
+    return found.folder
+
+
+@contextlib.contextmanager
+def _shown() -> "Iterator[Show]":
+    """A live picture of the training on a terminal, else a line now and then."""
+    if not sys.stderr.isatty():
+        yield _Lines()
+        return
+    bar = Progress(
+        BarColumn(bar_width=None),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[speed]}"),
+        console=console.messages(),
+    )
+    task = bar.add_task("", total=1.0, speed="", start=False)
+    with Live(Spinner("dots", PREPARING), console=console.messages(), refresh_per_second=8) as live:
+
+        def show(state: "State") -> None:
+            if not bar.tasks[0].started:
+                bar.start_task(task)
+            bar.update(task, completed=state.used, speed=f"{state.steps_per_s:,.0f} steps/s")
+            live.update(Group(bar, Text(_facts(state), style="dim")))
+
+        yield show
+
+
+class _Lines:
+    """Prints how a training stands, every few seconds, for logs."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def __call__(self, state: "State") -> None:
+        if state.seconds >= self._next or state.used >= 1.0:
+            self._next = state.seconds + LINE_EVERY_S
+            console.note(
+                f"{state.used:4.0%}  {state.seconds:6.1f} s  {state.steps:>9,} steps  "
+                f"{state.steps_per_s:,.0f} steps/s  {_facts(state)}"
+            )
+
+
+def _facts(state: "State") -> str:
+    """Completion, best lap and reward, as far as known."""
+    facts = []
+    if state.score is not None:
+        facts.append(f"laps completed {state.score.completed:.0%}")
+    if state.best is not None and state.best.best_lap_s is not None:
+        facts.append(f"best lap {state.best.best_lap_s:.3f} s")
+    reward = state.metrics.get("episode/reward", math.nan)
+    if math.isfinite(reward):
+        facts.append(f"reward per episode {reward:.4g}")
+    return "  ".join(facts)
