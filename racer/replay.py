@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["STEP_DTYPE", "STEP_S", "Lap", "Replay", "Verdict", "load_replay", "save_replay", "verify"]
 
-SUFFIXES = (".replay", ".npz")
 STATE_SLACK = 1e-5  # m, rad, m/s: another machine's sine may differ in its last bit
 TIME_SLACK_S = 1e-3  # lap times count in milliseconds
 STATES = ("x", "y", "heading", "speed", "steering_angle", "yaw_rate", "s", "distance", "offset")
@@ -46,19 +45,14 @@ def save_replay(replay: Replay, path: str | Path, *, overwrite: bool = False) ->
 
     Args:
         replay: The race; its steps and laps must fit each other.
-        path: A name that ends in `.replay`, or in `.npz` for what opens it with NumPy; the folder must exist.
+        path: Any name, `.replay` by custom; NumPy opens it like an `.npz`. The folder must exist.
         overwrite: Whether a file of that name may be replaced.
 
     Raises:
-        ReplayError: The name is taken or has another suffix, or `load_replay` would refuse what it holds.
+        ReplayError: The name is taken, or `load_replay` would refuse what it holds.
         FileError: The file cannot be written; what was there is untouched.
     """
     target = Path(path)
-    if target.suffix not in SUFFIXES:
-        wanted = " or ".join(SUFFIXES)
-        raise ReplayError(
-            f"{target}: a replay's name ends in {wanted}, such as {target.stem or 'lap'}.replay"
-        )
     if os.path.lexists(target) and not overwrite:
         raise ReplayError(f"{target} exists already and is kept; choose another name")
     header, arrays = to_file(replay)

@@ -87,7 +87,7 @@ class Run:
     @property
     def replay(self) -> Path:
         """Three laps of the best driver."""
-        return self.folder / "best.npz"
+        return self.folder / "best.replay"
 
     @property
     def car(self) -> Car:
