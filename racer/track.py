@@ -22,7 +22,7 @@ from racer.files import make_folder, write_atomically
 from racer.geometry import Points, arc_length, headings, is_closed, nearest, point_at, signed_area
 from racer.track_check import check
 from racer.track_file import Rows, csv_text, npy_bytes, offsets_of, read_csv, read_npy
-from racer.track_grade import count_turns, judge
+from racer.track_grade import DIFFICULTIES, count_turns, judge
 
 __all__ = ["Track", "import_track", "load_track", "save_track", "track_from_arrays", "track_summary"]
 
@@ -115,7 +115,7 @@ class Track:
     @cached_property
     def start(self) -> tuple[float, float, float]:
         """The start line: `(x, y, heading)` of row 0, m and rad; the heading is that of the first segment."""
-        return float(self.center[0, 0]), float(self.center[0, 1]), float(headings(self.center[:8])[0])
+        return float(self.center[0, 0]), float(self.center[0, 1]), float(headings(self.center)[0])
 
     @cached_property
     def turns(self) -> int:
@@ -124,8 +124,9 @@ class Track:
 
     @cached_property
     def difficulty(self) -> str:
-        """What the header says, or else `easy` to `expert` (`track_grade`) by bends, width and length."""
-        return self.about.get("difficulty") or judge(self.center, self.length, self.width)
+        """One of `DIFFICULTIES`: what its header says, or else judged by bends, width and length."""
+        stated = self.about.get("difficulty", "").lower()
+        return stated if stated in DIFFICULTIES else judge(self.center, self.length, self.width)
 
     @cached_property
     def digest(self) -> str:
@@ -257,7 +258,7 @@ def import_track(
     track = _track(name or source.stem, _read(source, scale))
     if not re.fullmatch(r"\w[\w.-]{0,99}", track.name):
         raise TrackError(
-            f"{track.name!r} is no name for a track file; use letters, digits, - and _ (and see --name)"
+            f"{track.name!r} is no name for a track file; choose one of letters, digits, - and _ (--name)"
         )
     shelf_folder = make_folder(folder)
     target = shelf_folder / f"{track.name}{source.suffix.lower()}"
@@ -267,7 +268,7 @@ def import_track(
         if (path := shelf_folder / f"{track.name}{suffix}").exists()
     ]
     if others and not overwrite:
-        raise TrackError(f"{others[0]} exists already; choose another name, or overwrite it")
+        raise TrackError(f"{others[0]} exists already; choose another name (--name) or replace it (--force)")
     save_track(track, target)
     for path in others:
         if path != target:

@@ -19,9 +19,9 @@ FARTHEST_M = 100_000.0  # from the origin: nearer than that, float64 resolves a 
 LENGTH_M = (2.0, 1_000.0)
 WIDTH_M = (0.3, 3.0)  # the car is 0.2 m wide, the widest DeepRacer track 1.5 m
 SHARPEST = math.radians(100.0)  # the line's turn at one row
-FOLD_M = (
-    1.0  # a border that crosses itself within this length is folded at a corner; over more, it is tangled
-)
+FOLD_M = 1.0  # a border that crosses itself within this length is folded at a corner, else it is tangled
+
+_WIDEN = "widen the bend, narrow the road, or move two stretches apart"
 
 
 def check(rows: Rows) -> None:
@@ -166,9 +166,6 @@ def _check_itself(rows: Rows, name: str, line: Points, index: NDArray[np.intp]) 
     raise TrackError(f"{rows.place(row)}: the {name} {what} at {_point(line[pairs[0, 0]])}; {_WIDEN}")
 
 
-_WIDEN = "widen the bend, narrow the road, or move two stretches apart"
-
-
 def _check_nesting(rows: Rows) -> None:
     """Nothing crosses by now, so one point of each line tells for all of it."""
     if not encloses(rows.outer, rows.center[0]):
@@ -210,8 +207,6 @@ def _span(limits: tuple[float, float]) -> str:
 
 
 def _advice(value: float, most: float) -> str:
-    return (
-        f" (a full-size circuit? `racer import-track FILE --scale {0.35 * most / value:.1g}` shrinks it)"
-        if value > most
-        else ""
-    )
+    if value <= most:
+        return ""
+    return f" (a full-size circuit? `racer import-track FILE --scale {0.35 * most / value:.1g}` shrinks it)"

@@ -31,11 +31,10 @@ __all__ = [
 
 COLUMNS = ("x_m", "y_m", "w_tr_right_m", "w_tr_left_m")
 FILE_LIMIT = 4 * 2**20  # bytes; the largest real track is 30 kB
-SPACING_JUMP = (
-    8.0  # the step that closes the ring may be this many times the median step; more means rows are missing
-)
+SPACING_JUMP = 8.0  # times the median step is what the step that closes the ring may be at most
+TEXT_LIMIT = 200  # characters of a header's value
 
-_KEY = re.compile(r"#\s*([A-Za-z][\w -]{0,30}?)\s*:\s*(.*\S)\s*")
+_KEY = re.compile(r"#\s*([A-Za-z][\w -]{0,30}?)\s*:\s*(.*\S)\s*")  # a header's line "# key: value"
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,18 +90,19 @@ def read_csv(path: Path, scale: float = 1.0) -> Rows:
         text = line.strip()
         if text.startswith("#"):
             if (pair := _KEY.fullmatch(text)) is not None:
-                about.setdefault(pair[1].lower(), pair[2])
+                about.setdefault(pair[1].lower(), _printable(pair[2]))
         elif text and (rows or not _is_column_names(text)):
             rows.append(_numbers(text, f"{path}, line {number}"))
             lines.append(number)
     if not rows:
         raise TrackError(f"{path} is empty: a track has rows of {', '.join(COLUMNS)}")
-    table = np.array(rows) * scale
+    table = np.array(rows)
     if len(table) > 1 and np.all(table[0, :2] == table[-1, :2]):
         table[-1] = table[0]
     else:
         table = np.vstack([table, table[:1]])
     with np.errstate(all="ignore"):  # absurd numbers are for the checks to name
+        table *= scale
         _check_table(table, Rows(str(path), table[:, :2], table[:, :2], table[:, :2], about, tuple(lines)))
         inner, outer = with_offset_borders(table[:, :2], right=table[:, 2], left=table[:, 3])
         widths = table[:, 2] + table[:, 3]
@@ -137,9 +137,11 @@ def read_npy(path: Path, scale: float = 1.0) -> Rows:
     if shape[0] * 6 * kind.itemsize > len(data):
         raise TrackError(f"{path} is cut short: it announces {shape[0]} rows, but has only {len(data)} bytes")
     try:
-        table = np.load(io.BytesIO(data), allow_pickle=False).astype(np.float64) * scale
+        table = np.load(io.BytesIO(data), allow_pickle=False).astype(np.float64)
     except Exception as error:
         raise TrackError(f"{path} is not a NumPy array file: {error}") from error
+    with np.errstate(all="ignore"):
+        table *= scale
     return Rows(str(path), table[:, 0:2], table[:, 2:4], table[:, 4:6], trusted=True)
 
 
@@ -162,9 +164,8 @@ def offsets_of(
     if not len(center) == len(right) == len(left) or np.any(np.all(steps == 0.0, axis=1)):
         return None
     normals = vertex_normals(center)
-    to_right = np.round(
-        np.sum((center - right) * normals, axis=1), 10
-    )  # what a CSV said comes back, not its noise
+    # Rounded, so that what a CSV said comes back without the noise of its way through the borders.
+    to_right = np.round(np.sum((center - right) * normals, axis=1), 10)
     to_left = np.round(np.sum((left - center) * normals, axis=1), 10)
     off_right = center - to_right[:, None] * normals - right
     off_left = center + to_left[:, None] * normals - left
@@ -175,7 +176,10 @@ def csv_text(
     center: Points, right: NDArray[np.float64], left: NDArray[np.float64], about: dict[str, str]
 ) -> str:
     """A ring as racer's CSV, with all digits that reading it back takes; the first row is not repeated."""
-    head = [f"# {key}: {' '.join(value.split())}" for key, value in about.items()]
+    head = [f"# {key}: {_printable(value)}" for key, value in about.items()]
+    head = [
+        line for line in head if _KEY.fullmatch(line)
+    ]  # what could not be read back must not pass for rows
     body = [
         f"{x!r}, {y!r}, {w_right!r}, {w_left!r}"
         for (x, y), w_right, w_left in zip(center[:-1].tolist(), right.tolist(), left.tolist(), strict=False)
@@ -212,6 +216,11 @@ def _text(path: Path) -> str:
         raise TrackError(
             f"{path}, line {line}: not text (byte 0x{data[error.start]:02x}); a CSV is saved as UTF-8"
         ) from error
+
+
+def _printable(text: str) -> str:
+    """One line of a header without control characters: it is shown on a terminal."""
+    return "".join(letter for letter in " ".join(text.split()) if letter.isprintable())[:TEXT_LIMIT]
 
 
 def _is_column_names(text: str) -> bool:
