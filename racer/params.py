@@ -194,8 +194,7 @@ def _describe(
     length = road.s[-1]
     for i in range(len(cars)):
         state = cars[i]
-        x, y = state.x + car.front_point * cos(state.heading), state.y + car.front_point * sin(state.heading)
-        _fill(i, x, y, state.heading, state.segment, state.share, road, car, floats, waypoints, flags)
+        _fill(i, state.front_x, state.front_y, state.heading, state.segment, state.share, road, car, floats, waypoints, flags)
         lap_done = state.laps > 0 and state.lap_step == state.steps
         driven = length if lap_done else state.distance - state.laps * length
         floats[i, 5] = min(100.0, driven / length * 100.0)

@@ -7,7 +7,7 @@ not depend on how many cars ask: lookups only ever narrow down *which* segments 
 from __future__ import annotations
 
 from functools import lru_cache
-from math import hypot
+from math import hypot, sqrt
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -167,6 +167,12 @@ def project_near(center: FloatArray, arc: FloatArray, x: float, y: float, segmen
             best, best_t, best_d = i, t, d
         reach += arc[i + 1] - arc[i]
     return best, best_t
+
+
+@njit(cache=True, nogil=True, inline="always")
+def distance(x: float, y: float) -> float:
+    """Length of (x, y); a third of the cost of `hypot`, whose care for huge numbers is not needed here."""
+    return sqrt(x * x + y * y)
 
 
 @njit(cache=True, nogil=True, inline="always")

@@ -7,7 +7,7 @@ it does alone, because every car is computed by the same scalar code from its ow
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from math import cos, hypot, isfinite, pi, sin
+from math import cos, isfinite, pi, sin
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from racer.car import CARS, MOTION, STEP_S, Car, move
-from racer.road import Road, at_row, on_road, project_near, road_of
+from racer.road import Road, at_row, distance, on_road, project_near, road_of
 from racer.rules import (
     IMMOBILIZED,
     IN_PROGRESS,
@@ -30,7 +30,9 @@ from racer.track import Track
 CAR_STATE = np.dtype(
     [
         *MOTION,
-        # The front point along the track.
+        # The front point, m, and where it is along the track.
+        ("front_x", "f8"),
+        ("front_y", "f8"),
         ("s", "f8"),  # arc length of its projection, m, 0..length
         ("segment", "i8"),  # that projection's centre-line segment
         ("share", "f8"),  # and share of the segment, 0..1
@@ -209,20 +211,19 @@ def _step(cars: Any, commands: Any, rewards: Any, road: Road, car: Any, rules: A
             rewards[i, j] = state.distance - state.last_distance
 
             x, y, s, old_speed = state.x, state.y, state.s, state.speed
-            front_x, front_y = x + car.front_point * cos(state.heading), y + car.front_point * sin(state.heading)
+            front_x, front_y = state.front_x, state.front_y
             stretch = _stretch(state, curvature)
             move(state, commands[i, j, 0] * (pi / 180.0), commands[i, j, 1], car)
-            state.still_steps = state.still_steps + 1 if hypot(state.x - x, state.y - y) <= rules.still_m else 0
-            new_front_x, new_front_y = _locate(
-                state, car, center, arc, grid, grid_x, grid_y, edges, n_outer, row_start, row_edges
-            )
+            state.still_steps = state.still_steps + 1 if distance(state.x - x, state.y - y) <= rules.still_m else 0
+            _locate(state, car, center, arc, grid, grid_x, grid_y, edges, n_outer, row_start, row_edges)
             if state.s - s < -0.5 * length:
                 state.winding += 1
             elif state.s - s > 0.5 * length:
                 state.winding -= 1
             # On the inside of a tight bend the projection runs ahead of the car, and jumps where the bend folds:
             # what is paid is the car's own path, stretched to the centre line, the remainder as it drives on.
-            most = hypot(new_front_x - front_x, new_front_y - front_y) * max(stretch, _stretch(state, curvature))
+            path = distance(state.front_x - front_x, state.front_y - front_y)
+            most = path * max(stretch, _stretch(state, curvature))
             along = state.s - state.start_s + state.winding * length
             state.last_distance = state.distance
             state.distance = min(state.distance + most, max(state.distance - most, along))
@@ -265,20 +266,20 @@ def _locate(
     n_outer: int,
     row_start: Any,
     row_edges: Any,
-) -> tuple[float, float]:
-    """Find where on the track a car stands, near where it stood; returns its front point (m)."""
+) -> None:
+    """Find where on the track a car stands, near where it stood."""
     c, s = cos(state.heading), sin(state.heading)
     x, y = state.x + car.front_point * c, state.y + car.front_point * s
+    state.front_x, state.front_y = x, y
     i, share = project_near(center, arc, x, y, state.segment, state.s)
     dx, dy = center[i + 1, 0] - center[i, 0], center[i + 1, 1] - center[i, 1]
     away_x, away_y = x - center[i, 0] - share * dx, y - center[i, 1] - share * dy
     state.segment, state.share = i, share
     state.s = at_row(arc, i, share)
-    state.offset = hypot(away_x, away_y) * (1.0 if dx * away_y >= dy * away_x else -1.0)
+    state.offset = distance(away_x, away_y) * (1.0 if dx * away_y >= dy * away_x else -1.0)
     state.wheels_on_track = wheels_on_road(
         state.x, state.y, c, s, car, grid, grid_x, grid_y, edges, n_outer, row_start, row_edges
     )
-    return x, y
 
 
 @njit(cache=True, nogil=True, inline="always")

@@ -139,16 +139,12 @@ def test_a_dangling_link_is_not_written_through(replay, tmp_path):
     assert not (tmp_path / "elsewhere.npz").exists()
 
 
-def test_the_name_tells_what_it_is(replay, tmp_path):
-    save_replay(replay, tmp_path / "drive.replay")
-    assert load_replay(tmp_path / "drive.replay").digest == replay.digest
-    (tmp_path / "drive.replay").unlink()
-    for name in ("drive.zip", "drive", "drive.py"):
-        with pytest.raises(ReplayError, match=r"ends in \.replay or \.npz, such as drive\.replay"):
-            save_replay(replay, tmp_path / name)
+def test_any_name_will_do_but_its_folder_must_exist(replay, tmp_path):
+    for name in ("drive.replay", "drive.npz", "drive"):
+        save_replay(replay, tmp_path / name)
+        assert load_replay(tmp_path / name).digest == replay.digest
     with pytest.raises(FileError, match="does not exist"):
-        save_replay(replay, tmp_path / "no folder" / "drive.npz")
-    assert list(tmp_path.iterdir()) == []
+        save_replay(replay, tmp_path / "no folder" / "drive.replay")
 
 
 def test_what_could_not_be_read_again_is_not_saved(replay, tmp_path):

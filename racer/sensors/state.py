@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from math import cos, hypot, sin
+from math import cos, sin
 from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from racer.road import Road, at_row
+from racer.road import Road, at_row, distance
 
 AHEAD_M = np.array([0.3, 0.6, 0.9, 1.3, 1.7, 2.2, 2.8, 3.5, 4.3, 5.2])
 """How far ahead along the centre line it looks, m. At 4 m/s a car needs some 3.5 m to react and to brake for a bend."""
@@ -47,7 +47,7 @@ def observe(cars: Any, road: Road, car: Any, out: NDArray[np.float32]) -> None:
             c, s = cos(state.heading), sin(state.heading)
             k = state.segment
             dx, dy = center[k + 1, 0] - center[k, 0], center[k + 1, 1] - center[k, 1]
-            along = hypot(dx, dy)
+            along = distance(dx, dy)
             half = at_row(half_width, k, state.share)
             row = out[i, j]
             row[0] = state.speed / SPEED_SCALE
@@ -61,7 +61,7 @@ def observe(cars: Any, road: Road, car: Any, out: NDArray[np.float32]) -> None:
             row[8] = half
             row[9] = (s * dx - c * dy) / along
             row[10] = (c * dx + s * dy) / along
-            x, y = state.x + car.front_point * c, state.y + car.front_point * s
+            x, y = state.front_x, state.front_y
             for n in range(AHEAD_M.shape[0]):
                 position = (state.s + AHEAD_M[n]) / spacing
                 whole = int(position)

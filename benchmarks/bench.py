@@ -1,0 +1,179 @@
+"""Speed and learning figures, each beside the least it must reach, and beside CartPole-v1 stepped alone in the same run.
+
+    make bench                   everything, some ten minutes
+    python benchmarks/bench.py --quick    the speeds alone, about a minute
+
+Ratios to CartPole carry over between machines, absolute numbers do not: the machine is named in the heading.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+import racer  # noqa: F401  registers the environment
+from racer.agent import load_agent
+from racer.env import TimeTrialVector
+from racer.race import drive
+from racer.track import load_track
+
+ROUNDS = 7  # of each speed; the median counts
+SEEDS = (0, 1, 2)
+
+Row = tuple[str, str, str, str]
+
+
+def main() -> None:
+    """Measure and print the table."""
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--quick", action="store_true", help="the speeds alone")
+    quick = arguments.parse_args().quick
+    table = Table("what", "measured", "at least / at most", "", box=None, title=f"racer on {machine()}", title_justify="left")
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    for row in [*speeds(), *starts(), *([] if quick else [*learning()])]:
+        table.add_row(*row)
+        console.print(" ".join(row), style="dim", highlight=False)
+    console.print(table)
+
+
+def machine() -> str:
+    """Processor, cores and Python of this machine."""
+    name = platform.processor()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        name = next((line.split(":")[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line), name)
+    return f"{name}, {os.cpu_count()} cores, Python {platform.python_version()}, NumPy {np.__version__}"
+
+
+def speeds() -> Iterator[Row]:
+    """Steps a second of the environments."""
+    cartpole = rate(cartpole_steps)
+    yield row("CartPole-v1, one environment (the yardstick)", cartpole, None, "steps/s")
+    native = rate(lambda: vector_steps(256, None))
+    yield row("256 cars, native reward, one thread", native, 1_000_000, "car steps/s")
+    yield row("  as a multiple of CartPole-v1", native / cartpole, 8, "x")
+    yield row("one car, Python reward, env.step", rate(lambda: single_steps("centerline")), 30_000, "steps/s")
+    yield row("256 cars, Python centre-line reward", rate(lambda: vector_steps(256, "centerline")), 300_000, "car steps/s")
+
+
+def starts() -> Iterator[Row]:
+    """Seconds until the command line answers, and until a training learns."""
+    for command, most in ((["--help"], 0.4), (["list"], 0.6)):
+        yield row(f"racer {' '.join(command)}", statistics.median(command_s(command) for _ in range(ROUNDS)), -most, "s")
+
+
+def learning() -> Iterator[Row]:
+    """Trainings as a user runs them: each in a process of its own, from nothing."""
+    pursuit = drive(load_agent("pure_pursuit").make(TimeTrialVector(1)), load_track("harbor"))
+    classic = pursuit.best_lap_s
+    if classic is None:
+        raise SystemExit("pure pursuit does not finish a lap on harbor: there is no mark to compare with")
+    yield row("pure pursuit on harbor, best lap", classic, None, "s")
+    with tempfile.TemporaryDirectory() as folder:
+        runs = [training(Path(folder), seed, 60.0) for seed in SEEDS]
+    yield row("racer train, 60 s, overall", statistics.median(run["rate"] for run in runs), 30_000, "steps/s")
+    yield row("  from Enter to the first update", statistics.median(run["first_update_s"] for run in runs), -6, "s")
+    yield row("  memory at the most", max(run["memory_mib"] for run in runs), -1024, "MiB")
+    for seed, run in zip(SEEDS, runs, strict=True):
+        yield row(f"  seed {seed}: training until three clean laps", run["first_clean_s"], -6, "s")
+    for seed, run in zip(SEEDS, runs, strict=True):
+        yield row(f"  seed {seed}: best lap {run['best_lap_s']:.3f} s, faster by", (1 - run["best_lap_s"] / classic) * 100, 15, "%")
+
+
+def training(folder: Path, seed: int, seconds: float) -> dict[str, float]:
+    """Train in a new process, and read its figures from what it prints."""
+    code = Path(__file__).with_name("one_training.py")
+    command = [sys.executable, str(code), str(folder / f"run-{seed}"), str(seed), str(seconds), repr(time.time())]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder)
+    return {key: float(value) for key, value in (line.split() for line in done.stdout.splitlines())}
+
+
+def rate(steps: Callable[[], Callable[[], int]]) -> float:
+    """Median over rounds of steps a second; compiled and warm."""
+    run = steps()
+    run()
+    rates = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        count = run()
+        rates.append(count / (time.perf_counter() - began))
+    return statistics.median(rates)
+
+
+def cartpole_steps() -> Callable[[], int]:
+    """CartPole, alone, with random actions, without the checker."""
+    return alone(gymnasium.make("CartPole-v1", disable_env_checker=True), [0, 1])
+
+
+def single_steps(reward: str) -> Callable[[], int]:
+    """One car with a Python reward, without the checker."""
+    env = gymnasium.make("racer/TimeTrial-v0", reward_function=reward, disable_env_checker=True)
+    return alone(env, [np.array([a, -0.5], dtype=np.float32) for a in (-0.2, 0.2)])
+
+
+def alone(env: gymnasium.Env, actions: list) -> Callable[[], int]:
+    """Step one environment a while."""
+    env.reset(seed=0)
+
+    def run(count: int = 20_000) -> int:
+        for k in range(count):
+            _, _, terminated, truncated, _ = env.step(actions[k % 2])
+            if terminated or truncated:
+                env.reset()
+        return count
+
+    return run
+
+
+def vector_steps(cars: int, reward: str | None) -> Callable[[], int]:
+    """Many cars, driven along the centre line with some noise, as a half-trained agent drives."""
+    env = gymnasium.make_vec("racer/TimeTrial-v0", num_envs=cars, reward_function=reward)
+    observations, _ = env.reset(seed=0)
+    driver = load_agent("pure_pursuit").make(env)
+    noise = np.random.default_rng(0)
+    actions = []
+    for _ in range(100):
+        action = driver.act(observations) + noise.normal(0, 0.1, (cars, 2)).astype(np.float32)
+        actions.append(action)
+        observations = env.step(action)[0]
+
+    def run() -> int:
+        env.reset(seed=0)
+        for action in actions:
+            env.step(action)
+        return cars * len(actions)
+
+    return run
+
+
+def command_s(arguments: list[str]) -> float:
+    """Seconds of one call of the command line."""
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-m", "racer", *arguments], check=True, capture_output=True)
+    return time.perf_counter() - began
+
+
+def row(what: str, value: float, mark: float | None, unit: str) -> Row:
+    """A row of the table; a negative mark is an upper bound."""
+    shown = f"{value:,.0f} {unit}" if abs(value) >= 100 else f"{value:.2f} {unit}"
+    if mark is None:
+        return what, shown, "", ""
+    good = value >= mark if mark > 0 else value <= -mark
+    return what, shown, f"{'>=' if mark > 0 else '<='} {abs(mark):,} {unit}", "ok" if good else "MISSED"
+
+
+if __name__ == "__main__":
+    main()
