@@ -222,7 +222,7 @@ def crossings(a: Points, b: Points | None = None) -> NDArray[np.intp]:
                 if is_closed(a):
                     apart &= (i > 0) | (j < len(a) - 2)
                 i, j = i[apart], j[apart]
-            hit = _meet(a[i], a[i + 1], other[j], other[j + 1])
+            hit = _meeting(a[i], a[i + 1], other[j], other[j + 1])
             found.append(np.stack([i[hit], j[hit]], axis=1))
         if sum(map(len, found)) > MANY_CROSSINGS:
             break
@@ -242,14 +242,14 @@ def _boxes(line: Points, blocks: list[tuple[int, int]]) -> tuple[Points, Points]
     return low, high
 
 
-def _meet(p: Points, q: Points, u: Points, v: Points) -> NDArray[np.bool_]:
-    """Whether the segments p-q and u-v share a point, `(k,)`: boxes meet and each straddles the other."""
-    boxes: NDArray[np.bool_] = np.all(
-        (np.minimum(p, q) <= np.maximum(u, v)) & (np.minimum(u, v) <= np.maximum(p, q)), axis=1
-    )
+def _meeting(p: Points, q: Points, u: Points, v: Points) -> NDArray[np.intp]:
+    """Which of the segments p-q and u-v share a point: their boxes meet and each straddles the other."""
+    boxes = np.all((np.minimum(p, q) <= np.maximum(u, v)) & (np.minimum(u, v) <= np.maximum(p, q)), axis=1)
+    near = np.flatnonzero(boxes)
+    p, q, u, v = p[near], q[near], u[near], v[near]
     across_u = _cross(q - p, u - p) * _cross(q - p, v - p) <= 0.0
     across_p = _cross(v - u, p - u) * _cross(v - u, q - u) <= 0.0
-    return boxes & across_u & across_p
+    return near[across_u & across_p]
 
 
 def _cross(a: Points, b: Points) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from racer.track_file import Rows
 
 __all__ = ["LENGTH_M", "ROWS", "WIDTH_M", "check"]
 
-ROWS = (8, 8_000)  # rows of a closed track, least and most
+ROWS = (8, 5_000)  # rows of a closed track, least and most
 FARTHEST_M = 100_000.0  # from the origin: nearer than that, float64 resolves a hundredth of a nanometre
 LENGTH_M = (2.0, 1_000.0)
 WIDTH_M = (0.3, 3.0)  # the car is 0.2 m wide, the widest DeepRacer track 1.5 m

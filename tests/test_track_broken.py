@@ -301,7 +301,7 @@ def test_a_huge_file_is_refused_before_it_is_read(tmp_path):
 
 @pytest.mark.parametrize("shape", ["zigzag", "spiral", "walk"])
 def test_the_most_tangled_lines_are_refused_soon(tmp_path, shape):
-    rows = 7_900
+    rows = 4_900
     k = np.arange(rows)
     if shape == "zigzag":
         line = np.stack([k * 1e-4, 0.05 * (k % 2)], axis=1)
@@ -324,7 +324,7 @@ def test_lists_of_anything_are_refused(tmp_path):
 
 # --- what we did not think of ---
 
-quiet = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quiet = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def load_or_refuse(path):
