@@ -27,11 +27,11 @@ sensors params
 reward
 record
 env replay_file canvas
-replay
-sb3 race check plot
+agent replay
+sb3 run race logbook check plot
 train database
 leaderboard viewer
-scaffold demo
+scaffold
 cli
 __main__
 """
@@ -39,6 +39,8 @@ __main__
 OWNERS = {
     "gymnasium": {"__init__", "env", "sb3"},
     "stable_baselines3": {"sb3"},
+    "torch": {"logbook"},
+    "safetensors": {"agent"},
     "pygame": {"viewer"},
     "sqlalchemy": {"database", "leaderboard"},
     "matplotlib": {"canvas", "plot"},

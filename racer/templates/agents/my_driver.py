@@ -18,7 +18,7 @@ CAUTION = 2.0  # how much to slow down for a bend, per radian that it turns away
 class Agent:
     """Maps what the car perceives to what it does; works for one car or for many at once."""
 
-    def __init__(self, env):
+    def __init__(self, env, seed=0):
         """Take what it needs to know from the environment: this one needs nothing."""
 
     def act(self, observation):
