@@ -188,7 +188,7 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
 
     Reset with seed s, car i starts and goes on as a single environment reset with seed s + i. Episodes restart in the
     step that ends them (`AutoresetMode.SAME_STEP`): the step returns the first observation of the new episode,
-    `info["final_obs"]` and `info["final_info"]` hold the last of the old one.
+    `info["final_obs"]` and `info["final_info"]` hold the last of the old one, its `status` included.
     """
 
     metadata: ClassVar[dict[str, Any]] = {"render_modes": [], "autoreset_mode": AutoresetMode.SAME_STEP}
@@ -276,9 +276,8 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
             final_obs = np.full(self.num_envs, None, dtype=object)
             for i in np.flatnonzero(ended):
                 final_obs[i] = field.observations[i].copy()
-            final_info = self._infos()
-            final_info |= {key: mask & ended for key, mask in final_info.items() if key.startswith("_")}
-            final = {"final_obs": final_obs, "_final_obs": ended, "final_info": final_info, "_final_info": ended}
+            final = {"final_obs": final_obs, "_final_obs": ended}
+            final |= {"final_info": self._final_infos(ended), "_final_info": ended}
             field.reset(ended)
         return field.observations.copy(), rewards, ended & ~truncated, truncated, self._infos() | final
 
@@ -294,14 +293,21 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
 
     def _infos(self) -> dict[str, Any]:
         state = self.field.state
-        status = state["status"]
-        info = {
-            "progress": np.where(status == LAP_COMPLETE, 100.0, self.field.progress()),
-            "laps": state["laps"].copy(),
+        laps = state["laps"].copy()
+        return {
+            "progress": self.field.progress(),
+            "_progress": self._all,
+            "laps": laps,
+            "_laps": self._all,
             "lap_time_s": state["lap_time"].copy(),
-            "status": _STATUS_NAMES[status],
+            "_lap_time_s": laps > 0,
         }
-        return info | {f"_{key}": self._all for key in info} | {"_lap_time_s": info["laps"] > 0}
+
+    def _final_infos(self, ended: NDArray[np.bool_]) -> dict[str, Any]:
+        status = self.field.status
+        final = self._infos() | {"status": _STATUS_NAMES[status], "_status": self._all}
+        final["progress"][status == LAP_COMPLETE] = 100.0
+        return {key: value & ended if key.startswith("_") else value for key, value in final.items()}
 
 
 class _Field:

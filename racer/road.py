@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 CELL_M = 0.1  # edge of a cell of the lookup grid, m
 LOOK_AHEAD_SPACING_M = 0.05  # spacing of the table the observation reads the line ahead from, m
-WINDOW_M = 0.6  # how far along the line a car's projection may be from its last one, m
+WINDOW_M = 0.4  # how far along the line a car's projection may be from its last one, m
 CURVATURE_SPAN_M = 0.3  # the line's curvature is its turning over this length, m (a polyline has none of its own)
 OUTSIDE, INSIDE, MIXED = 0, 1, 2
 
