@@ -45,7 +45,7 @@ def leaderboard(
 
     Examples:
       [cyan]racer leaderboard --track harbor[/cyan]
-      [cyan]racer leaderboard add runs/fast-1/best.replay --driver Ada[/cyan]
+      [cyan]racer leaderboard add fast.replay --driver Ada[/cyan]
       [cyan]racer leaderboard --csv > board.csv[/cyan]
     """
     if context.invoked_subcommand is not None:
@@ -81,7 +81,7 @@ def add(
     The same name again is another try of the same driver.
 
     Examples:
-      [cyan]racer leaderboard add runs/fast-1/best.replay --driver Ada[/cyan]
+      [cyan]racer leaderboard add fast.replay --driver Ada[/cyan]
       [cyan]racer leaderboard add lap.replay --driver Ada --db club.sqlite[/cyan]
     """
     from racer.leaderboard import add as enter
