@@ -32,7 +32,7 @@ ACCENT = "#38bdf8"
 GOOD = "#5ee28e"
 BAD = "#ff7a70"
 
-DPI = 160
+DPI = 144
 POINT_IN = 1.0 / 72.0  # a printer's point
 DASH_M = 0.3  # length of a dash of the centre line, and of the gap after it
 SCALES_M = (0.5, 1.0, 2.0, 5.0, 10.0, 50.0, 100.0)
@@ -179,7 +179,7 @@ class Canvas:
         here = np.array([[x, y]])
         line = np.vstack([nearest(here, track.left)[0], nearest(here, track.right)[0]])
         self.line(place(line), ACCENT, 1.6 * weight, zorder=4, solid_capstyle="butt")
-        size = 0.26 * float(track.widths[0])
+        size = min(0.26 * float(track.widths[0]), 0.25)
         tip = point_at(track.center, 0.35 * float(track.widths[0]) + 2.0 * size)
         turn = np.array([[np.cos(heading), np.sin(heading)], [-np.sin(heading), np.cos(heading)]])
         arrow = np.array([[0.0, 0.0], [-1.7, 0.95], [-1.2, 0.0], [-1.7, -0.95]]) * size

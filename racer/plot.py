@@ -137,10 +137,11 @@ def _race_card(canvas: Canvas, replay: Replay, box: Box, colors: _SpeedColors) -
         replay.track, Box(inner.left + 0.05, inner.bottom + 1.35, left - 0.3, inner.height - 2.1)
     )
     best = min((lap for lap in replay.laps if lap.complete), key=lambda lap: lap.time_s, default=None)
-    for lap in sorted(replay.laps, key=lambda lap: lap is best):
-        _draw_lap(canvas, replay, lap, place, colors, best=lap is best)
+    shown = best or max(replay.laps, key=lambda lap: lap.time_s, default=None)
+    for lap in sorted(replay.laps, key=lambda lap: lap is shown):
+        _draw_lap(canvas, replay, lap, place, colors, bold=lap is shown)
     canvas.scale_bar(place, inner.left, inner.bottom + 1.3)
-    _profile(canvas, replay, best, Box(inner.left, inner.bottom, left - 0.3, 1.05), colors)
+    _profile(canvas, replay, shown, Box(inner.left, inner.bottom, left - 0.3, 1.05), colors)
     side = Box(inner.right - SIDE_IN + 0.1, inner.bottom, SIDE_IN - 0.1, inner.height)
     _lap_list(canvas, replay, best, side)
     _speeds(canvas, replay, best, side)
@@ -148,16 +149,16 @@ def _race_card(canvas: Canvas, replay: Replay, box: Box, colors: _SpeedColors) -
 
 
 def _draw_lap(
-    canvas: Canvas, replay: Replay, lap: Lap, place: Place, colors: _SpeedColors, *, best: bool
+    canvas: Canvas, replay: Replay, lap: Lap, place: Place, colors: _SpeedColors, *, bold: bool
 ) -> None:
     steps = replay.steps[_rows_of(replay, lap)]
     points, speed = _smooth(steps)
     if len(points) < 2:
         return
     rgba = colors((speed[1:] + speed[:-1]) / 2.0)
-    if not best:  # paler towards the road, not transparent: overlapping segments would show
+    if not bold:  # paler towards the road, not transparent: overlapping segments would show
         rgba[:, :3] = 0.55 * rgba[:, :3] + 0.45 * _rgb(ROAD)
-    canvas.trace(place(points), rgba, 2.6 if best else 1.3, 6.0 if best else 5.0)
+    canvas.trace(place(points), rgba, 2.6 if bold else 1.3, 6.0 if bold else 5.0)
     if not lap.complete and lap.off_track:
         x, y = place(points[-1:])[0]
         canvas.axes.plot(x, y, marker="x", ms=7.0, mew=2.2, color=BAD, zorder=7)
@@ -212,9 +213,8 @@ def _remark(replay: Replay, lap: Lap, best: Lap | None) -> str:
     return f"+{lap.time_s - best.time_s:.3f}{standing}" if best else standing.strip()
 
 
-def _profile(canvas: Canvas, replay: Replay, best: Lap | None, box: Box, colors: _SpeedColors) -> None:
-    """Speed over the distance from the start line: of the best lap, or the longest if none was completed."""
-    lap = best or max(replay.laps, key=lambda lap: lap.time_s, default=None)
+def _profile(canvas: Canvas, replay: Replay, lap: Lap | None, box: Box, colors: _SpeedColors) -> None:
+    """Speed of a lap over the distance from the start line."""
     if lap is None or len(steps := replay.steps[_rows_of(replay, lap)]) < 2:
         return
     length = replay.track.length
@@ -228,8 +228,8 @@ def _profile(canvas: Canvas, replay: Replay, best: Lap | None, box: Box, colors:
         ],
         axis=1,
     )
-    name = f"{'best lap' if best else 'lap'} ({lap.index})"
-    canvas.text(box.left, box.top - 0.08, f"Speed along the {name}, m/s", 7.5, SOFT)
+    name = f"lap {lap.index}{', the best' if lap.complete else ''}"
+    canvas.text(box.left, box.top - 0.08, f"Speed along {name}, m/s", 7.5, SOFT)
     for mark in range(0, math.floor(colors.high) + 1, 1 if colors.high < 5 else 2):
         y = plot.bottom + plot.height * mark / colors.high
         canvas.line(np.array([[plot.left, y], [plot.right, y]]), EDGE, 0.7)
