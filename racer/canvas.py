@@ -179,7 +179,7 @@ class Canvas:
         here = np.array([[x, y]])
         line = np.vstack([nearest(here, track.left)[0], nearest(here, track.right)[0]])
         self.line(place(line), ACCENT, 1.6 * weight, zorder=4, solid_capstyle="butt")
-        size = min(0.26 * float(track.widths[0]), 0.25)
+        size = 0.24 * float(track.widths[0])
         tip = point_at(track.center, 0.35 * float(track.widths[0]) + 2.0 * size)
         turn = np.array([[np.cos(heading), np.sin(heading)], [-np.sin(heading), np.cos(heading)]])
         arrow = np.array([[0.0, 0.0], [-1.7, 0.95], [-1.2, 0.0], [-1.7, -0.95]]) * size
