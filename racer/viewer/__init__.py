@@ -108,7 +108,5 @@ def _checked_target(path: Path, overwrite: bool) -> Path:
             "end it in .png for a picture, .gif or .mp4 for a film"
         )
     if not overwrite and os.path.lexists(path):
-        raise FileError(
-            f"{path} exists already and is kept; choose another name, or allow it to be overwritten"
-        )
+        raise FileError(f"{path} exists already and is kept; choose another name, or replace it with --force")
     return path

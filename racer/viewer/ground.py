@@ -7,6 +7,7 @@ a frame only puts tiles together.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,19 +26,26 @@ __all__ = ["Ground"]
 
 TILE = 256  # px
 KEPT_SCALES = 3
+SMALL = 8  # corners; a polygon with more is one alone and worth clipping
 KEPT_TILES = 400  # 100 MB
 
 
 @dataclass(frozen=True)
 class Shape:
-    """Polygons of one colour, `(n, k, 2)` m, with their bounds for finding those in a tile."""
+    """Polygons of one colour, `(n, k, 2)` m."""
 
     color: Color
     polygons: NDArray[np.float64]
 
+    @cached_property
+    def bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The lower left and the upper right of each, `(n, 2)` m."""
+        return self.polygons.min(axis=1), self.polygons.max(axis=1)
+
     def near(self, low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64]:
         """Those that may touch the box from `low` to `high`, (2,) m."""
-        inside = (self.polygons.max(axis=1) >= low) & (self.polygons.min(axis=1) <= high)
+        lowest, highest = self.bounds
+        inside = (highest >= low) & (lowest <= high)
         found: NDArray[np.float64] = self.polygons[inside.all(axis=1)]
         return found
 
@@ -97,6 +105,8 @@ class Ground:
         for shape in self._shapes[scale]:
             near = shape.near(corner - np.array([0.0, size]), corner + np.array([size, 0.0]))
             pixels = (near - corner) * (scale * FINE, -scale * FINE)
+            if len(pixels) == 1 and pixels.shape[1] > SMALL:
+                pixels = _clip(pixels[0], -2.0, TILE * FINE + 2.0)[None]
             for polygon in np.rint(pixels).tolist():
                 pygame.draw.polygon(fine, shape.color, polygon)
         return pygame.transform.smoothscale(fine, (TILE, TILE))
@@ -130,6 +140,22 @@ def ground_shapes(track: Track, scale: float) -> list[Shape]:
 def _road(track: Track) -> NDArray[np.float64]:
     """One outline of both borders; with a ring inside a ring the seam between them has no width."""
     return np.concatenate([track.left, track.right[::-1]])
+
+
+def _clip(outline: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
+    """Press what is outside a square onto its edge, and drop corners that this makes needless, `(k, 2)`."""
+    for axis in (0, 1):
+        for bound in (low, high):
+            here, there = outline, np.roll(outline, -1, axis=0)
+            (rows,) = np.nonzero((here[:, axis] < bound) != (there[:, axis] < bound))
+            step = there[rows] - here[rows]
+            share = (bound - here[rows, axis]) / step[:, axis]
+            outline = np.insert(here, rows + 1, here[rows] + share[:, None] * step, axis=0)
+        along = np.clip(outline[:, axis], low, high)
+        outline[:, axis] = along
+        on_edge = (along == low) | (along == high)
+        outline = outline[~(on_edge & (along == np.roll(along, 1)) & (along == np.roll(along, -1)))]
+    return outline if len(outline) > 2 else np.full((3, 2), low)
 
 
 def _stroke(line: NDArray[np.float64], width: float) -> NDArray[np.float64]:

@@ -66,7 +66,8 @@ def draw_title(canvas: Canvas, track: Track, riders: Sequence[Rider], focus: int
         return
     x = left
     for number, rider in enumerate(riders):
-        label, gap = canvas.shorten(rider.name, 13, px(150)), rider.moment.gap_s
+        label = canvas.shorten(rider.name, 13, px(150))
+        gap = None if rider.moment.crashed else rider.moment.gap_s
         delta = "" if gap is None else f"{gap:+.2f} s"
         width = px(34) + canvas.width(label, 13) + (px(8) + canvas.width(delta, 13) if delta else 0)
         if x + width > right:
@@ -83,15 +84,20 @@ def draw_title(canvas: Canvas, track: Track, riders: Sequence[Rider], focus: int
 
 
 def draw_tags(canvas: Canvas, tags: Sequence[tuple[str, Color, tuple[float, float]]]) -> None:
-    """Name cars where they are, the first solid; one that would cover another moves above it."""
-    px = canvas.px
+    """Name cars where they are, the first solid; one that would cover another moves out of its way."""
+    px, top = canvas.px, canvas.px(76)
     taken: list[pygame.Rect] = []
     for number, (name, color, at) in enumerate(tags):
         label = canvas.shorten(name, 12, px(120))
         width, height = round(canvas.width(label, 12)) + px(14), px(19)
         box = pygame.Rect(round(at[0]) - width // 2, round(at[1]) - height, width, height)
+        upwards = box.top >= top
+        box.top = max(box.top, top)
         while (hit := box.collidelist(taken)) >= 0:
             box.bottom = taken[hit].top - px(2)
+            upwards = upwards and box.top >= top
+            if not upwards:
+                box.top = taken[hit].bottom + px(2)
         taken.append(box)
         canvas.card(box, 5, GROUND, color if number == 0 else mix(color, GROUND, 0.55), 215)
         canvas.write(label, box.center, 12, TEXT if number == 0 else mix(color, TEXT, 0.3), "center")
@@ -135,7 +141,9 @@ def draw_time(canvas: Canvas, rider: Rider, state: Playback, scale: SpeedScale) 
         return seek.left + time_s / state.duration_s * seek.width
 
     knob, speed = place(state.time_s), rider.timeline.speed
-    passed = pygame.Rect(*seek.topleft, round(knob) - seek.left, seek.height)
+    passed = pygame.Rect(
+        *seek.topleft, round(min(knob, place(rider.timeline.end_s))) - seek.left, seek.height
+    )
     rows = np.arange(passed.width) / seek.width * state.duration_s / rider.timeline.end_s * len(speed)
     _paint(surface, passed, scale, speed[np.minimum(rows.astype(int), len(speed) - 1)])
     for lap in rider.timeline.laps:

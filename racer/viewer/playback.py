@@ -56,7 +56,7 @@ class Moment:
     last: Lap | None  # the lap that ended last
     best_s: float | None
     sectors: tuple[Sector, ...]
-    gap_s: float | None  # behind the first replay at the same place; None where there is nothing to compare
+    gap_s: float | None  # behind the first replay at this place of the lap; None without such a lap
 
     @property
     def crashed(self) -> bool:
@@ -108,14 +108,14 @@ class Timeline:
         """What the car does at an instant; before the start and after the end it stands still."""
         steps = self.replay.steps
         time_s = min(max(time_s, 0.0), self.end_s)
-        row = min(int(time_s / STEP_S + TICK_S), len(steps) - 1)
+        row = self._row(time_s, TICK_S)
         part = min(max(time_s / STEP_S - row, 0.0), 1.0)
-        x, y = self._places(np.array([row]), np.array([part]))[0]
         following = self._next[row]
-        lap = self.lap_at(time_s)
-        ended = [one for one in self.laps if one.start_s + one.time_s <= time_s + TICK_S]
-        first = int(np.ceil(lap.start_s / STEP_S - TICK_S))
+        x, y = self._places(np.array([row]), np.array([part]))[0]
         steering, later = float(steps["steering_angle"][row]), float(steps["steering_angle"][following])
+        lap = self.lap_at(time_s)
+        lap_time_s = min(max(time_s - lap.start_s, 0.0), lap.time_s)
+        ended = [one for one in self.laps if one.start_s + one.time_s <= time_s + TICK_S]
         return Moment(
             time_s=time_s,
             x=float(x),
@@ -126,15 +126,15 @@ class Timeline:
             steering_command=float(steps["steering_command"][row]),
             speed_command=float(steps["speed_command"][row]),
             reward=float(self._rewards[row]),
-            lap_reward=float(self._reward_sum[row + 1] - self._reward_sum[min(first, row)]),
+            lap_reward=float(self._reward_sum[row + 1] - self._reward_sum[min(self._first_row(lap), row)]),
             recent_rewards=self._rewards[max(0, row + 1 - self.RECENT_STEPS) : row + 1],
             lap=lap,
-            lap_time_s=min(max(time_s - lap.start_s, 0.0), lap.time_s),
+            lap_time_s=lap_time_s,
             lap_ended=lap in ended,
             last=ended[-1] if ended else None,
             best_s=min((one.time_s for one in ended if one.complete), default=None),
-            sectors=self._sectors_at(lap, time_s),
-            gap_s=self._gap(time_s),
+            sectors=self._sectors_at(lap, lap_time_s),
+            gap_s=self._gap(lap, lap_time_s),
         )
 
     def lap_at(self, time_s: float) -> Lap:
@@ -165,72 +165,63 @@ class Timeline:
         return begin + u * (end - begin) + u * (u - 1.0) * bend
 
     @cached_property
-    def _progress(self) -> NDArray[np.float64]:
-        """Metres along the race at each row, laps before it counted in full, `(n,)`; never falls."""
-        length = self.replay.track.length
-        number = np.asarray(self.replay.steps["lap"], dtype=np.float64)
-        distance = np.asarray(self.replay.steps["distance"], dtype=np.float64)
-        base = np.array([self._line_before(lap) for lap in self.laps])
-        rows = np.clip(number.astype(int) - 1, 0, len(self.laps) - 1)
-        result: NDArray[np.float64] = np.maximum.accumulate((number - 1.0) * length + distance - base[rows])
-        return result
-
-    def _line_before(self, lap: Lap) -> float:
-        """Where on the axis of `distance` a lap has its start line, m."""
-        length = self.replay.track.length
-        row = min(max(int(np.ceil(lap.start_s / STEP_S - TICK_S)), 0), len(self._begin) - 1)
-        return float(np.round(self.replay.steps["distance"][row] / length) * length)
+    def _courses(self) -> dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """For each lap's index how far it had come when: metres from the line (never less again), seconds."""
+        length, courses = self.replay.track.length, {}
+        for lap in self.laps:
+            rows = np.arange(self._first_row(lap), self._row((lap.start_s + lap.time_s), -TICK_S) + 1)
+            driven = np.asarray(self.replay.steps["distance"][rows], dtype=np.float64)
+            driven -= np.round(driven[:1] / length) * length  # `distance` goes on over flying laps
+            times = rows * STEP_S - lap.start_s
+            if lap.complete:
+                driven, times = np.append(driven, length), np.append(times, lap.time_s)
+            courses[lap.index] = np.maximum.accumulate(np.append(0.0, driven)), np.append(0.0, times)
+        return courses
 
     @cached_property
     def _sector_times(self) -> dict[int, tuple[float | None, ...]]:
         """For each lap's index the time of each sector, s; None where the car did not come."""
         times = {}
-        distance = np.asarray(self.replay.steps["distance"], dtype=np.float64)
         for lap in self.laps:
-            first = min(max(int(np.ceil(lap.start_s / STEP_S - TICK_S)), 0), len(distance) - 1)
-            last = min(int((lap.start_s + lap.time_s) / STEP_S + TICK_S), len(distance) - 1)
-            here = np.maximum.accumulate(distance[first : last + 1])
-            line, instants = self._line_before(lap), [0.0]
-            for share in range(1, SECTORS):
-                mark = line + self.replay.track.length * share / SECTORS
-                if len(here) == 0 or here[-1] < mark:
-                    break
-                instants.append(
-                    float(np.interp(mark, here, np.arange(first, first + len(here)))) * STEP_S - lap.start_s
-                )
-            else:
-                instants += [lap.time_s] if lap.complete else []
-            passed = np.diff(instants).tolist()
-            times[lap.index] = tuple(passed + [None] * (SECTORS - len(passed)))
+            driven, when = self._courses[lap.index]
+            marks = self.replay.track.length * np.arange(1, SECTORS + 1) / SECTORS
+            passed = np.diff(np.interp(marks[marks <= driven[-1]], driven, when), prepend=0.0).tolist()
+            times[lap.index] = (*passed, *[None] * (SECTORS - len(passed)))
         return times
 
-    def _sectors_at(self, lap: Lap, time_s: float) -> tuple[Sector, ...]:
-        rivals = self.reference._rival_sectors(lap) if self.reference is not None else (None,) * SECTORS
-        left, sectors = min(time_s - lap.start_s, lap.time_s), []
-        for passed, rival in zip(self._sector_times[lap.index], rivals, strict=True):
+    def _sectors_at(self, lap: Lap, lap_time_s: float) -> tuple[Sector, ...]:
+        rivals: tuple[float | None, ...] = (None,) * SECTORS
+        if self.reference is not None and (rival := self.reference._rival(lap)) is not None:
+            rivals = self.reference._sector_times[rival.index]
+        left, sectors = lap_time_s, []
+        for passed, theirs in zip(self._sector_times[lap.index], rivals, strict=True):
             if passed is not None and left >= passed - TICK_S:
-                sectors.append(Sector(passed, True, None if rival is None else passed - rival))
+                sectors.append(Sector(passed, True, None if theirs is None else passed - theirs))
                 left -= passed
             else:
                 sectors.append(Sector(left) if left > TICK_S else Sector())
                 left = 0.0
         return tuple(sectors)
 
-    def _rival_sectors(self, lap: Lap) -> tuple[float | None, ...]:
-        """What a lap is compared with: the lap of the same number, or else the best one."""
-        complete = [one for one in self.laps if one.complete]
-        same = [one for one in complete if one.index == lap.index]
-        chosen = same or sorted(complete, key=lambda one: one.time_s)
-        return self._sector_times[chosen[0].index] if chosen else (None,) * SECTORS
+    def _gap(self, lap: Lap, lap_time_s: float) -> float | None:
+        if self.reference is None or (rival := self.reference._rival(lap)) is None:
+            return None
+        driven, when = self._courses[lap.index]
+        here = np.interp(lap_time_s, when, driven)
+        return lap_time_s - float(np.interp(here, *self.reference._courses[rival.index]))
 
-    def _gap(self, time_s: float) -> float | None:
-        if self.reference is None:
-            return None
-        rival = self.reference._progress
-        here = float(np.interp(time_s / STEP_S, np.arange(len(self._progress)), self._progress))
-        if here <= rival[0] or here > rival[-1]:
-            return None
-        return time_s - float(np.interp(here, rival, np.arange(len(rival)))) * STEP_S
+    def _rival(self, lap: Lap) -> Lap | None:
+        """What another replay's lap is compared with: the lap of the same number, or else the best one."""
+        complete = [one for one in self.laps if one.complete]
+        best = min(complete, key=lambda one: one.time_s, default=None)
+        return next((one for one in complete if one.index == lap.index), best)
+
+    def _row(self, time_s: float, slack_s: float) -> int:
+        """The step under way at an instant, or `slack_s` after it."""
+        return min(max(int((time_s + slack_s) / STEP_S), 0), len(self._begin) - 1)
+
+    def _first_row(self, lap: Lap) -> int:
+        return min(max(int(np.ceil(lap.start_s / STEP_S - TICK_S)), 0), len(self._begin) - 1)
 
 
 @dataclass

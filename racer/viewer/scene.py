@@ -5,7 +5,6 @@ The one invariant: everything is to scale and in its place to a part of a px; on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,7 @@ __all__ = ["View", "draw_car", "draw_path"]
 
 TRIM: Color = (150, 158, 170)
 GLASS: Color = (20, 26, 36)
+LONGEST = 4096  # px of a piece; one that is longer was never driven
 WHEEL = (0.036, 0.017)  # half its length and width, m
 # Left side of the body from nose to tail, in half lengths and half widths of the car.
 HULL = (
@@ -68,35 +68,37 @@ def draw_path(
     surface: pygame.Surface,
     view: View,
     pieces: NDArray[np.float64],
-    colors: Sequence[Sequence[int]],
+    colors: NDArray[np.float64],
     width: float,
 ) -> None:
-    """Draw a line of `pieces` (n, 2, 2) m, each in its own colour, `width` px wide and smooth."""
+    """Draw a smooth line.
+
+    Args:
+        surface: What is drawn on.
+        view: The camera.
+        pieces: Both ends of each piece, `(n, 2, 2)` m.
+        colors: Of each piece, `(n, 3)`.
+        width: Of the line, px.
+    """
     ends = view.to_screen(pieces)
-    reach = width / 2.0 + 1.0
-    low = np.floor(ends.min(axis=1) - reach).astype(int)
-    sizes = np.ceil(ends.max(axis=1) + reach).astype(int) - low
-    seen = ((low + sizes > 0) & (low < surface.get_size())).all(axis=1) & (sizes < 4096).all(axis=1)
-    local = (ends - low[:, None]) * FINE
-    along = local[:, 1] - local[:, 0]
-    across = (
-        along[:, ::-1] * (-1.0, 1.0) / np.maximum(np.hypot(*along.T), 1e-9)[:, None] * (width * FINE / 2.0)
-    )
-    corners = np.stack(
-        [local[:, 0] + across, local[:, 1] + across, local[:, 1] - across, local[:, 0] - across], axis=1
-    )
-    numbers = zip(
-        low.tolist(), sizes.tolist(), corners.tolist(), local.tolist(), colors, seen.tolist(), strict=True
-    )
-    for place, size, outline, (begin, end), color, visible in numbers:
-        if visible:
-            patch = pygame.Surface((size[0] * FINE, size[1] * FINE), pygame.SRCALPHA)
-            pygame.draw.polygon(patch, color, outline)
-            pygame.draw.circle(patch, color, begin, width * FINE / 2.0)
-            pygame.draw.circle(patch, color, end, width * FINE / 2.0)
-            surface.blit(
-                pygame.transform.smoothscale(patch, size), place, special_flags=pygame.BLEND_PREMULTIPLIED
-            )
+    low = np.floor(ends.min(axis=1) - width / 2.0 - 1.0)
+    size = np.ceil(ends.max(axis=1) + width / 2.0 + 1.0) - low
+    seen = ((low + size > 0.0) & (low < surface.get_size()) & (size < LONGEST)).all(axis=1)
+    low, size = low[seen], size[seen]
+    begin, end = np.moveaxis((ends[seen] - low[:, None]) * FINE, 1, 0)
+    along = end - begin
+    thick = width * FINE - 1.0  # a polygon's edge is drawn too
+    along *= thick / 2.0 / np.maximum(np.hypot(along[:, 0], along[:, 1]), 1e-9)[:, None]
+    across = along[:, ::-1] * (-1.0, 1.0)
+    outlines = np.stack([begin + across, end + across, end - across, begin - across], axis=1)
+    columns = (low.astype(int), size.astype(int), begin, end, outlines, np.rint(colors[seen]).astype(int))
+    for place, box, first, last, outline, color in zip(*(column.tolist() for column in columns), strict=True):
+        patch = pygame.Surface((box[0] * FINE, box[1] * FINE), pygame.SRCALPHA)
+        pygame.draw.polygon(patch, color, outline)
+        pygame.draw.circle(patch, color, first, thick / 2.0)
+        pygame.draw.circle(patch, color, last, thick / 2.0)
+        smooth = pygame.transform.smoothscale(patch, box)
+        surface.blit(smooth, place, special_flags=pygame.BLEND_PREMULTIPLIED)
 
 
 def draw_car(

@@ -103,7 +103,7 @@ class Layout:
     width: int
     height: int
 
-    @property
+    @cached_property
     def unit(self) -> float:
         """One unit in px: 1 in a window of 1280 x 800."""
         return min(max(min(self.width / 1280, self.height / 800), 0.7), 4.0)
@@ -157,6 +157,7 @@ class Ink:
         pygame.font.init()
         self._fonts: dict[int, pygame.font.Font] = {}
         self._texts: dict[tuple[str, int, Color], pygame.Surface] = {}
+        self._short: dict[tuple[str, int, float], str] = {}
 
     def render(self, text: str, size: int, color: Color) -> pygame.Surface:
         """A line of text, `size` px high. Drawn finer and averaged: small letters keep their distances."""
@@ -176,12 +177,15 @@ class Ink:
 
     def shorten(self, text: str, size: int, width: float) -> str:
         """Cut a text to a width in px, with an ellipsis; what cannot be printed becomes a blank."""
-        text = "".join(letter if letter.isprintable() else " " for letter in text)
-        if self.width(text, size) <= width:
-            return text
-        while text and self.width(text + "…", size) > width:
-            text = text[:-1]
-        return text.rstrip() + "…"
+        key = (text, size, width)
+        if key not in self._short:
+            text = "".join(letter if letter.isprintable() else " " for letter in text)
+            whole = text
+            while text and self.width(whole, size) > width:
+                text = text[:-1]
+                whole = text.rstrip() + "…"
+            self._short[key] = whole
+        return self._short[key]
 
     def _font(self, size: int) -> pygame.font.Font:
         if size not in self._fonts:

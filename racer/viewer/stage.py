@@ -19,7 +19,7 @@ from racer.viewer.overlay import draw_help, draw_legend, draw_shade, draw_tags, 
 from racer.viewer.panel import Panel, Rider
 from racer.viewer.playback import Playback, Timeline
 from racer.viewer.scene import View, draw_car, draw_path
-from racer.viewer.screen import CAR_COLORS, ROAD, Canvas, Color, Ink, Layout, SpeedScale, mix
+from racer.viewer.screen import CAR_COLORS, ROAD, Canvas, Ink, Layout, SpeedScale
 
 if TYPE_CHECKING:
     import pygame
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Stage"]
 
 FOLLOW_M = 3.4  # the following camera sees this many metres across the shorter side of the track's area
-FINE_SCALE = 110.0  # px per m from which a step is drawn in several pieces
+FINE_SCALE = 140.0  # px per m from which a step is drawn in several pieces
 EARLIER_LAPS = 2  # drawn faintly beneath the lap in view
 GHOST_TRAIL_S = 1.6
 GHOST_ALPHA = 0.6
@@ -57,7 +57,6 @@ class Stage:
         self._fit = lru_cache(maxsize=4)(
             lambda width, height: View.fit(self.track, Layout(width, height).area)
         )
-        self._colored = lru_cache(maxsize=64)(self._color)
 
     def playback(self, speed: float = 1.0) -> Playback:
         """A fresh playback of all replays."""
@@ -104,15 +103,10 @@ class Stage:
             self._ground.prepare(surface, view)
             draw_shade(canvas)
         if len(riders) > 1:
-            above = view.to_screen([(moment.x, moment.y) for moment in moments]) - (
-                0.0,
-                0.2 * view.scale + canvas.px(6),
-            )
-            places = [(float(x), float(y)) for x, y in above]
-            draw_tags(
-                canvas,
-                [(riders[number].name, riders[number].color, places[number]) for number in reversed(order)],
-            )
+            above = view.to_screen([(moment.x, moment.y) for moment in moments])
+            above[:, 1] -= 0.2 * view.scale + canvas.px(6)
+            places = [(riders[number], above[number]) for number in reversed(order)]
+            draw_tags(canvas, [(rider.name, rider.color, (float(x), float(y))) for rider, (x, y) in places])
         draw_title(canvas, self.track, riders, state.focus)
         draw_legend(canvas, self.scale, hints)
         draw_time(canvas, riders[state.focus], state, self.scale)
@@ -122,58 +116,37 @@ class Stage:
 
     def _trail(self, surface: pygame.Surface, view: View, rider: Rider) -> None:
         """Where the car in focus drove in this lap, coloured by speed, above its laps before."""
-        now, parts = rider.moment.time_s, 3 if view.scale > FINE_SCALE else 1
-        laps = [lap for lap in rider.timeline.laps if lap.start_s < rider.moment.lap.start_s][-EARLIER_LAPS:]
-        for lap in laps:
-            self._piece(
-                surface,
-                view,
-                rider,
-                (lap.start_s, lap.start_s + lap.time_s),
-                parts,
-                max(1.5, 0.012 * view.scale),
-                0.6,
-            )
-        self._piece(
-            surface, view, rider, (rider.moment.lap.start_s, now), parts, max(3.0, 0.042 * view.scale), 0.0
-        )
-
-    def _piece(
-        self,
-        surface: pygame.Surface,
-        view: View,
-        rider: Rider,
-        span_s: tuple[float, float],
-        parts: int,
-        width: float,
-        faint: float,
-    ) -> None:
-        pieces, colors = _span(rider, span_s, parts)
-        draw_path(surface, view, pieces, self._colored(rider.timeline, parts, faint)[colors], width)
+        lap, scale = rider.moment.lap, view.scale
+        earlier = [one for one in rider.timeline.laps if one.start_s < lap.start_s][-EARLIER_LAPS:]
+        strands = [(one.start_s, one.start_s + one.time_s, max(0.012 * scale, 1.5), 0.6) for one in earlier]
+        strands.append((lap.start_s, rider.moment.time_s, max(0.042 * scale, 3.0), 0.0))
+        for begin_s, end_s, width, faint in strands:
+            pieces, speed = _driven(rider, begin_s, end_s, scale)
+            colors = self.scale.colors(speed) * (1.0 - faint) + np.array(ROAD) * faint
+            draw_path(surface, view, pieces, colors, width)
 
     def _wake(self, surface: pygame.Surface, view: View, rider: Rider) -> None:
         """Where a ghost was just now, in its own colour, fading."""
         now = rider.moment.time_s
-        span = (max(rider.moment.lap.start_s, now - GHOST_TRAIL_S), now)
-        pieces, _ = _span(rider, span, 3 if view.scale > FINE_SCALE else 1)
-        shares = np.linspace(0.95, 0.35, len(pieces)).tolist()
-        colors = [mix(rider.color, ROAD, share) for share in shares]
-        draw_path(surface, view, pieces, colors, max(2.0, 0.02 * view.scale))
-
-    def _color(self, timeline: Timeline, parts: int, faint: float) -> list[Color]:
-        colors = self.scale.colors(timeline.path(parts)[1]).tolist()
-        return [mix((red, green, blue), ROAD, faint) for red, green, blue in colors]
+        begin_s = max(rider.moment.lap.start_s, now - GHOST_TRAIL_S)
+        pieces, _ = _driven(rider, begin_s, now, view.scale)
+        faint = np.linspace(0.95, 0.35, len(pieces))[:, None]
+        colors = np.array(rider.color) * (1.0 - faint) + np.array(ROAD) * faint
+        draw_path(surface, view, pieces, colors, max(0.02 * view.scale, 2.0))
 
 
-def _span(rider: Rider, span_s: tuple[float, float], parts: int) -> tuple[NDArray[np.float64], slice]:
-    """The pieces driven between two instants, the last cut where the car is; and which of all they are."""
-    pieces = rider.timeline.path(parts)[0]
-    begin, end = (min(max(instant / STEP_S * parts, 0.0), len(pieces)) for instant in span_s)
+def _driven(
+    rider: Rider, begin_s: float, end_s: float, scale: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What was driven between two instants, but not after now: `(n, 2, 2)` m, and `(n,)` m/s."""
+    parts = 3 if scale > FINE_SCALE else 1
+    pieces, speed = rider.timeline.path(parts)
+    begin, end = (min(max(instant / STEP_S * parts, 0.0), len(pieces)) for instant in (begin_s, end_s))
     chosen = slice(int(np.ceil(begin - 1e-6)), int(np.ceil(end - 1e-6)))
-    found = pieces[chosen].copy()
-    if len(found) and end % 1.0 > 1e-6 and span_s[1] == rider.moment.time_s:
-        found[-1, 1] = rider.moment.x, rider.moment.y
-    return found, chosen
+    driven = pieces[chosen].copy()
+    if len(driven) and end_s == rider.moment.time_s:
+        driven[-1, 1] = rider.moment.x, rider.moment.y  # the car is somewhere in the last piece
+    return driven, speed[chosen]
 
 
 def _names(drivers: Sequence[str]) -> list[str]:
