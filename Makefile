@@ -27,7 +27,7 @@ lint: $(READY) ## Check style and types
 	@$(VENV)/mypy
 
 bench: $(READY) ## Measure the speed of everything that has to be fast
-	@$(VENV)/python -m benchmarks
+	@$(VENV)/python benchmarks/bench.py
 
 clean: ## Remove the virtual environment and all caches; runs and shelves stay
 	rm -rf .venv build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -43,7 +43,8 @@ def show(replay: "Replay") -> None:
 
 
 def _told(lap: "Lap", replay: "Replay", best: float | None) -> list[str | Text]:
+    driven = replay.steps["speed"][replay.steps["lap"] == lap.index]
+    speed = f"{driven.mean():.2f} m/s" if len(driven) else ""
     if lap.complete:
-        speed = f"{replay.track.length / lap.time_s:.2f} m/s"
         return [speed, Text("best", style="bold green") if lap.time_s == best else ""]
-    return ["", Text("off track" if lap.off_track else "not completed", style="yellow")]
+    return [speed, Text("off track" if lap.off_track else "not completed", style="yellow")]
