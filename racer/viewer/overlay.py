@@ -68,7 +68,7 @@ def draw_title(canvas: Canvas, track: Track, riders: Sequence[Rider], focus: int
     for number, rider in enumerate(riders):
         label = canvas.shorten(rider.name, 13, px(150))
         gap = None if rider.moment.crashed else rider.moment.gap_s
-        delta = "" if gap is None else f"{gap:+.2f} s"
+        delta = "" if gap is None else f"lap {gap:+.2f} s"
         width = px(34) + canvas.width(label, 13) + (px(8) + canvas.width(delta, 13) if delta else 0)
         if x + width > right:
             canvas.write(f"+ {len(riders) - number}", (x, px(59)), 13, DIM, "midleft")
@@ -83,16 +83,23 @@ def draw_title(canvas: Canvas, track: Track, riders: Sequence[Rider], focus: int
         x = chip.right + px(8)
 
 
-def draw_tags(canvas: Canvas, tags: Sequence[tuple[str, Color, tuple[float, float]]]) -> None:
-    """Name cars where they are, the first solid; one that would cover another moves out of its way."""
+def draw_tags(canvas: Canvas, tags: Sequence[tuple[str, Color, tuple[float, float]]], reach: float) -> None:
+    """Name cars above where they are, or below at the top; tags that meet move out of each other's way.
+
+    Args:
+        canvas: What is drawn on.
+        tags: Name, colour and place (px) of each car; the first is the one in focus.
+        reach: How far a car stretches from its place, px.
+    """
     px, top = canvas.px, canvas.px(76)
     taken: list[pygame.Rect] = []
     for number, (name, color, at) in enumerate(tags):
         label = canvas.shorten(name, 12, px(120))
         width, height = round(canvas.width(label, 12)) + px(14), px(19)
-        box = pygame.Rect(round(at[0]) - width // 2, round(at[1]) - height, width, height)
+        box = pygame.Rect(round(at[0]) - width // 2, round(at[1] - reach) - height, width, height)
         upwards = box.top >= top
-        box.top = max(box.top, top)
+        if not upwards:
+            box.top = max(round(at[1] + reach), top)
         while (hit := box.collidelist(taken)) >= 0:
             box.bottom = taken[hit].top - px(2)
             upwards = upwards and box.top >= top

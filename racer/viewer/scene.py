@@ -122,7 +122,7 @@ def draw_car(
         alpha: 1 for solid, less for a ghost.
     """
     x, y, heading = pose
-    fine = 4 if view.scale < 150.0 else 2
+    fine = FINE + 1 if view.scale < 150.0 else FINE
     center = view.to_screen((x, y))
     half = int(np.ceil(0.62 * np.hypot(car.length, car.width) * view.scale)) + 2
     corner = np.floor(center) - half

@@ -103,10 +103,9 @@ class Stage:
             self._ground.prepare(surface, view)
             draw_shade(canvas)
         if len(riders) > 1:
-            above = view.to_screen([(moment.x, moment.y) for moment in moments])
-            above[:, 1] -= 0.2 * view.scale + canvas.px(6)
-            places = [(riders[number], above[number]) for number in reversed(order)]
-            draw_tags(canvas, [(rider.name, rider.color, (float(x), float(y))) for rider, (x, y) in places])
+            places = view.to_screen([(moment.x, moment.y) for moment in moments]).tolist()
+            tags = [(self.names[number], self.colors[number], places[number]) for number in reversed(order)]
+            draw_tags(canvas, tags, 0.2 * view.scale + canvas.px(6))
         draw_title(canvas, self.track, riders, state.focus)
         draw_legend(canvas, self.scale, hints)
         draw_time(canvas, riders[state.focus], state, self.scale)
