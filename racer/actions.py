@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 
 @dataclass(frozen=True)
-class ActionSpace:
-    """Continuous actions: -1..1 for steering (left positive) and for speed, mapped linearly to their ranges.
+class ContinuousActions:
+    """Two numbers of -1..1, for steering (left positive) and for speed, mapped linearly to their ranges.
 
     Attributes:
         steering_angle: commanded at -1 and at +1, degrees.
@@ -48,3 +48,44 @@ class ActionSpace:
     def _middle_and_half(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         low, high = np.array([self.steering_angle, self.speed]).T
         return 0.5 * (low + high), 0.5 * (high - low)
+
+
+@dataclass(frozen=True)
+class DiscreteActions:
+    """A choice from a list, by its position there.
+
+    Attributes:
+        choices: (steering in degrees, left positive; speed in m/s) of each.
+    """
+
+    choices: tuple[tuple[float, float], ...]
+
+    def __post_init__(self) -> None:
+        """Check the list.
+
+        Raises:
+            ValueError: it is empty, or holds a number that is not finite.
+        """
+        if not self.choices or not np.isfinite(np.array(self.choices, dtype=np.float64)).all():
+            raise ValueError(f"the action space holds {len(self.choices)} choices; it must hold one or more, all finite")
+
+    def commands(self, actions: ArrayLike) -> NDArray[np.float64]:
+        """Steering (degrees) and speed (m/s), (..., 2), of actions (...).
+
+        Raises:
+            ValueError: an action is no position in the list.
+        """
+        chosen = np.asarray(actions)
+        if chosen.dtype.kind not in "iu" or ((chosen < 0) | (chosen >= len(self.choices))).any():
+            raise ValueError(f"an action is a whole number from 0 to {len(self.choices) - 1}, not {chosen.reshape(-1)[:4]}")
+        return self._table[chosen]
+
+    @cached_property
+    def _table(self) -> NDArray[np.float64]:
+        return np.array(self.choices, dtype=np.float64)
+
+
+ActionSpace = ContinuousActions | DiscreteActions
+
+DEFAULT = ContinuousActions()
+"""The whole range of the car."""

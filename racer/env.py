@@ -12,24 +12,23 @@ from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
-from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from racer.actions import ActionSpace
+from racer.actions import DEFAULT, ActionSpace, DiscreteActions
 from racer.car import CARS, Car
 from racer.params import Params
 from racer.reward import Reward, Rewards, load_reward
 from racer.rules import IN_PROGRESS, LAP_COMPLETE, STATUS, TIME_UP, Rules, Start
-from racer.sensors.state import BOUND, ENTRIES, observe
+from racer.sensors import Sensor, make_sensors
 from racer.shelf import DEFAULTS
 from racer.simulation import World
 from racer.track import Track, load_track
 
 RewardSource = str | Path | Callable[[dict[str, Any]], Any] | Reward | Rewards | None
-Observation = NDArray[np.float32]
-Action = NDArray[np.float32]
+Observation = Any  # an array, or a dict of arrays where there are several sensors
+Action = Any  # an array of float32, or a whole number where actions are discrete
 
 
 class TimeTrial(gym.Env[Observation, Action]):
@@ -95,6 +94,8 @@ class TimeTrial(gym.Env[Observation, Action]):
     | `start` | `"random"` | see above |
     | `laps` | 1 | that complete an episode |
     | `time_limit_s` | 180 | simulated seconds |
+    | `actions` | continuous | `racer.actions.ContinuousActions` or `DiscreteActions`; the latter makes the space `Discrete(n)` |
+    | `sensors` | `("state",)` | names or `racer.sensors.Sensor`s; other than the state alone makes the space a `Dict` |
 
     ## Example
     >>> import gymnasium, racer
@@ -118,6 +119,8 @@ class TimeTrial(gym.Env[Observation, Action]):
         start: Start = "random",
         laps: int = 1,
         time_limit_s: float = 180.0,
+        actions: ActionSpace = DEFAULT,
+        sensors: tuple[str | Sensor, ...] = ("state",),
     ) -> None:
         """Make the environment; the arguments are in the class's table.
 
@@ -126,8 +129,8 @@ class TimeTrial(gym.Env[Observation, Action]):
             ValueError: another argument makes no sense.
         """
         rules = Rules(start, laps, time_limit_s)
-        self._field = _Field(1, track, reward_function, car, rules, threads=1)
-        self.observation_space, self.action_space = _observation_space(), _action_space()
+        self._field = _Field(1, track, reward_function, car, rules, actions, sensors, threads=1)
+        self.observation_space, self.action_space = self._field.observation_space, self._field.action_space
         self._seeded = False
 
     @property
@@ -157,23 +160,23 @@ class TimeTrial(gym.Env[Observation, Action]):
             self._field.world.seed(int(self.np_random_seed or 0))
             self._seeded = True
         self._field.reset()
-        return self._field.observations[0].copy(), self._info()
+        return self._field.observed(0), self._info()
 
     def step(self, action: Action) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Drive one control step.
 
         Raises:
             RewardError: the reward function failed.
-            ValueError: the action is not two numbers.
+            ValueError: the action is not one of the action space.
         """
         if not self._seeded:
             raise gym.error.ResetNeeded("call reset() before the first step()")
         field = self._field
-        field.step(np.asarray(action, dtype=np.float32).reshape(1, -1))
+        field.step(np.asarray(action)[None])
         status = field.status.item(0)
         ended = status != IN_PROGRESS
         truncated = status in (LAP_COMPLETE, TIME_UP)
-        return field.observations[0].copy(), field.rewards.item(0), ended and not truncated, truncated, self._info()
+        return field.observed(0), field.rewards.item(0), ended and not truncated, truncated, self._info()
 
     def _info(self) -> dict[str, Any]:
         state = self._field.state[0]
@@ -202,13 +205,15 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
         start: Start = "random",
         laps: int = 1,
         time_limit_s: float = 180.0,
+        actions: ActionSpace = DEFAULT,
+        sensors: tuple[str | Sensor, ...] = ("state",),
         threads: int = 1,
     ) -> None:
         """Make the environment.
 
         Args:
             num_envs: number of cars.
-            track, reward_function, car, start, laps, time_limit_s: as for `TimeTrial`.
+            track, reward_function, car, start, laps, time_limit_s, actions, sensors: as for `TimeTrial`.
             threads: over which the cars are spread; results do not depend on it.
 
         Raises:
@@ -218,8 +223,10 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
         if num_envs < 1:
             raise ValueError(f"num_envs is {num_envs}; it must be at least 1")
         self.num_envs = num_envs
-        self.field = _Field(num_envs, track, reward_function, car, Rules(start, laps, time_limit_s), threads)
-        self.single_observation_space, self.single_action_space = _observation_space(), _action_space()
+        rules = Rules(start, laps, time_limit_s)
+        self.field = _Field(num_envs, track, reward_function, car, rules, actions, sensors, threads)
+        self.single_observation_space = self.field.observation_space
+        self.single_action_space = self.field.action_space
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._all = np.ones(num_envs, dtype=np.bool_)
@@ -234,6 +241,11 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
     def car(self) -> Car:
         """The kind of car."""
         return self.field.world.car
+
+    @property
+    def actions(self) -> ActionSpace:
+        """What the actions command."""
+        return self.field.actions
 
     @property
     def state(self) -> NDArray[np.void]:
@@ -252,7 +264,7 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
                 self.field.world.seed(int(self.np_random_seed or 0))
         self._seeded = True
         self.field.reset()
-        return self.field.observations.copy(), self._infos()
+        return self.field.observed(), self._infos()
 
     def step(
         self, actions: Action
@@ -261,12 +273,12 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
 
         Raises:
             RewardError: the reward function failed.
-            ValueError: the actions are not two numbers a car.
+            ValueError: the actions are not of the action space, one a car.
         """
         if not self._seeded:
             raise gym.error.ResetNeeded("call reset() before the first step()")
         field = self.field
-        field.step(np.asarray(actions, dtype=np.float32))
+        field.step(np.asarray(actions))
         status = field.status.copy()
         ended = status != IN_PROGRESS
         truncated = (status == LAP_COMPLETE) | (status == TIME_UP)
@@ -275,11 +287,11 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
         if ended.any():
             final_obs = np.full(self.num_envs, None, dtype=object)
             for i in np.flatnonzero(ended):
-                final_obs[i] = field.observations[i].copy()
+                final_obs[i] = field.observed(i)
             final = {"final_obs": final_obs, "_final_obs": ended}
             final |= {"final_info": self._final_infos(ended), "_final_info": ended}
             field.reset(ended)
-        return field.observations.copy(), rewards, ended & ~truncated, truncated, self._infos() | final
+        return field.observed(), rewards, ended & ~truncated, truncated, self._infos() | final
 
     def close_extras(self, **kwargs: Any) -> None:
         """Let go of the threads."""
@@ -314,7 +326,15 @@ class _Field:
     """n races of one car each, with rewards and observations: what both environments are made of."""
 
     def __init__(
-        self, count: int, track: str | Path | Track, reward: RewardSource, car: str | Car, rules: Rules, threads: int
+        self,
+        count: int,
+        track: str | Path | Track,
+        reward: RewardSource,
+        car: str | Car,
+        rules: Rules,
+        actions: ActionSpace,
+        sensors: tuple[str | Sensor, ...],
+        threads: int,
     ) -> None:
         kind = car if isinstance(car, Car) else CARS.get(car)
         if kind is None:
@@ -322,13 +342,20 @@ class _Field:
         self.world = World(load_track(track), count, 1, kind, rules, threads)
         self.params = Params(self.world.track, count)
         self.learner = _rewards(reward, count)
-        self.observations = np.zeros((count, len(ENTRIES)), dtype=np.float32)
         self.rewards = np.zeros(count)
         self.state_to_write = self.world.cars[:, 0]
         self.state = self.state_to_write.view()
         self.state.flags.writeable = False
-        self._constants = kind.constants
-        self._space = ActionSpace()
+        self.actions = actions
+        self.action_space = _action_space(actions)
+        self._shape = (count, *(self.action_space.shape or ()))
+        self._sensors = make_sensors(sensors)
+        self._buffers = [np.zeros((count, 1, *sensor.shape), dtype=sensor.dtype) for sensor in self._sensors]
+        spaces_by_name = {s.name: gym.spaces.Box(s.low, s.high, s.shape, s.dtype) for s in self._sensors}
+        self._single = list(spaces_by_name) == ["state"]
+        self.observation_space: gym.Space[Any] = (
+            spaces_by_name["state"] if self._single else gym.spaces.Dict(spaces_by_name)
+        )
         # With one car alone the params are always at hand; with many only where a reward asks for them.
         self._describes = count == 1 or self.learner is not None
 
@@ -347,10 +374,10 @@ class _Field:
             self.params.describe(self.world, np.zeros((len(self.rewards), 1, 2)))
             self.params.floats[:, 6] -= 1.0
 
-    def step(self, actions: Action) -> None:
-        if actions.shape != (len(self.rewards), 2):
-            raise ValueError(f"actions have the shape {actions.shape}, not ({len(self.rewards)}, 2): steering and speed")
-        commands = self._space.commands(actions).reshape(-1, 1, 2)
+    def step(self, actions: NDArray[Any]) -> None:
+        if actions.shape != self._shape:
+            raise ValueError(f"actions have the shape {actions.shape}; it must be {self._shape}, a row for each car")
+        commands = self.actions.commands(actions).reshape(-1, 1, 2)
         if self._describes:
             self.params.describe(self.world, commands)
         self.world.step(commands, self.rewards.reshape(-1, 1))
@@ -358,8 +385,16 @@ class _Field:
             self.learner(self.params, self.rewards)
         self._observe()
 
+    def observed(self, i: int | None = None) -> Any:
+        """A copy of what all cars perceive, or car i."""
+        if self._single:
+            return self._buffers[0][:, 0].copy() if i is None else self._buffers[0][i, 0].copy()
+        pairs = zip(self._sensors, self._buffers, strict=True)
+        return {sensor.name: (buffer[:, 0] if i is None else buffer[i, 0]).copy() for sensor, buffer in pairs}
+
     def _observe(self) -> None:
-        observe(self.world.cars, self.world.road, self._constants, self.observations.reshape(-1, 1, len(ENTRIES)))
+        for sensor, buffer in zip(self._sensors, self._buffers, strict=True):
+            sensor.observe(self.world, buffer)
 
 
 _STATUS_NAMES = np.array(STATUS)
@@ -371,9 +406,7 @@ def _rewards(source: RewardSource, count: int) -> Rewards | None:
     return Rewards(load_reward(source), count)
 
 
-def _observation_space() -> spaces.Box:
-    return spaces.Box(-BOUND, BOUND, (len(ENTRIES),), np.float32)
-
-
-def _action_space() -> spaces.Box:
-    return spaces.Box(-1.0, 1.0, (2,), np.float32)
+def _action_space(actions: ActionSpace) -> gym.Space[Any]:
+    if isinstance(actions, DiscreteActions):
+        return gym.spaces.Discrete(len(actions.choices))
+    return gym.spaces.Box(-1.0, 1.0, (2,), np.float32)

@@ -91,7 +91,7 @@ class Params:
         degrees and speed in m/s, as commanded, whatever the actuators allow).
         """
         cars, rows = world.cars, commands.reshape(-1, 2)
-        _describe(cars.reshape(-1), rows, world.road, world.car.constants, self.floats, self.waypoints, self.flags)
+        _describe(cars.reshape(-1), rows, world.road, world.constants, self.floats, self.waypoints, self.flags)
 
     def of(self, i: int) -> dict[str, Any]:
         """The dict of car i: a new one each time, so that whatever a learner does to it harms nobody."""

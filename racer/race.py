@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from racer import __version__
-from racer.actions import ActionSpace
+from racer.actions import ContinuousActions
 from racer.agent import Driver
 from racer.car import CARS, STEP_S, Car
 from racer.env import RewardSource, TimeTrialVector
@@ -146,8 +146,8 @@ def _race(
     episode_s, done = np.zeros(env.num_envs), np.zeros(env.num_envs, dtype=np.int64)
     step = 0
     while any(len(result) < laps for result in results):
-        actions = actions_of(driver, observations)
-        if env.num_envs > 1:
+        actions = actions_of(driver, observations, env)
+        if env.num_envs > 1 and isinstance(env.actions, ContinuousActions):
             actions[1:] += noise.normal(0.0, NOISE, actions[1:].shape).astype(np.float32)
         if recorder is not None:
             recorder.before(actions[0])
@@ -180,20 +180,22 @@ def _race(
     return [result[:laps] for result in results]
 
 
-def actions_of(driver: Driver, observations: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A driver's actions (n, 2) for observations (n, k), checked.
+def actions_of(driver: Driver, observations: Any, env: TimeTrialVector) -> NDArray[Any]:
+    """A driver's actions for the observations of `env`, checked.
 
     Raises:
-        AgentError: the driver raises, or its actions are not two finite numbers a car.
+        AgentError: the driver raises, or its actions are not finite or not of the environment's shape.
     """
+    space = env.action_space
+    assert space.shape is not None
     try:
-        actions = np.array(driver.act(observations), dtype=np.float32)
+        actions = np.array(driver.act(observations), dtype=space.dtype)
     except Exception as wrong:
         raise AgentError(f"the driver failed: {type(wrong).__name__}: {wrong}") from wrong
-    if actions.shape != (len(observations), 2):
-        raise AgentError(f"act() gave actions of the shape {actions.shape} for {len(observations)} cars; it must be (n, 2)")
+    if actions.shape != space.shape:
+        raise AgentError(f"act() gave actions of the shape {actions.shape} for {env.num_envs} cars; it must be {space.shape}")
     if not np.isfinite(actions).all():
-        raise AgentError(f"act() gave an action that is not finite: {actions[~np.isfinite(actions).all(axis=1)][0].tolist()}")
+        raise AgentError(f"act() gave an action that is not finite: {actions[~np.isfinite(actions)][0]}")
     return actions
 
 
@@ -203,7 +205,6 @@ class _Recorder:
     def __init__(self, env: TimeTrialVector) -> None:
         self.lap = 1
         self._env, self._rows, self._restart = env, [], True  # type: tuple[TimeTrialVector, list[Any], bool]
-        self._space = ActionSpace()
 
     def before(self, action: NDArray[np.float32]) -> None:
         row = np.zeros(1, STEP_DTYPE)[0]
@@ -211,8 +212,7 @@ class _Recorder:
         for name in STEP_DTYPE.names or ():
             if name in (state.dtype.names or ()) and name not in ("wheels_on_track", "steering_command", "speed_command"):
                 row[name] = state[name]
-        commands = self._space.commands(action)
-        row["action_steering"], row["action_speed"] = action
+        commands = self._env.actions.commands(action)
         row["steering_command"], row["speed_command"] = np.radians(commands[0]), commands[1]
         row["lap"], row["restart"] = self.lap, self._restart
         row["off_track"], row["wheels_on_track"] = state["wheels_on_track"] == 0, state["wheels_on_track"] == 4

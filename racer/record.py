@@ -31,9 +31,7 @@ STEP_DTYPE = np.dtype(
         ("speed", "<f8"),  # m/s, measured
         ("steering_angle", "<f8"),  # rad, the wheels' real angle
         ("yaw_rate", "<f8"),  # rad/s
-        ("action_steering", "<f4"),  # the raw action, -1..1
-        ("action_speed", "<f4"),
-        ("steering_command", "<f8"),  # rad
+        ("steering_command", "<f8"),  # rad, what the action commands
         ("speed_command", "<f8"),  # m/s
         ("s", "<f8"),  # m, arc length of the front point on the ring
         ("distance", "<f8"),  # m along the line since this start, unwrapped, front point
@@ -47,8 +45,8 @@ STEP_DTYPE = np.dtype(
 )
 """One row per control step k, at t = k/15 s: the pose *before* the action acts, as DeepRacer logs it.
 
-States are float64: re-simulating gives the very same bits on the machine that recorded them; as float32 a
-distance of 200 m would be off by more than `verify` tolerates. Actions are float32, as policies give them."""
+All float64: as float32 a distance of 200 m would be off by more than `verify` tolerates. Commands, not actions, are
+kept: they mean the same whatever the action space."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +94,6 @@ class Replay:
             *map(repr, dataclasses.asdict(self.car).values()),
         ]
         digest = hashlib.sha256("\n".join(parts).encode(errors="surrogatepass"))
-        for name in ("action_steering", "action_speed", "steering_command", "speed_command", "restart"):
+        for name in ("steering_command", "speed_command", "restart"):
             digest.update(np.ascontiguousarray(self.steps[name]).tobytes())
         return digest.hexdigest()

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from racer import __version__
-from racer.actions import ActionSpace
 from racer.errors import RacerError, ReplayError
 from racer.files import read_bytes, write_atomically
 from racer.npz import FILE_LIMIT, DamagedError, pack, unpack
@@ -90,7 +89,7 @@ def load_replay(path: str | Path) -> Replay:
 
 
 def verify(replay: Replay) -> Verdict:
-    """Drive a replay's actions again, from its start line, on its track and with its car, and compare.
+    """Drive a replay's commands again, from its start line, on its track and with its car, and compare.
 
     States must agree within 1e-5 (m, rad, m/s), lap times within a millisecond, and what happened must be the
     same: where the car left the track, which laps it completed, where it was put back on the line. Rewards
@@ -105,14 +104,13 @@ def verify(replay: Replay) -> Verdict:
     if not replay.steps["restart"][:1].any():
         return Verdict(False, "its car is never put on the start line", ())
     try:
-        actions = np.stack([replay.steps["action_steering"], replay.steps["action_speed"]], axis=1)
-        commands = ActionSpace().commands(actions)
+        commands = np.stack([np.degrees(replay.steps["steering_command"]), replay.steps["speed_command"]], axis=1)
         before, after = _driven(replay, commands)
     except (RacerError, ValueError, ArithmeticError) as error:
         return Verdict(False, f"it cannot be driven here: {error}", ())
     laps = _laps(replay.steps["restart"], before, after)
     reason = (
-        _difference(replay.steps, before, commands, replay.track.length)
+        _difference(replay.steps, before, replay.track.length)
         or _event_difference(replay.steps, before, after)
         or _lap_difference(replay.laps, laps)
     )
@@ -140,14 +138,11 @@ def _driven(replay: Replay, commands: NDArray[np.float64]) -> tuple[NDArray[np.v
     return before, after
 
 
-def _difference(
-    steps: NDArray[np.void], states: NDArray[np.void], commands: NDArray[np.float64], length: float
-) -> str:
-    """Say where the recorded states and commands first differ from those here; nothing if they agree."""
-    found = {name: states[name] for name in STATES}
-    found |= {"steering_command": np.radians(commands[:, 0]), "speed_command": commands[:, 1]}
+def _difference(steps: NDArray[np.void], states: NDArray[np.void], length: float) -> str:
+    """Say where the recorded states first differ from those here; nothing if they agree."""
     differing = []
-    for order, (name, values) in enumerate(found.items()):
+    for order, name in enumerate(STATES):
+        values = states[name]
         gap = steps[name] - values
         if name in ("heading", "s"):  # both go round
             turn = 2.0 * np.pi if name == "heading" else length

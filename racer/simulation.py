@@ -71,6 +71,7 @@ class World:
         cars: (n, m) array of `CAR_STATE`.
         track, car, rules: what is raced.
         road: the track's kernel arrays.
+        constants: the car's numbers, as the kernels take them.
     """
 
     def __init__(
@@ -99,7 +100,7 @@ class World:
         self.track, self.car, self.rules = track, car, rules or Rules()
         self.road: Road = road_of(track)
         self.cars: NDArray[np.void] = np.zeros((races, cars), dtype=CAR_STATE)
-        self._constants, self._rules = car.constants, self.rules.constants
+        self.constants, self._rules = car.constants, self.rules.constants
         self._chunks = [c for c in np.array_split(np.arange(races), max(1, threads)) if len(c)]
         self._pool = ThreadPoolExecutor(len(self._chunks)) if len(self._chunks) > 1 else None
 
@@ -114,7 +115,7 @@ class World:
         """Put the cars of all races, or of those `which` is true for, at the start of their next episode."""
         if which is None:
             which = np.ones(len(self.cars), dtype=np.bool_)
-        _reset(self.cars, which, self.road, self._constants, self._rules)
+        _reset(self.cars, which, self.road, self.constants, self._rules)
 
     def step(self, commands: NDArray[np.float64], rewards: NDArray[np.float64]) -> None:
         """Judge every car where it stands, then move it through one control step.
@@ -130,7 +131,7 @@ class World:
             race, car, which = (int(k[0]) for k in np.nonzero(~np.isfinite(commands)))
             name = ("steering", "speed")[which]
             raise ValueError(f"the {name} of car {car} in race {race} is {commands[race, car, which]}, not a finite number")
-        arguments = (self.road, self._constants, self._rules)
+        arguments = (self.road, self.constants, self._rules)
         if self._pool is None:
             _step(self.cars, commands, rewards, *arguments)
             return

@@ -3,7 +3,7 @@
 import numpy as np
 
 from racer import __version__
-from racer.actions import ActionSpace
+from racer.actions import DEFAULT
 from racer.car import CARS
 from racer.replay import STEP_DTYPE, STEP_S, Lap, Replay
 from racer.rules import Rules
@@ -55,13 +55,13 @@ def drive(
         if number == leave_in_lap and now - start_s > leave_after_s and off_for == 0:
             steering = 30.0
         action = (np.float32(steering / 30.0), np.float32((speed - 0.5) / 1.75 - 1.0))
-        command = ActionSpace().commands(action)[None, None]
+        command = DEFAULT.commands(action)[None, None]
         off, completed = bool(car["wheels_on_track"] == 0), int(car["laps"])
         state = [float(car[name]) for name in STEP_DTYPE.names[:6]]
         where = [float(car[name]) for name in ("s", "distance", "offset")]
         wheels = bool(car["wheels_on_track"] == 4)
         world.step(command, gained)
-        given = (*action, np.radians(command[0, 0, 0]), command[0, 0, 1])
+        given = (np.radians(command[0, 0, 0]), command[0, 0, 1])
         rows.append((*state, *given, *where, gained[0, 0], number, restart, off, wheels))
         off_for += off
         stopped = number == stop_in_lap and now - start_s > 1.0
@@ -71,7 +71,7 @@ def drive(
         elif car["laps"] > completed:
             done.append(Lap(number, start_s, float(car["lap_time"]), True, False))
             start_s = episode_s + float(car["lap_start_s"])
-    if rows[-1][14] > len(done):  # time was up on the way
+    if rows[-1][12] > len(done):  # time was up on the way
         done.append(Lap(len(done) + 1, start_s, len(rows) * STEP_S - start_s, False, False))
     steps = np.array(rows, STEP_DTYPE)
     return Replay(

@@ -78,7 +78,7 @@ def test_the_same_replay_does_not_count_twice(replay):
 
 def test_a_replay_that_does_not_hold_is_refused(replay, folder):
     steps = replay.steps.copy()
-    steps["action_speed"][20:] += 0.01
+    steps["speed_command"][20:] += 0.01
     faster = (dataclasses.replace(replay.laps[0], time_s=replay.laps[0].time_s - 0.02), replay.laps[1])
     for cheat, word in [
         (dataclasses.replace(replay, steps=steps), "driving it again gives"),

@@ -10,6 +10,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from racer.road import Road, at_row, distance
+from racer.simulation import World
 
 AHEAD_M = np.array([0.3, 0.6, 0.9, 1.3, 1.7, 2.2, 2.8, 3.5, 4.3, 5.2])
 """How far ahead along the centre line it looks, m. At 4 m/s a car needs some 3.5 m to react and to brake for a bend."""
@@ -35,9 +36,21 @@ ENTRIES = (
 """Meaning of each entry; the points ahead are seen from the front point in the car's frame."""
 
 
+class State:
+    """The sensor; `racer.env.TimeTrial` documents its entries."""
+
+    name = "state"
+    low, high = -BOUND, BOUND
+    shape = (len(ENTRIES),)
+    dtype = np.float32
+
+    def observe(self, world: World, out: NDArray[np.float32]) -> None:
+        """Fill `out` (n, m, len(ENTRIES)) with what the cars (n, m) of `world` perceive."""
+        _observe(world.cars, world.road, world.constants, out)
+
+
 @njit(cache=True, nogil=True)
-def observe(cars: Any, road: Road, car: Any, out: NDArray[np.float32]) -> None:
-    """Fill `out` (n, m, len(ENTRIES)) with what the cars (n, m) perceive."""
+def _observe(cars: Any, road: Road, car: Any, out: NDArray[np.float32]) -> None:
     center, arc, half_width, line = road.center, road.s, road.half_width, road.ahead
     spacing = road.ahead_spacing
     count = line.shape[0] - 1
