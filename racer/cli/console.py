@@ -8,13 +8,14 @@ import json
 import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["busy", "error", "messages", "note", "print_json", "show", "table"]
+__all__ = ["busy", "error", "loading", "messages", "note", "print_json", "show", "table"]
 
 PIPE_WIDTH = 200  # columns when no terminal says how many it has, so that `racer list | grep` sees whole rows
 
@@ -68,6 +69,14 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], title: s
 def messages() -> Console:
     """The console for messages: stderr as it is now."""
     return _console(stderr=True)
+
+
+def loading(what: str) -> str:
+    """Say what is being done, and that the first time takes longer because the engine is compiled then."""
+    compiled = any((Path(__file__).parent.parent / "__pycache__").glob("*.nbi"))  # where Numba keeps it
+    return (
+        f"{what} …" if compiled else f"{what} … (this first time the engine is compiled: up to half a minute)"
+    )
 
 
 @contextlib.contextmanager

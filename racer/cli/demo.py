@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from racer.cli import complete, console, laps, results
-from racer.cli.training import PREPARING, run_training
+from racer.cli.training import run_training
 from racer.errors import RacerError
 from racer.shelf import DEFAULTS
 
@@ -36,7 +36,7 @@ def demo(
       [cyan]racer demo[/cyan]
       [cyan]racer demo --track dune --seconds 60[/cyan]
     """
-    with console.busy(PREPARING):
+    with console.busy(console.loading("Loading the engine")):
         from racer import train as engine
         from racer.run import free_name
 

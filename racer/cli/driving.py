@@ -34,7 +34,7 @@ def check(
       [cyan]racer check my_reward[/cyan]
       [cyan]racer check reward_functions/my_reward.py --track dune[/cyan]
     """
-    with console.busy("Driving six ways …"):
+    with console.busy(console.loading("Driving six ways")):
         from racer.check import check as try_out
         from racer.reward import load_reward
         from racer.track import load_track
@@ -108,7 +108,7 @@ def evaluate(
       [cyan]racer evaluate fast --track odyssey --laps 5 --json[/cyan]
       [cyan]racer evaluate pure_pursuit --replay classic.replay[/cyan]
     """
-    with console.busy("Driving …"):
+    with console.busy(console.loading("Driving")):
         race = _drive(driver, track, number, seed)
     if replay is not None:
         from racer.replay import save_replay

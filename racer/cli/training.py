@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["run_training", "train"]
 
 LINE_EVERY_S = 5.0  # of training, between two lines where there is no terminal to draw a bar on
-PREPARING = "Loading the engine (the very first time it is compiled: up to half a minute) …"
 
 
 def train(
@@ -68,7 +67,7 @@ def train(
         raise typer.BadParameter("choose one of --steps and --seconds", param_hint="--steps")
     if resume and (track or agent or seed is not None):
         raise typer.BadParameter("a run that goes on keeps its track, agent and seed", param_hint="--resume")
-    with console.busy(PREPARING):
+    with console.busy(console.loading("Loading the engine")):
         from racer import train as engine
 
         if resume:
@@ -144,7 +143,9 @@ def _shown() -> "Iterator[Show]":
         console=console.messages(),
     )
     task = bar.add_task("", total=1.0, speed="", start=False)
-    with Live(Spinner("dots", PREPARING), console=console.messages(), refresh_per_second=8) as live:
+    with Live(
+        Spinner("dots", console.loading("Preparing")), console=console.messages(), refresh_per_second=8
+    ) as live:
 
         def show(state: "State") -> None:
             if not bar.tasks[0].started:
