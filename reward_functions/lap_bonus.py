@@ -10,6 +10,8 @@ def reward_function(params):
     global last
     if params["steps"] <= 2:
         last = params["progress"]
+    if params["progress"] < last - 50:  # over the line into the next lap: progress began again at 0
+        last -= 100
     gained = params["progress"] - last
     last = params["progress"]
     if params["progress"] < 100:

@@ -9,6 +9,8 @@ def reward_function(params):
     driven = params["progress"] / 100 * params["track_length"]
     if params["steps"] <= 2:  # the first call of an episode: there is no last step
         last = driven
+    if driven < last - params["track_length"] / 2:  # over the line into the next lap: progress began again at 0
+        last -= params["track_length"]
     gained = driven - last
     last = driven
     return gained
