@@ -2,7 +2,7 @@
 
 racer calls `reward_function(params)` after every step of the car, 15 times a second. Whatever it
 returns is what the driver learns to collect, so pay for what you want and for nothing else.
-All the values in `params` are listed in docs/reward-parameters.md of racer.
+`print(params)` shows all there is to reward: `racer check` prints what you print.
 
 Try:  racer check my_reward      what do good and bad drives earn?
       racer train --reward my_reward
