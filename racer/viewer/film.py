@@ -132,11 +132,9 @@ def _mp4(stage: Stage, target: Path, size: tuple[int, int], speed: float, quiet:
 
 
 def _times(stage: Stage, frame_s: float, speed: float) -> list[float]:
-    """The instants a film shows, s of the race: the end is held for a moment."""
-    end = stage.playback().duration_s
-    shown = np.arange(0.0, end / speed + LAST_S, frame_s) * speed
-    times: list[float] = np.minimum(shown, end).tolist()
-    return times
+    """The instants a film shows, s of the race; those after its end show its end."""
+    times = np.arange(0.0, stage.playback().duration_s / speed + LAST_S, frame_s) * speed
+    return [float(time_s) for time_s in times]
 
 
 def _pictures(
