@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import hypot, sqrt
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -102,7 +102,7 @@ def road_of(track: Track) -> Road:
     return Road(
         center=center,
         s=s,
-        curvature=_curvature(at, ahead, s),
+        curvature=_curvature(center, s),
         half_width=0.5 * width,
         is_ccw=bool(track.is_ccw),
         edges=edges,
@@ -350,12 +350,18 @@ def _edges(ring: FloatArray) -> FloatArray:
     return np.ascontiguousarray(np.hstack([ring[:-1], ring[1:]]))
 
 
-def _curvature(at: FloatArray, line: FloatArray, s: FloatArray) -> FloatArray:
-    """Turning of the evenly spaced `line` over `CURVATURE_SPAN_M`, read at arc lengths s, 1/m."""
-    spacing = at[1]
-    half = max(1, round(0.5 * CURVATURE_SPAN_M / spacing))
-    ring = line[:-1]
-    before, after = ring - np.roll(ring, half, axis=0), np.roll(ring, -half, axis=0) - ring
-    cross = before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]
-    turning: Any = np.arctan2(cross, (before * after).sum(axis=1)) / (half * spacing)
-    return np.interp(s, at, np.append(turning, turning[0]))
+def _curvature(center: FloatArray, s: FloatArray) -> FloatArray:
+    """Turning of the line over `CURVATURE_SPAN_M` about each row, 1/m.
+
+    The heading is taken to change evenly between the middles of two segments: a polyline turns at its rows
+    alone, and a span with one row more in it than the next is no sharper bend.
+    """
+    step = np.diff(center, axis=0)
+    real = (step != 0.0).any(axis=1)  # a repeated row has no heading
+    psi = np.unwrap(np.arctan2(step[real, 1], step[real, 0]))
+    middle, length = (0.5 * (s[:-1] + s[1:]))[real], s[-1]
+    lap = psi[-1] - psi[0] + (psi[0] - psi[-1] + np.pi) % (2.0 * np.pi) - np.pi
+    at = np.concatenate([middle - length, middle, middle + length])
+    heading = np.concatenate([psi - lap, psi, psi + lap])
+    before, after = (np.interp(s + side * 0.5 * CURVATURE_SPAN_M, at, heading) for side in (-1.0, 1.0))
+    return np.asarray((after - before) / CURVATURE_SPAN_M)
