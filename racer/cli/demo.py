@@ -14,6 +14,7 @@ from racer.shelf import DEFAULTS
 
 if TYPE_CHECKING:
     from racer.record import Replay
+    from racer.run import Run
 
 __all__ = ["demo"]
 
@@ -30,7 +31,8 @@ def demo(
 ) -> None:
     """Train, race, draw, rank and watch a driver: the main road, in a minute.
 
-    Every time a new run is made; nothing is overwritten.
+    Nothing is overwritten. Called again, it goes on where it was interrupted, or
+    shows the driver that it has trained already.
 
     Examples:
       [cyan]racer demo[/cyan]
@@ -38,17 +40,24 @@ def demo(
     """
     with console.busy(console.loading("Loading the engine")):
         from racer import train as engine
+        from racer.replay import load_replay
         from racer.run import free_name
 
-        run = engine.start(track, reward, name=free_name("demo"), seconds=seconds)
-    replay = run_training(run)
+        run = _earlier(track, reward, seconds)
+        done = run is not None and run.replay.exists()
+        if run is None:
+            run = engine.start(track, reward, name=free_name("demo"), seconds=seconds)
+    if done:
+        console.note(f"{escape(run.name)} has been trained already; for another driver: [cyan]racer train[/cyan]")
+    replay = load_replay(run.replay) if done else run_training(run)
     laps.show(replay)
 
     from racer.plot import laps as draw
 
     picture = run.folder / "laps.png"
-    draw(replay, picture)
-    console.note(f"Drew the laps in [bold]{escape(str(picture))}[/bold]")
+    if not picture.exists():
+        draw(replay, picture)
+    console.note(f"The laps are drawn in [bold]{escape(str(picture))}[/bold]")
     if replay.completed_laps:
         _rank(replay, run.name)
     else:
@@ -64,11 +73,29 @@ def demo(
         console.note(f"Or film it: [cyan]{how} --record demo.gif[/cyan]")
 
 
+def _earlier(track: str, reward: str, seconds: float) -> "Run | None":
+    """A demo that was made before with the same settings, reward and recipe."""
+    from racer.run import find_run, run_names
+
+    for name in run_names():
+        if name.startswith("demo-"):
+            try:
+                run = find_run(name)
+                same = run is not None and (run.plan.track, run.plan.reward, run.plan.seconds) == (track, reward, seconds)
+                if run is not None and same and run.reward() and run.agent().digest == run.plan.agent_digest:
+                    return run
+            except RacerError:  # a damaged one is left alone
+                continue
+    return None
+
+
 def _rank(replay: "Replay", driver: str) -> None:
-    from racer.leaderboard import add, standings
+    from racer.leaderboard import AlreadyEnteredError, add, standings
 
     try:
         entry = add(replay, driver)
+    except AlreadyEnteredError as before:
+        entry = before.entry
     except RacerError as error:  # a board that somebody else broke must not spoil the rest
         console.note(f"Not on the leaderboard: {escape(str(error))}")
         return
