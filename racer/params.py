@@ -7,7 +7,7 @@ lone poses (`params_at`) go through the same code.
 
 from __future__ import annotations
 
-from math import atan2, cos, hypot, pi, sin
+from math import cos, hypot, pi, sin
 from typing import Any
 
 import numpy as np
@@ -167,7 +167,8 @@ def params_at(
         raise ValueError(f"x, y, heading, speed, steering_angle, steps, start must be finite numbers, not {numbers}")
     road = road_of(track)
     params = Params(track, 1)
-    heading = atan2(sin(heading), cos(heading))
+    if not -pi < heading <= pi:
+        heading = pi - (pi - heading) % (2.0 * pi)
     segment, share = project(road.center, x, y)
     _fill(0, x, y, heading, segment, share, road, car.constants, params.floats, params.waypoints, params.flags)
     floats = params.floats[0]
