@@ -695,6 +695,28 @@ def test_an_interrupted_recording_leaves_nothing(tmp_path, monkeypatch, name):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("name", ["lap.png", "lap.gif", "lap.mp4"])
+def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, name):
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, limits[1]))  # as good as full
+    try:
+        with pytest.raises(FileError, match=rf"cannot write .*{name}"):
+            watch([SHORT], tmp_path / name, (480, 320), quiet=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_film_that_lost_frames_is_no_film(tmp_path, monkeypatch):
+    import imageio_ffmpeg
+
+    monkeypatch.setattr(imageio_ffmpeg, "count_frames_and_secs", lambda path: (3, 0.1))
+    with pytest.raises(FileError, match=r"3 of \d+ frames were kept"):
+        watch([SHORT], tmp_path / "lap.mp4", (480, 320), quiet=True)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_missing_folder_is_named(tmp_path, replay):
     with pytest.raises(FileError, match="nowhere does not exist"):
         watch([replay], tmp_path / "nowhere" / "lap.png")

@@ -5,6 +5,7 @@ The one invariant: a file is written whole or not at all, and never held in memo
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
@@ -14,8 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pygame
 
-from racer.errors import RacerError
-from racer.files import replacing
+from racer.errors import FileError, RacerError
+from racer.files import replacing, write_atomically
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -52,8 +53,9 @@ def _png(stage: Stage, target: Path, size: tuple[int, int], speed: float, quiet:
     state.seek(stage.best_instant())
     surface = pygame.Surface(size, depth=32)
     stage.draw(surface, state)
-    with replacing(target) as temporary:
-        pygame.image.save(surface, str(temporary), "x.png")
+    data = io.BytesIO()
+    pygame.image.save(surface, data, "x.png")  # into a file it would not say that the disk is full
+    write_atomically(target, data.getvalue())
 
 
 def _gif(stage: Stage, target: Path, size: tuple[int, int], speed: float, quiet: bool) -> None:
@@ -128,7 +130,25 @@ def _mp4(stage: Stage, target: Path, size: tuple[int, int], speed: float, quiet:
         with closing(writer):
             writer.send(None)
             for surface in _progress(_pictures(stage, size, speed, times), len(times), target, quiet):
-                writer.send(_rgb(surface))
+                try:
+                    writer.send(_rgb(surface))
+                except OSError as error:  # with the encoder's whole command in its message
+                    raise FileError(
+                        f"cannot write {target}: the encoder gave up; is the disk full?"
+                    ) from error
+        _check_mp4(temporary, len(times), target)
+
+
+def _check_mp4(path: Path, frames: int, target: Path) -> None:
+    """The encoder is another program, which says nothing when it fails at the very end."""
+    import imageio_ffmpeg
+
+    try:
+        found, _ = imageio_ffmpeg.count_frames_and_secs(str(path))
+    except RuntimeError:
+        found = 0
+    if found != frames:
+        raise FileError(f"cannot write {target}: {found} of {frames} frames were kept; is the disk full?")
 
 
 def _times(stage: Stage, frame_s: float, speed: float) -> list[float]:
