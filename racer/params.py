@@ -11,10 +11,10 @@ from math import cos, hypot, pi, sin
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from racer.car import CARS, STEP_S, Car
+from racer.kernel import kernel
 from racer.road import at_row, nearest_borders, project, road_of
 from racer.simulation import World, wheels_on_road
 from racer.track import Track
@@ -188,7 +188,7 @@ def params_at(
     return params.of(0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _describe(
     cars: Any, commands: Any, road: Any, car: Any, floats: Any, waypoints: Any, flags: Any
 ) -> None:
@@ -205,7 +205,7 @@ def _describe(
         floats[i, 10] = (state.clock + 1) * STEP_S
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _fill(
     i: int,
     x: float,

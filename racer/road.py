@@ -11,15 +11,15 @@ from math import hypot, sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from racer.errors import TrackError
+from racer.kernel import inlined, kernel
 
 if TYPE_CHECKING:
     from racer.track import Track
 
-CELL_M = 0.1  # edge of a cell of the lookup grid, m
+CELL_M = 0.025  # edge of a cell of the lookup grid, m: fine, so that few wheels are in a cell that a border crosses
 LOOK_AHEAD_SPACING_M = 0.05  # spacing of the table the observation reads the line ahead from, m
 WINDOW_M = 0.4  # how far along the line a car's projection may be from its last one, m
 CURVATURE_SPAN_M = 0.3  # the line's curvature is its turning over this length, m (a polyline has none of its own)
@@ -119,7 +119,7 @@ def road_of(track: Track) -> Road:
     )
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def project_on_segment(center: FloatArray, i: int, x: float, y: float) -> tuple[float, float]:
     """Nearest point of centre-line segment i to (x, y): its share of the segment 0..1, and the distance squared, m2."""
     x0, y0 = center[i, 0], center[i, 1]
@@ -132,7 +132,7 @@ def project_on_segment(center: FloatArray, i: int, x: float, y: float) -> tuple[
     return t, ex * ex + ey * ey
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def project(center: FloatArray, x: float, y: float) -> tuple[int, float]:
     """Globally nearest point of the centre line: (segment, share of it 0..1); the first one of equals."""
     best, best_t, best_d = 0, 0.0, np.inf
@@ -143,7 +143,7 @@ def project(center: FloatArray, x: float, y: float) -> tuple[int, float]:
     return best, best_t
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def project_near(center: FloatArray, arc: FloatArray, x: float, y: float, segment: int, s: float) -> tuple[int, float]:
     """Nearest point of the centre line within `WINDOW_M` of arc length s: (segment, share of it 0..1).
 
@@ -169,19 +169,29 @@ def project_near(center: FloatArray, arc: FloatArray, x: float, y: float, segmen
     return best, best_t
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def distance(x: float, y: float) -> float:
     """Length of (x, y); a third of the cost of `hypot`, whose care for huge numbers is not needed here."""
     return sqrt(x * x + y * y)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def at_row(values: FloatArray, segment: int, t: float) -> float:
     """`values` (one a centre-line row) at share t of a segment, linearly between its rows."""
     return values[segment] + t * (values[segment + 1] - values[segment])
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
+def cell_at(grid: NDArray[np.uint8], grid_x: float, grid_y: float, x: float, y: float) -> int:
+    """What the lookup grid knows of (x, y): `INSIDE`, `OUTSIDE`, or `MIXED` where a border is near."""
+    across, up = (x - grid_x) * (1.0 / CELL_M), (y - grid_y) * (1.0 / CELL_M)
+    cell = OUTSIDE
+    if 0.0 <= across < grid.shape[1] and 0.0 <= up < grid.shape[0]:
+        cell = grid[int(up), int(across)]
+    return cell
+
+
+@kernel
 def on_road(
     grid: NDArray[np.uint8],
     grid_x: float,
@@ -194,18 +204,14 @@ def on_road(
     y: float,
 ) -> bool:
     """Whether (x, y) lies inside the outer border and outside the inner one."""
-    across, up = (x - grid_x) * (1.0 / CELL_M), (y - grid_y) * (1.0 / CELL_M)
-    inside = False
-    if 0.0 <= across < grid.shape[1] and 0.0 <= up < grid.shape[0]:
-        row = int(up)
-        cell = grid[row, int(across)]
-        inside = cell == INSIDE
-        if cell == MIXED:
-            inside = _inside(edges, n_outer, row_edges, row_start[row], row_start[row + 1], x, y)
-    return inside
+    cell = cell_at(grid, grid_x, grid_y, x, y)
+    if cell != MIXED:
+        return bool(cell == INSIDE)
+    row = int((y - grid_y) * (1.0 / CELL_M))
+    return _inside(edges, n_outer, row_edges, row_start[row], row_start[row + 1], x, y)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def nearest_borders(
     edges: FloatArray, n_outer: int, near: IntArray, first: int, last: int, x: float, y: float
 ) -> tuple[float, float, float, float]:
@@ -230,7 +236,7 @@ def nearest_borders(
     return ix, iy, ox, oy
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _inside(
     edges: FloatArray, n_outer: int, which: IntArray, first: int, last: int, x: float, y: float
 ) -> bool:
@@ -246,7 +252,7 @@ def _inside(
     return in_outer and not in_inner
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _nearest_on_edge(edges: FloatArray, e: int, x: float, y: float) -> tuple[float, float]:
     x0, y0 = edges[e, 0], edges[e, 1]
     dx, dy = edges[e, 2] - x0, edges[e, 3] - y0
@@ -257,13 +263,13 @@ def _nearest_on_edge(edges: FloatArray, e: int, x: float, y: float) -> tuple[flo
     return x0 + t * dx, y0 + t * dy
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _point_edge2(edges: FloatArray, e: int, x: float, y: float) -> float:
     qx, qy = _nearest_on_edge(edges, e, x, y)
     return (x - qx) * (x - qx) + (y - qy) * (y - qy)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _near_edges(center: FloatArray, edges: FloatArray, n_outer: int) -> tuple[IntArray, IntArray]:
     """Candidates for the nearest border edge of each segment.
 
@@ -294,7 +300,7 @@ def _near_edges(center: FloatArray, edges: FloatArray, n_outer: int) -> tuple[In
     return starts, found[:count].copy()
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _edges_by_row(edges: FloatArray, grid_y: float, rows: int) -> tuple[IntArray, IntArray]:
     counts = np.zeros(rows + 1, dtype=np.int32)
     low, high = np.empty(len(edges), dtype=np.int32), np.empty(len(edges), dtype=np.int32)
@@ -313,7 +319,7 @@ def _edges_by_row(edges: FloatArray, grid_y: float, rows: int) -> tuple[IntArray
     return starts, found
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _grid(
     edges: FloatArray,
     n_outer: int,
@@ -336,10 +342,14 @@ def _grid(
                     grid[r, c] = MIXED
     for r in range(rows):
         for c in range(columns):
-            if grid[r, c] != MIXED:
-                x, y = grid_x + (c + 0.5) * CELL_M, grid_y + (r + 0.5) * CELL_M
-                if _inside(edges, n_outer, row_edges, row_start[r], row_start[r + 1], x, y):
-                    grid[r, c] = INSIDE
+            if grid[r, c] == MIXED:
+                continue
+            if c > 0 and grid[r, c - 1] != MIXED:
+                grid[r, c] = grid[r, c - 1]  # no border runs between the two
+                continue
+            x, y = grid_x + (c + 0.5) * CELL_M, grid_y + (r + 0.5) * CELL_M
+            if _inside(edges, n_outer, row_edges, row_start[r], row_start[r + 1], x, y):
+                grid[r, c] = INSIDE
     return grid
 
 

@@ -11,11 +11,11 @@ from math import cos, isfinite, pi, sin
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from racer.car import CARS, MOTION, STEP_S, Car, move
-from racer.road import Road, at_row, distance, on_road, project_near, road_of
+from racer.kernel import inlined, kernel
+from racer.road import INSIDE, MIXED, Road, at_row, cell_at, distance, on_road, project_near, road_of
 from racer.rules import (
     IMMOBILIZED,
     IN_PROGRESS,
@@ -147,7 +147,7 @@ class World:
             self._pool = None
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def uniform(seed: int, episode: int, draw: int) -> float:
     """A number in [0, 1) that depends on its three counters alone (SplitMix64, Steele et al. 2014, applied twice)."""
     z = _mix(np.uint64(seed) + np.uint64(0x9E3779B97F4A7C15))
@@ -155,7 +155,7 @@ def uniform(seed: int, episode: int, draw: int) -> float:
     return float(z >> np.uint64(11)) * 2.0**-53
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def place(state: Any, s: float, road: Road, car: Any) -> None:
     """Put a car's origin on the centre line at arc length s, facing along it, at rest, at the start of an episode."""
     i = min(np.searchsorted(road.s, s, side="right") - 1, len(road.s) - 2)
@@ -163,9 +163,8 @@ def place(state: Any, s: float, road: Road, car: Any) -> None:
     share = (s - road.s[i]) / (road.s[i + 1] - road.s[i])
     state.x, state.y = road.center[i, 0] + share * dx, road.center[i, 1] + share * dy
     state.heading = np.arctan2(dy, dx)
-    state.speed = state.steering_angle = state.yaw_rate = 0.0
-    state.steering_command = state.previous_steering_command = 0.0
-    state.speed_command = state.previous_speed_command = 0.0
+    state.speed = state.lateral_speed = state.yaw_rate = state.steering_angle = 0.0
+    state.steering_command = state.speed_command = 0.0
     state.s, state.segment, state.start_s = s, i, s
     state.winding = state.laps = state.still_steps = state.reversed_steps = 0
     _locate(
@@ -179,7 +178,7 @@ def place(state: Any, s: float, road: Road, car: Any) -> None:
     state.lap_start_s, state.lap_time, state.lap_step = 0.0, 0.0, 0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _reset(cars: Any, which: Any, road: Road, car: Any, rules: Any) -> None:
     length = road.s[-1]
     for i in range(cars.shape[0]):
@@ -196,7 +195,7 @@ def _reset(cars: Any, which: Any, road: Road, car: Any, rules: Any) -> None:
                 place(state, s, road, car)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _step(cars: Any, commands: Any, rewards: Any, road: Road, car: Any, rules: Any) -> None:
     # Taken out of the record once: each time a kernel takes an array out of one, it counts a reference.
     center, arc, curvature = road.center, road.s, road.curvature
@@ -239,7 +238,7 @@ def _step(cars: Any, commands: Any, rewards: Any, road: Road, car: Any, rules: A
                 state.laps += 1
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _judge(state: Any, rules: Any) -> int:
     if state.laps >= rules.laps:
         return LAP_COMPLETE
@@ -254,7 +253,7 @@ def _judge(state: Any, rules: Any) -> int:
     return IN_PROGRESS
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _locate(
     state: Any,
     car: Any,
@@ -283,7 +282,7 @@ def _locate(
     )
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def wheels_on_road(
     x: float,
     y: float,
@@ -299,24 +298,51 @@ def wheels_on_road(
     row_edges: Any,
 ) -> int:
     """How many of the four wheel centres lie on the road, for an origin (m) and the cosine and sine of the heading."""
+    count, near_border = 0, False
+    for wheel in range(4):
+        ahead = car.front_axle if wheel < 2 else car.rear_axle
+        left = car.wheel_offset_front if wheel < 2 else car.wheel_offset_rear
+        left = left if wheel % 2 == 0 else -left
+        cell = cell_at(grid, grid_x, grid_y, x + ahead * c - left * s, y + ahead * s + left * c)
+        count += cell == INSIDE
+        near_border |= cell == MIXED
+    if near_border:  # out of line: the mere presence of exact geometry in this loop would double its time
+        count = _wheels_exactly(x, y, c, s, car, grid, grid_x, grid_y, edges, n_outer, row_start, row_edges)
+    return count
+
+
+@kernel
+def _wheels_exactly(
+    x: float,
+    y: float,
+    c: float,
+    s: float,
+    car: Any,
+    grid: Any,
+    grid_x: float,
+    grid_y: float,
+    edges: Any,
+    n_outer: int,
+    row_start: Any,
+    row_edges: Any,
+) -> int:
     count = 0
     for wheel in range(4):
         ahead = car.front_axle if wheel < 2 else car.rear_axle
         left = car.wheel_offset_front if wheel < 2 else car.wheel_offset_rear
         left = left if wheel % 2 == 0 else -left
         wheel_x, wheel_y = x + ahead * c - left * s, y + ahead * s + left * c
-        if on_road(grid, grid_x, grid_y, edges, n_outer, row_start, row_edges, wheel_x, wheel_y):
-            count += 1
+        count += on_road(grid, grid_x, grid_y, edges, n_outer, row_start, row_edges, wheel_x, wheel_y)
     return count
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _stretch(state: Any, curvature: Any) -> float:
     """Metres of centre line passed for each metre driven along it at the car's offset: 1 / (1 - kappa d)."""
     return 1.0 / max(1.0 / OVERPAID, 1.0 - at_row(curvature, state.segment, state.share) * state.offset)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _time_share(covered: float, before: float, after: float) -> float:
     """Share of a step's time at which a share of its way is covered, the speed changing linearly over the step."""
     change = after - before
@@ -326,7 +352,7 @@ def _time_share(covered: float, before: float, after: float) -> float:
     return (np.sqrt(max(0.0, root)) - before) / change
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _finite(commands: Any) -> bool:
     for value in commands.flat:
         if not isfinite(value):
@@ -334,7 +360,7 @@ def _finite(commands: Any) -> bool:
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _mix(z: Any) -> Any:
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

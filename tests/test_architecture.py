@@ -14,7 +14,7 @@ import pytest
 import racer
 
 LAYERS = """
-errors
+errors kernel
 files geometry
 shelf npz watchdog clock
 track_file blame
