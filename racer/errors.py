@@ -8,6 +8,7 @@ __all__ = [
     "AgentError",
     "FileError",
     "LeaderboardError",
+    "LogError",
     "RacerError",
     "ReplayError",
     "RewardError",
@@ -51,3 +52,7 @@ class ReplayError(RacerError, ValueError):
 
 class LeaderboardError(RacerError, ValueError):
     """A leaderboard that cannot be opened, or an entry that it refuses."""
+
+
+class LogError(RacerError, ValueError):
+    """A DeepRacer log that cannot be read, or that was written on another track."""
