@@ -65,6 +65,8 @@ KEYS = (
 )
 """Every key of `params`, all of them always present."""
 
+ALMOST = 100.0 - 1e-9  # percent: 100 is told once, when the car has crossed the line
+
 
 class Params:
     """The dicts of a batch of cars on one track.
@@ -197,8 +199,8 @@ def _describe(
         state = cars[i]
         _fill(i, state.front_x, state.front_y, state.heading, state.segment, state.share, road, car, floats, waypoints, flags)
         lap_done = state.laps > 0 and state.lap_step == state.steps
-        driven = length if lap_done else state.distance - state.laps * length
-        floats[i, 5] = min(100.0, driven / length * 100.0)
+        driven = (state.distance - state.laps * length) / length * 100.0
+        floats[i, 5] = 100.0 if lap_done else min(ALMOST, driven)
         floats[i, 6] = state.steps + 1
         floats[i, 7] = commands[i, 1]
         floats[i, 8] = commands[i, 0]

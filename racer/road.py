@@ -181,6 +181,15 @@ def at_row(values: FloatArray, segment: int, t: float) -> float:
     return values[segment] + t * (values[segment + 1] - values[segment])
 
 
+@kernel
+def point_at(center: FloatArray, arc: FloatArray, s: float) -> tuple[float, float]:
+    """The point of the centre line at arc length s, m, which wraps around."""
+    s = s % arc[-1]
+    i = min(np.searchsorted(arc, s, side="right") - 1, len(arc) - 2)
+    t = (s - arc[i]) / (arc[i + 1] - arc[i])
+    return at_row(center[:, 0], i, t), at_row(center[:, 1], i, t)
+
+
 @inlined
 def cell_at(grid: NDArray[np.uint8], grid_x: float, grid_y: float, x: float, y: float) -> int:
     """What the lookup grid knows of (x, y): `INSIDE`, `OUTSIDE`, or `MIXED` where a border is near."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from racer.car import CARS, MOTION, STEP_S, Car, move
 from racer.kernel import inlined, kernel
-from racer.road import INSIDE, MIXED, Road, at_row, cell_at, distance, on_road, project_near, road_of
+from racer.road import INSIDE, MIXED, Road, at_row, cell_at, distance, on_road, point_at, project_near, road_of
 from racer.rules import (
     IMMOBILIZED,
     IN_PROGRESS,
@@ -61,6 +61,9 @@ CAR_STATE = np.dtype(
 """All there is to know of a car in a race."""
 
 OVERPAID = 8.0  # bound of 1 / (1 - kappa d) where the line bends about the car itself
+CATCH_UP = 1.01  # a chord is shorter than the bend it cuts, and what was held back must come in on a straight
+GATE_M = 0.05  # the line across the track stands square to the chord from so far behind it to as far ahead, m
+IN_ORDER_M = 0.5  # a lap is complete at the line when its length was driven but for so much, m
 LINE_SHARE = 0.2  # of random starts on the start line
 
 
@@ -223,19 +226,21 @@ def _step(cars: Any, commands: Any, rewards: Any, road: Road, car: Any, rules: A
             # On the inside of a tight bend the projection runs ahead of the car, and jumps where the bend folds:
             # what is paid is the car's own path, stretched to the centre line, the remainder as it drives on.
             path = distance(state.front_x - front_x, state.front_y - front_y)
-            most = path * max(stretch, _stretch(state, curvature))
+            most = CATCH_UP * path * max(stretch, _stretch(state, curvature))
             along = state.s - state.start_s + state.winding * length
             state.last_distance = state.distance
             state.distance = min(state.distance + most, max(state.distance - most, along))
             state.reversed_steps = state.reversed_steps + 1 if state.distance < state.last_distance else 0
-            line = (state.laps + 1) * length
-            if state.distance >= line:
-                covered = (line - state.last_distance) / (state.distance - state.last_distance)
-                crossed = (state.steps - 2 + _time_share(covered, old_speed, state.speed)) * STEP_S
-                state.lap_time = crossed - state.lap_start_s
-                state.lap_start_s = crossed
-                state.lap_step = state.steps
-                state.laps += 1
+            missing = (state.laps + 1) * length - state.distance
+            if missing < IN_ORDER_M:
+                covered = _passed(center, arc, state.start_s, front_x, front_y, state.front_x, state.front_y)
+                if covered >= 0.0 or missing <= -IN_ORDER_M:
+                    time_share = _time_share(covered, old_speed, state.speed) if covered >= 0.0 else 1.0
+                    crossed = (state.steps - 2 + time_share) * STEP_S
+                    state.lap_time = crossed - state.lap_start_s
+                    state.lap_start_s = crossed
+                    state.lap_step = state.steps
+                    state.laps += 1
 
 
 @inlined
@@ -340,6 +345,20 @@ def _wheels_exactly(
 def _stretch(state: Any, curvature: Any) -> float:
     """Metres of centre line passed for each metre driven along it at the car's offset: 1 / (1 - kappa d)."""
     return 1.0 / max(1.0 / OVERPAID, 1.0 - at_row(curvature, state.segment, state.share) * state.offset)
+
+
+@kernel
+def _passed(center: Any, arc: Any, s: float, x0: float, y0: float, x1: float, y1: float) -> float:
+    """Share of the way (x0, y0) - (x1, y1) at which it passes the line across the track at arc length s; else -1.
+
+    The projection would do on the centre line alone: beside it, it jumps or stands still at every row.
+    """
+    x, y = point_at(center, arc, s)
+    behind_x, behind_y = point_at(center, arc, s - GATE_M)
+    ahead_x, ahead_y = point_at(center, arc, s + GATE_M)
+    dx, dy = ahead_x - behind_x, ahead_y - behind_y
+    before, after = (x0 - x) * dx + (y0 - y) * dy, (x1 - x) * dx + (y1 - y) * dy
+    return before / (before - after) if before < 0.0 <= after else -1.0
 
 
 @inlined
