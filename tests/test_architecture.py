@@ -15,9 +15,9 @@ import racer
 
 LAYERS = """
 errors kernel
-files geometry
+files geometry simtrace
 shelf npz watchdog clock
-track_file blame
+track_file blame simtrace_file
 track_check track_grade
 track
 car actions rules
