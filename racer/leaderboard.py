@@ -118,6 +118,8 @@ def add(replay: Replay | str | Path, driver: str, db: str | Path | None = None) 
     where = "this replay" if isinstance(replay, Replay) else str(replay)
     name = driver_name(driver)
     drive = replay if isinstance(replay, Replay) else load_replay(replay)
+    if drive.imported:  # before all else: nothing that could be mended
+        raise LeaderboardError(f"{where} was refused: {verify(drive).reason}")
     _check_car(drive, where)
     _check_track(drive.track, where)
     if drive.completed_laps == 0:

@@ -62,7 +62,10 @@ class Lap:
 
 @dataclass(frozen=True, eq=False)
 class Replay:
-    """A race as it was driven: on and with what, its laps and its `steps`, (n,) of `STEP_DTYPE`."""
+    """A race as it was driven: on and with what, its laps and its `steps`, (n,) of `STEP_DTYPE`.
+
+    One that was `imported` was not driven with racer: its laps may each begin anew, and cannot be verified.
+    """
 
     track: Track
     car: Car
@@ -73,6 +76,7 @@ class Replay:
     engine: str  # version of racer
     laps: tuple[Lap, ...]
     steps: NDArray[np.void]
+    imported: str = ""  # what it was imported from; empty if racer drove it
 
     @property
     def best_lap_s(self) -> float | None:

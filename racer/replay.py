@@ -101,6 +101,8 @@ def verify(replay: Replay) -> Verdict:
     Returns:
         Whether it holds; if not, the first thing that does not; and the laps as they come out here.
     """
+    if replay.imported:
+        return Verdict(False, f"it was not driven here, but imported from {replay.imported}", ())
     if not replay.steps["restart"][:1].any():
         return Verdict(False, "its car is never put on the start line", ())
     try:
