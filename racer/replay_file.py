@@ -31,6 +31,7 @@ DIVISORS = ("speed_lag", "steering_lag", "wheelbase", "grip")  # a car's motion 
 TEXT_LIMIT = 200  # characters of a name
 ABOUT_LIMIT = 2000  # characters of a line about a track
 TIME_SLACK_S = 1e-3  # lap times count in milliseconds
+IMPORTED_SLACK_S = 2.0 * STEP_S  # a flying lap taken out of a log begins behind the line
 
 
 def to_file(replay: Replay) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -57,6 +58,8 @@ def to_file(replay: Replay) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         "step_s": STEP_S,
         "laps": [dataclasses.asdict(lap) for lap in replay.laps],
     }
+    if replay.imported:
+        header["imported"] = _printable(replay.imported)
     arrays = {f"track.{name}": getattr(track, name) for name in ("center", "inner", "outer")}
     arrays |= {f"steps.{name}": replay.steps[name] for name in STEP_DTYPE.names or ()}
     return header, arrays
@@ -80,7 +83,8 @@ def from_file(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Replay
         raise DamagedError(f"its time of making, {created!r}, is not a time") from error
     steps = _steps(arrays)
     laps = tuple(_lap(record) for record in _get(header, "laps", list))
-    _check_laps(laps, steps)
+    imported = _text(header, "imported") if "imported" in header else ""
+    _check_laps(laps, steps, bool(imported))
     return Replay(
         track=_track(_get(header, "track", dict), arrays),
         car=_car(_get(header, "car", dict), engine),
@@ -91,6 +95,7 @@ def from_file(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Replay
         engine=engine,
         laps=laps,
         steps=steps,
+        imported=imported,
     )
 
 
@@ -159,7 +164,7 @@ def _lap(record: object) -> Lap:
     )
 
 
-def _check_laps(laps: tuple[Lap, ...], steps: NDArray[np.void]) -> None:
+def _check_laps(laps: tuple[Lap, ...], steps: NDArray[np.void], imported: bool) -> None:
     """The header's laps must be those of the steps: numbered in turn, each beginning where its steps do."""
     number = steps["lap"].astype(int)
     first = np.flatnonzero(np.diff(number, prepend=0))
@@ -172,18 +177,19 @@ def _check_laps(laps: tuple[Lap, ...], steps: NDArray[np.void]) -> None:
     if not steps["restart"][0] or not np.isin(np.flatnonzero(steps["restart"]), first).all():
         raise DamagedError("its car is put on the start line in the middle of a lap")
     ends = np.append(first[1:], len(steps))
+    slack_s = IMPORTED_SLACK_S if imported else TIME_SLACK_S
     previous = None
     for lap, begin, end in zip(laps, first.tolist(), ends.tolist(), strict=True):
         standing = bool(steps["restart"][begin])
         starts = begin * STEP_S if standing or previous is None else previous.start_s + previous.time_s
         stops = lap.start_s + lap.time_s
-        if abs(lap.start_s - starts) > TIME_SLACK_S or not (
-            (end - 1) * STEP_S - TIME_SLACK_S <= stops <= end * STEP_S + TIME_SLACK_S
+        if abs(lap.start_s - starts) > slack_s or not (
+            (end - 1) * STEP_S - slack_s <= stops <= end * STEP_S + slack_s
         ):
             raise DamagedError(
                 f"lap {lap.index} lasts {lap.time_s:.3f} s in its header, but not in its steps"
             )
-        if previous is not None and standing == previous.complete:
+        if previous is not None and standing == previous.complete and not imported:
             raise DamagedError(f"lap {lap.index} does not begin as lap {previous.index} ended")
         previous = lap
 
