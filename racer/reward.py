@@ -1,18 +1,20 @@
 """The learner's reward function: loading it, giving every car its own, and saying clearly what went wrong.
 
-A reward file is read once and executed once for each car, so that module globals, classes and tables belong to one
-car and outlive its episodes, as each worker of the original has them. Nothing a function does to its `params` reaches
-the simulator or another car, its clock is the simulated one, and it cannot stop racer other than by a `RewardError`.
+A reward file is read once and run once for each car, so that module globals, classes and tables belong to one
+car and outlive its episodes, as each worker of the original has them. Nothing a function does to its `params`
+reaches the simulator or another car, its clock is the simulated one, and it cannot stop racer other than by a
+`RewardError`. Code that sets out to do harm can: `os._exit` is one line of Python.
 """
 
 from __future__ import annotations
 
-import builtins
-import contextlib
+import inspect
 import sys
-import types
-from collections.abc import Callable, Iterator
+import threading
+import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
+from operator import call
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -20,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from racer import shelf
-from racer.blame import explain, read_source
-from racer.clock import simulated_modules
+from racer.blame import explain, read_source, shown
 from racer.errors import RewardError
+from racer.instance import Instance, Source
 from racer.params import KEYS, Params, params_at
 from racer.watchdog import Stuck, Watchdog
 
@@ -33,6 +35,9 @@ LIMIT = 1e5
 
 PATIENCE_S = 5.0
 """Wall clock that one call may take, as in DeepRacer's own validation, s."""
+
+SHOWN = ("steps", "progress", "x", "y", "heading", "speed", "steering_angle", "closest_waypoints")
+"""Keys of `params` that an error message tells."""
 
 Function = Callable[[dict[str, Any]], Any]
 
@@ -58,8 +63,8 @@ def load_reward(source: str | Path | Function | Reward) -> Reward:
     """Read a reward function, without running it.
 
     Args:
-        source: a name on the shelf, a path, or any callable that takes `params`. A file gives every car a module of
-            its own; a callable is shared by all cars, and so is its state.
+        source: a name on the shelf, a path, or any callable that takes `params`. A file gives every car a
+            module of its own; a callable is shared by all cars, and so is its state.
 
     Raises:
         ShelfError: no such name or file.
@@ -80,28 +85,33 @@ class Rewards:
         reward: whose instances these are.
     """
 
-    def __init__(self, reward: Reward, count: int, stdout: TextIO | None = None, exit_when_stuck: bool = False) -> None:
+    def __init__(
+        self, reward: Reward, count: int, stdout: TextIO | None = None, exit_when_stuck: bool = False
+    ) -> None:
         """Make the instances.
 
         Args:
             reward: what to run.
             count: number of cars.
-            stdout: where its prints go; None for the usual place.
+            stdout: where it prints to, stderr included; None for the usual place.
             exit_when_stuck: end the whole process, with a message, if the function hangs where Python cannot
                 interrupt it. For the command line; never in somebody's notebook.
 
         Raises:
-            RewardError: the file raises or hangs while it is loaded.
+            RewardError: the file raises or hangs while it is loaded, or its `reward_function` cannot be
+                called with `params`.
         """
         self.reward = reward
-        self._stdout = stdout
         self._watchdog = Watchdog(PATIENCE_S, exit_when_stuck)
-        self._now = [0.0] * count
+        self._aside = None if stdout is None else (_Aside(stdout), _Aside(stdout))
+        self._clock = _Clock([[0.0]] * count)
         self._functions: list[Function] = []
-        with self._guarded():
-            for i in range(count):
-                self._functions.append(reward.function or self._instance(i))
-                self._watchdog.beat += 1
+        if reward.function is not None:
+            self._functions = [reward.function] * count
+        else:
+            self._load(count)
+        if count:
+            self._check_signature(self._functions[0])
 
     def __call__(self, params: Params, out: NDArray[np.float64]) -> None:
         """Reward every car.
@@ -114,82 +124,168 @@ class Rewards:
             RewardError: the function raises, hangs, or returns something that is no number within `LIMIT`.
         """
         floats = params.floats.tolist()
-        self._now = [row[-1] for row in floats]
-        rows = zip(self._functions, floats, params.waypoints.tolist(), params.flags.tolist(), strict=True)
-        build, watchdog = params.build, self._watchdog
+        if len(floats) != len(self._functions):
+            raise ValueError(
+                f"there are {len(floats)} cars and {len(self._functions)} instances of the reward"
+            )
+        self._clock.floats = floats
+        rows = map(params.build, floats, params.waypoints.tolist(), params.flags.tolist())
+        answers: list[Any] = []
         values: list[float] = []
-        with self._guarded(params, values):
-            for function, row, waypoints, flags in rows:
-                watchdog.beat += 1
-                value = function(build(row, waypoints, flags))
-                try:
-                    values.append(float(value))
-                except (TypeError, ValueError, OverflowError):
-                    raise self._refused(params, len(values), value) from None
-        out[:] = values
-        fine = np.abs(out) <= LIMIT
-        if not fine.all():
-            i = int(np.argmin(fine))
-            raise self._refused(params, i, values[i])
 
-    def _refused(self, params: Params, i: int, value: Any) -> RewardError:
-        place = self.reward.path or self.reward.name
-        kind = "" if isinstance(value, int | float | np.number) else f", a {type(value).__name__}"
-        return RewardError(
-            f"{place}: reward_function returned {value!r:.60}{kind}; a reward must be a finite number from "
-            f"{-LIMIT:g} to {LIMIT:g}{self._when(params, i)}"
-        )
-
-    def _when(self, params: Params | None, i: int) -> str:
-        if params is None:
-            return "\n    while the file was loaded"
-        given = params.of(i)
-        shown = ("steps", "progress", "x", "y", "heading", "speed", "steering_angle", "closest_waypoints")
-        return f"\n    for car {i}, given " + ", ".join(
-            f"{key} = {given[key]:.6g}" if isinstance(given[key], float) else f"{key} = {given[key]}" for key in shown
-        )
-
-    @contextlib.contextmanager
-    def _guarded(self, params: Params | None = None, values: list[float] | None = None) -> Iterator[None]:
-        quiet = contextlib.redirect_stdout(self._stdout) if self._stdout is not None else contextlib.nullcontext()
-        try:
-            with quiet, self._watchdog:
-                yield
-        except RewardError:
-            raise
-        except (Exception, SystemExit, Stuck) as wrong:
-            i = len(values or ())
-            if isinstance(wrong, Stuck):
-                wrong = TimeoutError(f"no answer within {PATIENCE_S:g} s").with_traceback(wrong.__traceback__)
-            said = explain(wrong, self.reward.path, params and params.of(i))
-            raise RewardError(said + self._when(params, i)) from wrong
-
-    def _instance(self, i: int) -> Function:
-        reward = self.reward
-        module = types.ModuleType(f"racer_reward_{reward.name}_{i}")
-        module.__file__ = str(reward.path)
-        module.__dict__["__builtins__"] = self._builtins(i)
-        exec(compile(reward.text, str(reward.path), "exec"), module.__dict__)
-        function = module.__dict__.get("reward_function")
-        if not callable(function):
-            raise RewardError(f"{reward.path}: 'reward_function' is {function!r:.60}, not a function of params")
-        return function  # type: ignore[no-any-return]
-
-    def _builtins(self, i: int) -> dict[str, Any]:
-        """The builtins of car i's module: imports find its clock and the files beside it; nobody answers `input`."""
-        simulated = simulated_modules(lambda: self._now[i])
-        folder = str(self.reward.path.parent) if self.reward.path else ""
-
-        def import_(name: str, *rest: Any) -> Any:
-            if name in simulated:
-                return simulated[name]
-            sys.path.append(folder)
+        def work() -> None:
+            # No loop of Python's: it would cost a sixth more. What came before an error stays in the lists.
+            answers.extend(map(call, self._functions, rows))
             try:
-                return builtins.__import__(name, *rest)
-            finally:
-                sys.path.remove(folder)
+                values.extend(map(float, answers))
+            except (TypeError, ValueError, OverflowError):
+                values.extend(_number(answer) for answer in answers[len(values) :])
 
-        def input_(prompt: object = "") -> str:
-            raise RuntimeError("a reward function cannot ask for input")
+        try:
+            self._watched(work, answers.__len__)
+        except BaseException as wrong:
+            i = len(answers) if len(answers) < len(floats) else len(values)
+            if isinstance(wrong, Stuck) and wrong.args:  # swallowed, so that other cars have answered since
+                i = wrong.args[1]
+            raise self._explained(wrong, _when(params, i)) from wrong
+        out[:] = values
+        if not (np.abs(out) <= LIMIT).all():
+            i = int(np.argmin(np.abs(out) <= LIMIT))
+            raise self._refused(i, answers[i], _when(params, i))
 
-        return {**vars(builtins), "__import__": import_, "input": input_}
+    def _load(self, count: int) -> None:
+        path = self.reward.path
+        assert path is not None
+        source = Source(path, self.reward.text, RewardError)
+        registered: list[str] = []
+        weakref.finalize(self, _unregister, registered)
+
+        def work() -> None:
+            for i in range(count):
+                instance = Instance(source, i, self._clock.of(i), registered)
+                function = getattr(instance.module, "reward_function", None)
+                if not callable(function):
+                    what = (
+                        f"is {shown(function)}, not a function"
+                        if function is not None
+                        else "is never defined"
+                    )
+                    raise RewardError(f"{path}: reward_function {what}; racer calls it with params")
+                self._functions.append(function)
+
+        try:
+            self._watched(work, self._functions.__len__)
+        except BaseException as wrong:
+            raise self._explained(wrong, "\n    while the file was loaded") from wrong
+
+    def _watched(self, work: Callable[[], None], sign_of_life: Callable[[], int]) -> None:
+        if self._aside is None:
+            self._watchdog.watch(work, sign_of_life)
+            return
+        usual = sys.stdout, sys.stderr
+        for aside, stream in zip(self._aside, usual, strict=True):
+            aside.usual, aside.thread = stream, threading.get_ident()
+        sys.stdout, sys.stderr = self._aside
+        try:
+            self._watchdog.watch(work, sign_of_life)
+        finally:
+            sys.stdout, sys.stderr = usual
+
+    def _check_signature(self, function: Function) -> None:
+        place = f"{self._place(function)}: reward_function"
+        if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+            raise RewardError(
+                f"{place} is asynchronous, so a call gives no number; write 'def', not 'async def'"
+            )
+        if inspect.isgeneratorfunction(function):
+            raise RewardError(
+                f"{place} is a generator, so a call gives no number; write 'return', not 'yield'"
+            )
+        try:
+            signature = inspect.signature(function)
+        except (TypeError, ValueError):  # of something written in C; calling it will tell
+            return
+        try:
+            signature.bind({})
+        except TypeError as wrong:
+            raise RewardError(f"{place}{signature} cannot be called with params alone: {wrong}") from wrong
+
+    def _explained(self, wrong: BaseException, when: str) -> BaseException:
+        if isinstance(wrong, RewardError | KeyboardInterrupt):
+            return wrong
+        if isinstance(wrong, Stuck):
+            where = f" at {wrong.args[0]}" if wrong.args else ""
+            late = TimeoutError(f"no answer within {PATIENCE_S:g} s{where}")
+            wrong = late.with_traceback(wrong.__traceback__)
+        hint = ""
+        if isinstance(wrong, KeyError) and wrong.args and isinstance(wrong.args[0], str):
+            hint = shelf.did_you_mean(wrong.args[0], KEYS) if wrong.args[0] not in KEYS else ""
+        path = self.reward.path
+        if path is None and (code := getattr(self._functions[0], "__code__", None)) is not None:
+            path = Path(code.co_filename)
+        return RewardError(explain(wrong, path, hint) + when)
+
+    def _refused(self, i: int, answer: Any, when: str) -> RewardError:
+        kind = "" if isinstance(answer, int | float | np.number) else f", a {type(answer).__name__}"
+        if answer is None:
+            kind = ": one of its ways ends without a 'return'"
+        returned = f"{self._place(self._functions[i])}: reward_function returned {shown(answer)}{kind}"
+        must = f"a reward must be a finite number from {-LIMIT:g} to {LIMIT:g}"
+        return RewardError(f"{returned}; {must}{when}")
+
+    def _place(self, function: Function) -> str:
+        """The file and the line that a function is defined at, as far as is known."""
+        code = getattr(inspect.unwrap(function), "__code__", None)
+        path = self.reward.path
+        if code is not None and (path is None or code.co_filename == str(path)):
+            return f"{code.co_filename}, line {code.co_firstlineno}"
+        return str(path or self.reward.name)
+
+
+class _Clock:
+    """The race time of every car; it knows nothing of the `Rewards`, so that these can be let go."""
+
+    def __init__(self, floats: list[list[float]]) -> None:
+        self.floats = floats  # as `Params` has them: the last column is the time
+
+    def of(self, i: int) -> Callable[[], float]:
+        return lambda: self.floats[i][-1]
+
+
+class _Aside:
+    """A stream: the log for the thread that runs the learner's code, the usual place for all others."""
+
+    def __init__(self, log: TextIO) -> None:
+        self._log = log
+        self.usual: TextIO | None = None
+        self.thread = 0
+
+    def write(self, text: str) -> int:
+        return int(self._stream().write(text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream(), name)
+
+    def _stream(self) -> Any:
+        return self._log if threading.get_ident() == self.thread else self.usual
+
+
+def _number(answer: Any) -> float:
+    """What `float` makes of an answer, or NaN. Arrays of one element pass, as with the original's NumPy."""
+    try:
+        return float(answer.item() if isinstance(answer, np.ndarray) and answer.size == 1 else answer)
+    except (TypeError, ValueError, OverflowError):
+        return float("nan")
+
+
+def _when(params: Params, i: int) -> str:
+    given = params.of(i)
+    return f"\n    for car {i}, given " + ", ".join(
+        f"{key} = {given[key]:.6g}" if isinstance(given[key], float) else f"{key} = {given[key]}"
+        for key in SHOWN
+    )
+
+
+def _unregister(names: list[str]) -> None:
+    for name in names:
+        sys.modules.pop(name, None)

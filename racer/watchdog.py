@@ -1,4 +1,9 @@
-"""A watch over code that may never return: a learner's function in an endless loop must not hang a training."""
+"""A watch over code that may never return: a learner's function in an endless loop must not hang a training.
+
+Invariant: `Stuck` is raised inside `Watchdog.watch` and nowhere else. The patrol raises it only in a thread
+that it sees inside the watched call, and `watch` does not return before the patrol has looked away; so one at
+most comes late, while `watch` is ending, and is caught there.
+"""
 
 from __future__ import annotations
 
@@ -7,62 +12,168 @@ import os
 import sys
 import threading
 import time
-from types import TracebackType
+import weakref
+from collections.abc import Callable
+from types import FrameType
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
+ROUND_S = 0.1
+"""Time between two rounds of the patrol, s."""
 
 
 class Stuck(BaseException):
-    """Raised inside code that has shown no sign of life; no `except Exception` of a learner's swallows it."""
+    """Raised inside code that has shown no sign of life; no `except Exception` swallows it."""
 
 
 class Watchdog:
-    """Context in which code must count `beat` up at least every `patience_s` seconds of wall clock.
+    """Calls code that must show a sign of life at least every `patience_s` seconds of wall clock."""
 
-    Invariant: outside the context nothing is ever raised.
-
-    Attributes:
-        beat: to be counted up by the watched code.
-    """
-
-    def __init__(self, patience_s: float, exit_when_deaf: bool) -> None:
-        """Make a watchdog; its thread starts with the first watch.
+    def __init__(self, patience_s: float, exit_when_deaf: bool = False) -> None:
+        """Make a watchdog. One watchdog watches one call at a time.
 
         Args:
-            patience_s: without a beat, after which `Stuck` is raised in the watched thread.
-            exit_when_deaf: end the process if that does not help within as long again (the code hangs inside compiled
-                code, which Python cannot interrupt).
+            patience_s: without a sign of life, after which `Stuck` is raised in the watched thread.
+            exit_when_deaf: end the process if that does not help within as long again: the code waits or
+                computes inside a library, where Python cannot interrupt it.
         """
-        self.beat = 0
         self._patience_s, self._exit_when_deaf = patience_s, exit_when_deaf
-        self._watched: int | None = None
+        self._watched: tuple[int, Callable[[], int]] | None = None  # thread, sign of life
+        self._looking = False  # set by the patrol while it decides
+        self._bitten: tuple[str, int] | None = None  # where and at which sign of life it first raised
+        self._seen: tuple[object, int] = (None, 0)  # what the patrol saw in its last round
+        self._silent_s = 0.0
+        _PATROL.add(self)
+
+    def watch(self, work: Callable[[], Result], sign_of_life: Callable[[], int]) -> Result:
+        """Call `work`, and return what it returns.
+
+        Args:
+            work: what may never end. The whole batch of a learner's calls is one work.
+            sign_of_life: a number that goes up as long as all is well; called from another thread.
+
+        Raises:
+            Stuck: it showed no sign of life. If it swallowed that and went on, the exception's arguments are
+                where it had been (file and line) and the last sign of life.
+        """
+        _PATROL.start()
+        self._bitten = None
+        try:
+            try:
+                self._watched = (threading.get_ident(), sign_of_life)
+                result = _inside(work)
+            finally:
+                self._end()
+        except Stuck:
+            self._end()  # the one that may come late can have interrupted the first
+            raise
+        if self._bitten:
+            raise Stuck(*self._bitten)
+        return result
+
+    def _end(self) -> None:
+        """Wait for the patrol to look away, and recall what it raised; may be begun anew at any point."""
+        self._watched = None
+        # Without a lock, which an exception just after taking it would leave taken: either the patrol sees
+        # the None above, or it had begun to look before, and that is seen here.
+        while self._looking:
+            time.sleep(0.0001)
+        if self._bitten:
+            _raise_in(threading.get_ident(), None)
+
+    def look(self, passed_s: float) -> None:
+        """Do what a round of the patrol does, `passed_s` after the last one."""
+        self._looking = True
+        try:
+            watched = self._watched
+            if watched is None:
+                return
+            thread, sign_of_life = watched
+            alive = sign_of_life()
+            if self._seen[0] is not watched or self._seen[1] != alive:
+                self._seen, self._silent_s = (watched, alive), 0.0
+                return
+            self._silent_s += passed_s
+            if self._silent_s <= self._patience_s:
+                return
+            stack = _stack(thread)
+            if not stack:
+                return
+            frame = stack[:2][-1]  # what `work` called: the learner's function
+            place = f"{frame.f_code.co_filename}, line {frame.f_lineno}"
+            self._bitten = self._bitten or (place, alive)
+            _raise_in(thread, Stuck)
+            if self._exit_when_deaf and self._silent_s > 2.0 * self._patience_s:
+                _give_up(place, self._silent_s)
+        finally:
+            self._looking = False
+
+
+class _Patrol:
+    """One thread for all watchdogs, begun with the first watch."""
+
+    def __init__(self) -> None:
+        self._reset()
+
+    def add(self, dog: Watchdog) -> None:
+        with self._lock:
+            self._dogs.add(dog)
+
+    def start(self) -> None:
+        if self._thread is None:
+            with self._lock:
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._run, daemon=True, name="racer-watchdog")
+                    self._thread.start()
+
+    def _reset(self) -> None:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._dogs: weakref.WeakSet[Watchdog] = getattr(self, "_dogs", weakref.WeakSet())
 
-    def __enter__(self) -> Watchdog:
-        """Start to watch the calling thread."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._watch, daemon=True, name="racer-watchdog")
-            self._thread.start()
-        self._watched = threading.get_ident()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Stop to watch."""
-        with self._lock:
-            self._watched = None
-
-    def _watch(self) -> None:
-        seen, since = (-1, 0), time.monotonic()
+    def _run(self) -> None:
+        before = time.monotonic()
         while True:
-            time.sleep(min(0.25, self._patience_s / 4))
+            time.sleep(ROUND_S)
+            now = time.monotonic()
+            passed_s, before = min(now - before, 2.0 * ROUND_S), now  # a suspended process was not silent
             with self._lock:
-                watched = self._watched
-                if watched is None or (watched, self.beat) != seen:
-                    seen, since = (watched or 0, self.beat), time.monotonic()
-                    continue
-                silent = time.monotonic() - since
-                if silent > self._patience_s:
-                    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(watched), ctypes.py_object(Stuck))
-                if silent > 2 * self._patience_s and self._exit_when_deaf:
-                    message = f"a function hangs where Python cannot interrupt it, for {silent:.0f} s now: giving up"
-                    print(f"\nError: {message}", file=sys.__stderr__, flush=True)
-                    os._exit(1)
+                dogs = list(self._dogs)
+            while dogs:
+                dogs.pop().look(passed_s)
+
+
+_PATROL = _Patrol()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        after_in_child=_PATROL._reset
+    )  # threads do not survive a fork, and a taken lock stays taken
+
+
+def _inside(work: Callable[[], Result]) -> Result:
+    """Call `work`; while this frame is on a thread's stack, `Stuck` may be raised in it."""
+    return work()
+
+
+def _stack(thread: int) -> list[FrameType]:
+    """Frames of a thread within `_inside`, the outermost first; empty if it is not there."""
+    stack: list[FrameType] = []
+    frame = sys._current_frames().get(thread)
+    while frame is not None and frame.f_code is not _inside.__code__:
+        stack.append(frame)
+        frame = frame.f_back
+    return [] if frame is None else stack[::-1]
+
+
+def _raise_in(thread: int, kind: type[BaseException] | None) -> None:
+    """Let a thread raise an exception at its next step in Python; None takes back one not raised yet."""
+    what = None if kind is None else ctypes.py_object(kind)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), what)
+
+
+def _give_up(place: str, silent_s: float) -> None:
+    message = f"{place}: no answer for {silent_s:.0f} s, and Python cannot interrupt it there: giving up"
+    show_cursor = "\x1b[?25h" if sys.__stderr__ is not None and sys.__stderr__.isatty() else ""
+    print(f"{show_cursor}\nError: {message}", file=sys.__stderr__, flush=True)
+    os._exit(1)

@@ -18,7 +18,7 @@ errors kernel
 files geometry simtrace
 shelf npz watchdog clock
 track_file blame simtrace_file
-track_check track_grade
+track_check track_grade instance
 track
 car actions rules
 road
