@@ -93,7 +93,7 @@ def resolve(shelf: str, name_or_path: str | Path) -> Path:
     """
     suffixes = _suffixes(shelf)
     text = str(name_or_path)
-    given = Path(text).expanduser() if text.startswith("~") else Path(text)
+    given = Path(os.path.expanduser(text))  # noqa: PTH111 (leaves an unknown ~user as it is)
     is_path = isinstance(name_or_path, Path) or len(given.parts) > 1 or bool(given.suffix)
     if is_path:
         spelled_out = [given.with_name(given.name + suffix) for suffix in suffixes if given.name]

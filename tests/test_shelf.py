@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from racer import shelf
@@ -122,6 +122,7 @@ def test_an_unknown_shelf() -> None:
 
 
 @given(st.text(max_size=40))
+@example("~nobody-of-that-name")
 def test_any_text_is_a_file_or_one_clear_error(text: str) -> None:
     try:
         path = shelf.resolve("agents", text)
