@@ -6,6 +6,7 @@ that the command line can print it as it is, without a traceback. A bug in racer
 
 __all__ = [
     "AgentError",
+    "DeepRacerError",
     "FileError",
     "LeaderboardError",
     "LogError",
@@ -56,3 +57,7 @@ class LeaderboardError(RacerError, ValueError):
 
 class LogError(RacerError, ValueError):
     """A DeepRacer log that cannot be read, or that was written on another track."""
+
+
+class DeepRacerError(RacerError, ValueError):
+    """A settings file of DeepRacer's that cannot be read, or that asks for what does not exist."""
