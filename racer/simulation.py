@@ -194,7 +194,7 @@ def _reset(cars: Any, which: Any, road: Road, car: Any, rules: Any) -> None:
                 if rules.start == 0 and uniform(state.seed, state.episode, 2 * j) >= LINE_SHARE:
                     s = uniform(state.seed, state.episode, 2 * j + 1) * length
                 elif rules.start == 1:
-                    s = (state.episode * rules.rotation) % 1.0 * length
+                    s = (rules.offset + state.episode * rules.advance) % 1.0 * length
                 place(state, s, road, car)
 
 
