@@ -5,7 +5,7 @@ Coulter, "Implementation of the Pure Pursuit Path Tracking Algorithm", CMU-RI-TR
 
 import numpy as np
 
-WHEELBASE = 0.255  # m, effective: what the car behaves like, see racer.car
+WHEELBASE = 0.258  # m, effective: what the car behaves like, see racer.car
 UNDERSTEER = 0.037  # s2/m, how much longer it seems with the square of the speed
 FRONT_POINT = 0.14  # m ahead of the car's origin; the points ahead are seen from there
 GRIP = 3.6  # m/s2, the most the car can hold sideways ...
@@ -23,10 +23,10 @@ class Agent:
         """Take nothing from the environment, nor from chance: the observation says it all."""
 
     def act(self, observation):
-        """Steering and speed, each -1..1, for observations of any batch shape (..., 31)."""
+        """Steering and speed, each -1..1, for observations of any batch shape (..., 30)."""
         observation = np.asarray(observation, dtype=np.float64)
         speed = observation[..., 0] * 4.0
-        points = observation[..., 11:].reshape(*observation.shape[:-1], len(AHEAD_M), 2) * AHEAD_M[:, None]
+        points = observation[..., 10:].reshape(*observation.shape[:-1], len(AHEAD_M), 2) * AHEAD_M[:, None]
 
         aim_at = np.clip(AIM * speed, AIM_MIN, AHEAD_M[-2])
         k = np.searchsorted(AHEAD_M, aim_at, side="right") - 1

@@ -1,25 +1,26 @@
 """The car: its dimensions, its actuators and its motion, for itself alone.
 
-A car is data (`Car`); `move` is the only place where it moves. The motion is a kinematic single-track model with
-dead time, first-order actuators with acceleration limits, understeer that grows with speed, and a grip limit: a
-fit to public logs of the real simulator, with the constants' sources at each field.
+A car is data (`Car`); `move` is the only place where it moves. Below the limit it follows the public logs of
+the real simulator; beyond it the tyres slide: the car runs wide or spins. `docs/fidelity.md` has the figures.
 """
 
 from __future__ import annotations
 
 from collections import namedtuple
-from dataclasses import dataclass, fields
-from math import cos, exp, pi, sin, tan
+from dataclasses import dataclass
+from math import cos, exp, pi, sin, sqrt, tan
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
+
+from racer.kernel import kernel
 
 STEP_S = 1.0 / 15.0  # one control step: the original's camera period, s
 SUB_STEPS = 4  # of 1/60 s each, the rate of the original's joint controllers
 SUB_STEP_S = STEP_S / SUB_STEPS
+CREEP = 0.01  # m/s, the least rolling speed that slip is measured against: a standing wheel has slip too
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,16 @@ class Car:
         speed_gain: steady speed over commanded speed.
         speed_lag: time constant of the drive, s.
         acceleration, deceleration: the drive's limits, m/s2.
-        dead_time: from the command to its first effect, s; at least one control step.
+        dead_time: from a command to its first effect, s; less than a control step.
         steering_lag: time constant of the steering, s.
-        wheelbase: effective, at small lateral acceleration, m (the axles' own distance is 0.164).
-        understeer: growth of the effective wheelbase with speed squared, s2/m.
-        grip: greatest lateral acceleration, m/s2.
-        rear_slip: growth of the rear axle's slip with speed squared, s2/m.
+        wheelbase: effective, at walking pace, m. It is longer than the distance of the axles: four wheels of
+            one speed, the front ones of one angle, scrub in a bend and push the car straight on.
+        front_stiffness, rear_stiffness: an axle's sideways force per radian of slip while that is small, for
+            the mass that it carries, m/s2.
+        grip: the greatest sideways force of an axle for the mass that it carries, its wheels straight, m/s2.
+
+    Raises:
+        ValueError: a constant is not a number within its `RANGES`, or the least speed is above the greatest.
     """
 
     name: str
@@ -60,75 +65,172 @@ class Car:
     speed_lag: float = 0.175
     acceleration: float = 2.87
     deceleration: float = 3.90
-    dead_time: float = 0.080
-    steering_lag: float = 0.099
-    wheelbase: float = 0.255
-    understeer: float = 0.037
-    grip: float = 3.6
-    rear_slip: float = 0.012
+    dead_time: float = 0.0133
+    steering_lag: float = 0.065
+    wheelbase: float = 0.258
+    front_stiffness: float = 27.5
+    rear_stiffness: float = 83.0
+    grip: float = 3.65
+
+    def __post_init__(self) -> None:
+        """Refuse what could not drive."""
+        for constant, (least, most) in RANGES.items():
+            value = getattr(self, constant)
+            if isinstance(value, bool) or not isinstance(value, float | int) or not least <= value <= most:
+                shown = f"{value:g}" if isinstance(value, float) else repr(value)
+                raise ValueError(f"{constant} is {shown}; it must be a number from {least:g} to {most:g}")
+        if self.min_speed > self.max_speed:
+            raise ValueError(f"min_speed is {self.min_speed:g}, above the max_speed of {self.max_speed:g}")
+
+    @property
+    def understeer(self) -> float:
+        """Growth of the effective wheelbase with the square of the speed, far below the limit, s2/m."""
+        axles = self.front_axle - self.rear_axle
+        return self.wheelbase / axles * (1.0 / self.front_stiffness - 1.0 / self.rear_stiffness)
 
     @property
     def constants(self) -> Any:
         """The numbers alone, as the kernels take them."""
-        return CarConstants(*(getattr(self, name) for name in CarConstants._fields))
+        return CarConstants(**{constant: float(getattr(self, constant)) for constant in RANGES})
 
+
+RANGES = MappingProxyType(
+    {
+        "length": (0.05, 2.0),
+        "width": (0.05, 2.0),
+        "front_axle": (0.04, 1.0),
+        "rear_axle": (-1.0, -0.04),
+        "wheel_offset_front": (0.02, 1.0),
+        "wheel_offset_rear": (0.02, 1.0),
+        "front_point": (-1.0, 1.0),
+        "max_steering": (0.05, 1.2),
+        "min_speed": (0.0, 10.0),
+        "max_speed": (0.1, 10.0),
+        "speed_gain": (0.5, 2.0),
+        "speed_lag": (0.001, 5.0),
+        "acceleration": (0.1, 50.0),
+        "deceleration": (0.1, 50.0),
+        "dead_time": (0.0, STEP_S),
+        "steering_lag": (0.001, 5.0),
+        "wheelbase": (0.08, 3.0),
+        "front_stiffness": (1.0, 1000.0),
+        "rear_stiffness": (1.0, 1000.0),
+        "grip": (0.5, 50.0),
+    }
+)
+"""Least and greatest value of each constant of a car: `move` is tried within them."""
 
 # The kernels cannot take a record with text in it.
-CarConstants = namedtuple("CarConstants", [field.name for field in fields(Car) if field.name != "name"])  # type: ignore[misc]
+CarConstants = namedtuple("CarConstants", list(RANGES))  # type: ignore[misc]
 
-CARS = MappingProxyType({"deepracer": Car("deepracer")})
-"""Every car by its name, the default first.
+CARS = MappingProxyType(
+    {
+        "deepracer": Car("deepracer"),
+        "deepracer-v4": Car(
+            "deepracer-v4",
+            speed_gain=1.040,
+            speed_lag=0.162,
+            acceleration=3.23,
+            deceleration=3.68,
+            dead_time=0.0,
+            steering_lag=0.446,
+            wheelbase=0.234,
+            front_stiffness=58.0,
+            rear_stiffness=150.0,
+            grip=3.15,
+        ),
+    }
+)
+"""Every car by its name, the default first. Dimensions of both: the public robot description (axles, wheels,
+collision rectangle, limits of steering and speed).
 
-`deepracer` is the console's physics of 2025. Its dimensions are those of the public robot description; its motion
-was fitted to 47,821 logged steps of console evaluations on 11 tracks in November 2025 (split halves agree within
-5 % but for `understeer` and `grip`, which trade off). `rear_slip` follows from the origin's logged sideways motion
-per radian of yaw: 0.065, 0.047 and 0.008 m at about 0.9, 1.6 and 2.5 m/s, by least squares on
-`|rear_axle| - rear_slip v^2`.
+`deepracer`: the console's physics of 2025. Gain, lag and limits of the drive and the dead time: fitted to
+47,821 logged steps of console evaluations on 11 tracks in November 2025 (dead time 0.080 s counted from the
+row before the command: less one control step). Wheelbase, front stiffness and grip: least squares on the
+steady curvatures at 30 degrees in these logs (2.17, 1.82, 1.10 1/m at 0.63, 0.95, 1.5 m/s) and on their fit
+at 5 to 20 degrees. Rear stiffness: the origin's sideways motion per radian of yaw (0.065, 0.047, 0.008 m at
+about 0.9, 1.6, 2.5 m/s). Steering lag: the yaw rate's answer to a step of the steering (0.20, 0.60, 0.78,
+0.86, 0.91 after 1 to 5 steps), of which the lag is one part and the car's inertia the other.
+
+`deepracer-v4`: the physics of 2021 and 2022 (model version 4), with its slow steering. Fitted to 4,520 logged
+steps (`benchmarks/calibrate.py`); rear stiffness from the sideways motion as above (0.080, 0.073, 0.04 m).
 """
 
 MOTION = [
     ("x", "f8"),  # the origin, m
     ("y", "f8"),
     ("heading", "f8"),  # rad, -pi..pi
-    ("speed", "f8"),  # along the heading, m/s
-    ("steering_angle", "f8"),  # of the front wheels, rad
+    ("speed", "f8"),  # along the heading, m/s; below 0 after a spin
+    ("lateral_speed", "f8"),  # of the origin to its left, m/s
     ("yaw_rate", "f8"),  # rad/s
-    ("steering_command", "f8"),  # the last one given, rad; none of it has reached the wheels yet
+    ("steering_angle", "f8"),  # of the front wheels, rad
+    ("steering_command", "f8"),  # the last one given, rad; in force for the dead time of the next
     ("speed_command", "f8"),  # m/s
-    ("previous_steering_command", "f8"),  # the one before, in force for the rest of the dead time
-    ("previous_speed_command", "f8"),
 ]
 """Fields of a car's motion: all that its next move depends on besides the next command."""
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def move(state: Any, steering: float, speed: float, car: Any) -> None:
-    """Move a car through one control step and hand it a new command (rad, m/s; clipped by the actuators).
+    """Move a car through one control step with a new command (rad, m/s; clipped by the actuators).
 
-    The new command has no effect on this step: the one before it takes over when the dead time has passed, as the
-    logs show (regression weight of a step's own action on its move: 0.00).
+    The command before stays in force for the dead time. The drive follows its command with a lag and limited
+    acceleration, the steering with a lag.
 
-    The yaw rate is `v tan(delta) / (L + K v^2)` (steady-state single-track model, Rajamani 2012, ch. 2), saturated by
-    `tanh` at the grip limit `a / v`; the origin also moves sideways by `yaw rate * (|rear axle| - rear_slip v^2)`.
+    A single-track car (Rajamani 2012, ch. 2) whose mass sits over its axles (yaw inertia m a b), so that each
+    axle is pushed sideways by its own tyres alone: with `v` along the car, `p` and `q` the sideways speeds of
+    the front and the rear axle, `u` that of the origin, and the yaw rate `w = (p - q) / (a + b)`,
+
+        p' = F - v w,   q' = R - v w,   v' = drive + w u - F t b / (a + b),
+        F = -C slip / sqrt(v^2 + (C slip / G)^2),   slip = p - v t,   t = tan(delta) (a + b) / wheelbase,
+
+    and R alike with the slip q. C is the axle's stiffness; G the grip, in front times cos(delta)^2. Wheels
+    that slide sideways push less: the drive's acceleration is multiplied by v / sqrt(...), the mean of both
+    axles.
+
+    A sub-step takes `C / sqrt(...)` as it is and solves for the new p and q, which can neither overshoot nor
+    blow up, however stiff the tyres are at low speed; at a crawl it is the kinematic model of that wheelbase.
     """
+    a, b = car.front_axle, -car.rear_axle
+    axles = a + b
     speed_share = 1.0 - exp(-SUB_STEP_S / car.speed_lag)
     steering_share = 1.0 - exp(-SUB_STEP_S / car.steering_lag)
-    waiting = (car.dead_time - STEP_S) / SUB_STEP_S
+    waiting = car.dead_time / SUB_STEP_S
     most, least = car.acceleration * SUB_STEP_S, -car.deceleration * SUB_STEP_S
-    x, y, heading, v = state.x, state.y, state.heading, state.speed
-    delta, yaw_rate = state.steering_angle, state.yaw_rate
+    stiff_front, stiff_rear = car.front_stiffness / car.grip, car.rear_stiffness / car.grip
+    steering = min(car.max_steering, max(-car.max_steering, steering))
+    speed = min(car.max_speed, max(car.min_speed, speed))
+    x, y, heading, v, delta = state.x, state.y, state.heading, state.speed, state.steering_angle
+    front, rear = state.lateral_speed + a * state.yaw_rate, state.lateral_speed - b * state.yaw_rate
     for k in range(SUB_STEPS):
         new = min(1.0, max(0.0, k + 1 - waiting))
-        wanted_speed = new * state.speed_command + (1.0 - new) * state.previous_speed_command
-        wanted_steering = new * state.steering_command + (1.0 - new) * state.previous_steering_command
-        change = min(most, max(least, (car.speed_gain * wanted_speed - v) * speed_share))
-        middle = v + 0.5 * change
-        v += change
-        delta += (wanted_steering - delta) * steering_share
-        limit = car.grip / max(middle, 0.2)
-        free = middle * tan(delta) / (car.wheelbase + car.understeer * middle * middle)
-        yaw_rate = limit * (1.0 - 2.0 / (exp(2.0 * free / limit) + 1.0))  # limit * tanh(free / limit), at half its cost
-        sideways = yaw_rate * (-car.rear_axle - car.rear_slip * middle * middle)
+        delta += (state.steering_command + new * (steering - state.steering_command) - delta) * steering_share
+        tangent = tan(delta)
+        turn = tangent * axles / car.wheelbase
+        yaw_rate = (front - rear) / axles
+
+        slip_front = stiff_front * (1.0 + tangent * tangent) * (front - v * turn)
+        slip_rear = stiff_rear * rear
+        rolling = v * v + CREEP * CREEP
+        hold_front = 1.0 / sqrt(rolling + slip_front * slip_front)
+        hold_rear = 1.0 / sqrt(rolling + slip_rear * slip_rear)
+
+        push = most * 0.5 * sqrt(rolling) * (hold_front + hold_rear)
+        wanted = state.speed_command + new * (speed - state.speed_command)
+        change = min(push, max(least, (car.speed_gain * wanted - v) * speed_share))
+        middle = v
+        v += change + yaw_rate * (b * front + a * rear) / axles * SUB_STEP_S
+
+        outwards = v * yaw_rate * SUB_STEP_S
+        hold_front *= car.front_stiffness * SUB_STEP_S
+        hold_rear *= car.rear_stiffness * SUB_STEP_S
+        front = (front + hold_front * v * turn - outwards) / (1.0 + hold_front)
+        rear = (rear - outwards) / (1.0 + hold_rear)
+        v += hold_front * (front - v * turn) * turn * b / axles
+
+        middle = 0.5 * (middle + v)
+        yaw_rate = (front - rear) / axles
+        sideways = (b * front + a * rear) / axles
         c, s = cos(heading + 0.5 * yaw_rate * SUB_STEP_S), sin(heading + 0.5 * yaw_rate * SUB_STEP_S)
         x += (middle * c - sideways * s) * SUB_STEP_S
         y += (middle * s + sideways * c) * SUB_STEP_S
@@ -137,24 +239,24 @@ def move(state: Any, steering: float, speed: float, car: Any) -> None:
         heading -= 2.0 * pi
     elif heading <= -pi:
         heading += 2.0 * pi
-    state.x, state.y, state.heading, state.speed = x, y, heading, v
-    state.steering_angle, state.yaw_rate = delta, yaw_rate
-    state.previous_steering_command = state.steering_command
-    state.previous_speed_command = state.speed_command
-    state.steering_command = min(car.max_steering, max(-car.max_steering, steering))
-    state.speed_command = min(car.max_speed, max(car.min_speed, speed))
+    state.x, state.y, state.heading, state.speed, state.steering_angle = x, y, heading, v, delta
+    state.lateral_speed, state.yaw_rate = (b * front + a * rear) / axles, (front - rear) / axles
+    state.steering_command, state.speed_command = steering, speed
 
 
 def drive(
-    commands: ArrayLike, car: Car = CARS["deepracer"], pose: tuple[float, float, float] = (0.0, 0.0, 0.0), speed: float = 0.0
+    commands: ArrayLike,
+    car: Car = CARS["deepracer"],
+    pose: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    speed: float = 0.0,
 ) -> NDArray[np.void]:
     """Drive a car open loop, without a track.
 
     Args:
-        commands: (k, 2), one row a control step (1/15 s): steering angle (rad, left positive) and speed (m/s).
+        commands: (k, 2), one row a control step of 1/15 s: steering angle (rad, left positive), speed (m/s).
         car: which car.
         pose: origin `x, y` (m) and heading (rad) at the start.
-        speed: at the start, m/s; the commands before the first row are taken to have held it, wheels straight.
+        speed: at the start, m/s; the command before the first row is taken to have held it, wheels straight.
 
     Returns:
         (k + 1,) structured array with the fields of `MOTION`: row i is the motion before command i acts.
@@ -164,15 +266,17 @@ def drive(
     """
     rows = np.asarray(commands, dtype=np.float64)
     if rows.ndim != 2 or rows.shape[1] != 2 or not np.isfinite(rows).all():
-        raise ValueError(f"commands must be a finite (k, 2) array of steering (rad) and speed (m/s), not {rows.shape}")
+        raise ValueError(
+            f"commands must be a finite (k, 2) array of steering (rad) and speed (m/s), not {rows.shape}"
+        )
     motion = np.zeros(len(rows) + 1, dtype=MOTION)
     motion[0]["x"], motion[0]["y"], motion[0]["heading"] = pose
-    motion[0]["speed"] = motion[0]["speed_command"] = motion[0]["previous_speed_command"] = speed
+    motion[0]["speed"], motion[0]["speed_command"] = speed, speed / car.speed_gain
     _drive(motion, rows, car.constants)
     return motion
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _drive(motion: Any, commands: Any, car: Any) -> None:
     for k in range(len(commands)):
         motion[k + 1] = motion[k]

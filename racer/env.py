@@ -48,26 +48,25 @@ class TimeTrial(gym.Env[Observation, Action]):
     | 1 | commanded speed | 0.5 m/s | 4 m/s |
 
     ## Observation space
-    `Box(-10, 10, (31,), float32)`: scaled to about -1..1.
+    `Box(-10, 10, (30,), float32)`: scaled to about -1..1.
 
     | Index | Entry |
     |---|---|
     | 0 | speed / 4 m/s |
-    | 1 | yaw rate / 3 rad/s |
-    | 2 | angle of the front wheels / 30 degrees |
-    | 3 | last commanded steering / 30 degrees |
-    | 4 | last commanded speed / 4 m/s |
-    | 5 | steering commanded before that / 30 degrees |
-    | 6 | speed commanded before that / 4 m/s |
-    | 7 | front point's offset from the centre line / half the track's width, left positive |
-    | 8 | half the track's width, m |
-    | 9 | sine of the heading less that of the centre line |
-    | 10 | cosine of the same |
-    | 11 + 2k | centre line d metres ahead, forwards, / d metres; d = 0.3, 0.6, 0.9, 1.3, 1.7, 2.2, 2.8, 3.5, 4.3, 5.2 |
-    | 12 + 2k | the same point, to the left, / d metres |
+    | 1 | sideways speed of the origin / 1 m/s, to the left positive |
+    | 2 | yaw rate / 3 rad/s |
+    | 3 | angle of the front wheels / 30 degrees |
+    | 4 | last commanded steering / 30 degrees |
+    | 5 | last commanded speed / 4 m/s |
+    | 6 | front point's offset from the centre line / half the track's width, left positive |
+    | 7 | half the track's width, m |
+    | 8 | sine of the heading less that of the centre line |
+    | 9 | cosine of the same |
+    | 10 + 2k | centre line d metres ahead, forwards, / d metres; d = 0.3, 0.6, 0.9, 1.3, 1.7, 2.2, 2.8, 3.5, 4.3, 5.2 |
+    | 11 + 2k | the same point, to the left, / d metres |
 
-    Points ahead are seen from the car's front point (0.14 m ahead of its origin) in the car's frame. Commands are
-    observed because they act only after a dead time of more than one step.
+    Points ahead are seen from the car's front point (0.14 m ahead of its origin) in the car's frame. The last command is
+    observed because it stays in force for the dead time of the next.
 
     ## Reward
     What the learner's `reward_function(params)` returns, unchanged. With `reward_function=None` the metres gained along

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["from_file", "to_file"]
 
 FORMAT = 1
-CAR_LIMIT = 100.0  # no constant of a car is greater, in SI units
-DIVISORS = ("speed_lag", "steering_lag", "wheelbase", "grip")  # a car's motion is divided by them
 TEXT_LIMIT = 200  # characters of a name
 ABOUT_LIMIT = 2000  # characters of a line about a track
 TIME_SLACK_S = 1e-3  # lap times count in milliseconds
@@ -119,10 +117,11 @@ def _car(record: dict[str, Any], engine: str) -> Car:
     if set(record) != set(names):
         raise DamagedError(f"its car is described in another way than here; it was made with racer {engine}")
     numbers = {name: _number(record, name) for name in names if name != "name"}
-    for name, value in numbers.items():
-        if abs(value) > CAR_LIMIT or (name in DIVISORS and value < 1.0 / CAR_LIMIT):
-            raise DamagedError(f"its car cannot drive: its {name} is {value:g}")
-    return Car(_text(record, "name"), **numbers)
+    name = _text(record, "name")
+    try:
+        return Car(name, **numbers)
+    except ValueError as error:
+        raise DamagedError(f"its car cannot drive: {error}") from error
 
 
 def _steps(arrays: Mapping[str, NDArray[Any]]) -> NDArray[np.void]:

@@ -96,7 +96,7 @@ def test_another_car_is_refused(replay):
     ):
         add(strong, "Mallory")
     kart = dataclasses.replace(replay, car=dataclasses.replace(CAR, name="kart"))
-    with pytest.raises(LeaderboardError, match=r"its car 'kart' is none that racer ships \(deepracer\)"):
+    with pytest.raises(LeaderboardError, match=r"its car 'kart' is none that racer ships \(deepracer, "):
         add(kart, "Mallory")
 
 

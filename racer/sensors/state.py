@@ -1,4 +1,4 @@
-"""The state sensor: where a car is on the track and what lies ahead, as a small vector scaled to about -1..1."""
+"""The state sensor: where a car is on the track and what lies ahead, a small vector scaled to about -1..1."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from math import cos, sin
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from racer.kernel import kernel
 from racer.road import Road, at_row, distance
 from racer.simulation import World
 
 AHEAD_M = np.array([0.3, 0.6, 0.9, 1.3, 1.7, 2.2, 2.8, 3.5, 4.3, 5.2])
-"""How far ahead along the centre line it looks, m. At 4 m/s a car needs some 3.5 m to react and to brake for a bend."""
+"""How far ahead along the centre line it looks, m. At 4 m/s a car needs some 3 m to brake for a bend."""
 
 SPEED_SCALE = 4.0  # m/s
+LATERAL_SCALE = 1.0  # m/s
 YAW_RATE_SCALE = 3.0  # rad/s
 BOUND = 10.0  # of every entry, however far from the track a car is
 
 ENTRIES = (
     "speed / 4 m/s",
+    "sideways speed of the origin / 1 m/s, to the left positive",
     "yaw rate / 3 rad/s",
     "angle of the front wheels / 30 degrees",
     "last commanded steering / 30 degrees",
     "last commanded speed / 4 m/s",
-    "steering commanded before that / 30 degrees",
-    "speed commanded before that / 4 m/s",
     "front point's offset from the centre line / half the track's width, left positive",
     "half the track's width, m",
     "sine of the heading less that of the centre line",
@@ -49,9 +49,9 @@ class State:
         _observe(world.cars, world.road, world.constants, out)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _observe(cars: Any, road: Road, car: Any, out: NDArray[np.float32]) -> None:
-    center, arc, half_width, line = road.center, road.s, road.half_width, road.ahead
+    center, half_width, line = road.center, road.half_width, road.ahead
     spacing = road.ahead_spacing
     count = line.shape[0] - 1
     for i in range(cars.shape[0]):
@@ -64,16 +64,15 @@ def _observe(cars: Any, road: Road, car: Any, out: NDArray[np.float32]) -> None:
             half = at_row(half_width, k, state.share)
             row = out[i, j]
             row[0] = state.speed / SPEED_SCALE
-            row[1] = state.yaw_rate / YAW_RATE_SCALE
-            row[2] = state.steering_angle / car.max_steering
-            row[3] = state.steering_command / car.max_steering
-            row[4] = state.speed_command / SPEED_SCALE
-            row[5] = state.previous_steering_command / car.max_steering
-            row[6] = state.previous_speed_command / SPEED_SCALE
-            row[7] = state.offset / half
-            row[8] = half
-            row[9] = (s * dx - c * dy) / along
-            row[10] = (c * dx + s * dy) / along
+            row[1] = state.lateral_speed / LATERAL_SCALE
+            row[2] = state.yaw_rate / YAW_RATE_SCALE
+            row[3] = state.steering_angle / car.max_steering
+            row[4] = state.steering_command / car.max_steering
+            row[5] = state.speed_command / SPEED_SCALE
+            row[6] = state.offset / half
+            row[7] = half
+            row[8] = (s * dx - c * dy) / along
+            row[9] = (c * dx + s * dy) / along
             x, y = state.front_x, state.front_y
             for n in range(AHEAD_M.shape[0]):
                 position = (state.s + AHEAD_M[n]) / spacing
@@ -82,7 +81,7 @@ def _observe(cars: Any, road: Road, car: Any, out: NDArray[np.float32]) -> None:
                 whole = whole % count
                 px = line[whole, 0] + share * (line[whole + 1, 0] - line[whole, 0]) - x
                 py = line[whole, 1] + share * (line[whole + 1, 1] - line[whole, 1]) - y
-                row[11 + 2 * n] = (c * px + s * py) / AHEAD_M[n]
-                row[12 + 2 * n] = (c * py - s * px) / AHEAD_M[n]
+                row[10 + 2 * n] = (c * px + s * py) / AHEAD_M[n]
+                row[11 + 2 * n] = (c * py - s * px) / AHEAD_M[n]
             for n in range(row.shape[0]):
                 row[n] = min(BOUND, max(-BOUND, row[n]))

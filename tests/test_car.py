@@ -1,0 +1,295 @@
+"""The car alone: analytic cases, the limit, properties of any drive, and the logs of the real simulator."""
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from racer.car import CARS, MOTION, RANGES, STEP_S, Car, drive
+
+LOGS = Path(__file__).parents[2] / "shared" / "logs" / "replay.json"
+KINDS = sorted(CARS)
+SKIPPED = 6  # steps at the start of a logged episode, in which the car is still being put down
+
+
+def hold(degrees, speed, steps):
+    """The same command over and over."""
+    return np.tile([math.radians(degrees), speed], (steps, 1))
+
+
+def slip_angle(motion):
+    """Between the rear axle's way and the car, rad."""
+    rear = motion["lateral_speed"] + CARS["deepracer"].rear_axle * motion["yaw_rate"]
+    return np.arctan2(rear, motion["speed"])
+
+
+def total_speed(motion):
+    return np.hypot(motion["speed"], motion["lateral_speed"])
+
+
+# Analytic cases
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("degrees", [5, -12, 30])
+def test_at_a_crawl_it_drives_the_circle_of_its_wheelbase(kind, degrees):
+    car = CARS[kind]
+    path = drive(hold(degrees, 0.1, 3500), car, speed=0.1)[200:]
+    radius = car.wheelbase / math.tan(math.radians(degrees))  # of the rear axle's way, as it does not slip
+    of_origin = math.hypot(radius, car.rear_axle)
+    middle = np.array([path["x"].min() + path["x"].max(), path["y"].min() + path["y"].max()]) / 2.0
+    distance = np.hypot(path["x"] - middle[0], path["y"] - middle[1])
+    assert distance == pytest.approx(np.full(len(path), of_origin), rel=0.01)
+    assert path["yaw_rate"] / path["speed"] == pytest.approx(np.full(len(path), 1.0 / radius), rel=0.01)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_on_the_straight_speed_answers_as_a_first_order_lag(kind):
+    car = dataclasses.replace(CARS[kind], dead_time=0.0)
+    motion = drive(hold(0.0, 1.2, 30), car, speed=1.0)
+    time = np.arange(31) * STEP_S
+    end = car.speed_gain * 1.2
+    assert motion["speed"] == pytest.approx(end + (1.0 - end) * np.exp(-time / car.speed_lag), abs=1e-12)
+    assert motion["x"][-1] == pytest.approx(
+        end * time[-1] + (1.0 - end) * car.speed_lag * (1.0 - math.exp(-time[-1] / car.speed_lag)), rel=1e-4
+    )
+    for name in ("y", "heading", "lateral_speed", "yaw_rate", "steering_angle"):
+        assert (motion[name] == 0.0).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_drive_has_limits(kind):
+    car = dataclasses.replace(CARS[kind], dead_time=0.0)
+    faster = drive(hold(0.0, 4.0, 8), car, speed=0.5)["speed"]
+    assert np.diff(faster)[:6] == pytest.approx(car.acceleration * STEP_S, rel=1e-9)
+    slower = drive(hold(0.0, 0.1, 8), car, speed=4.0)["speed"]
+    assert np.diff(slower)[:6] == pytest.approx(-car.deceleration * STEP_S, rel=1e-9)
+
+
+def test_commands_are_clipped_by_the_actuators():
+    car = CARS["deepracer"]
+    wild = drive([[2.0, 9.0], [-7.0, -1.0]] * 9)
+    clipped = drive([[car.max_steering, 4.0], [-car.max_steering, 0.1]] * 9)
+    assert wild.tobytes() == clipped.tobytes()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.5, 0.9])
+def test_the_command_before_is_in_force_for_the_dead_time(share):
+    car = dataclasses.replace(CARS["deepracer"], dead_time=share * STEP_S, speed_gain=1.0, acceleration=50.0)
+    motion = drive(hold(0.0, 1.5, 60), car, speed=1.0)
+    # Against a car without dead time it loses the rise in speed times the dead time.
+    at_once = drive(hold(0.0, 1.5, 60), dataclasses.replace(car, dead_time=0.0), speed=1.0)
+    assert at_once["x"][-1] - motion["x"][-1] == pytest.approx(0.5 * share * STEP_S, abs=0.5e-3)
+    if share > 0.75:
+        assert motion["speed"][1] - 1.0 < 0.3 * (at_once["speed"][1] - 1.0)
+
+
+@pytest.mark.parametrize("name", ["deepracer", "deepracer-v4"])
+def test_an_action_acts_in_the_step_that_follows_it(name):
+    """As in the logs: an action of row k moves the car between the rows k and k + 1, not a step later."""
+    motion = drive([[0.3, 2.0], [0.3, 2.0]], CARS[name], speed=1.0)
+    assert motion["speed"][1] > 1.05 and motion["yaw_rate"][1] > 0.01
+
+
+# The limit
+
+
+@pytest.mark.parametrize("measured", [(0.63, 2.17), (0.95, 1.82), (1.5, 1.10)])
+def test_steady_curvature_on_full_lock_is_that_of_the_console(measured):
+    speed, curvature = measured
+    commanded = speed / CARS["deepracer"].speed_gain
+    for _ in range(6):  # the front wheels' drag costs some speed
+        end = drive(hold(30.0, commanded, 200), speed=speed)[-1]
+        commanded *= speed / end["speed"]
+    assert end["speed"] == pytest.approx(speed, rel=1e-3)
+    assert end["yaw_rate"] / end["speed"] == pytest.approx(curvature, rel=0.06)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_steady_bend_takes_more_than_the_grip(kind):
+    car = CARS[kind]
+    for degrees in (2, 5, 10, 20, 30):
+        for speed in (1.0, 2.0, 3.0, 4.0):
+            end = drive(hold(degrees, speed, 300), car, speed=speed)[-1]
+            assert 0.0 < end["speed"] * end["yaw_rate"] < car.grip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("degrees", [8, 15, 30])
+def test_the_faster_the_entry_the_wider_the_bend(kind, degrees):
+    radii = []
+    for speed in (0.7, 1.2, 1.8, 2.4, 3.0, 3.5, 4.0):
+        straight, bend = hold(0.0, speed, 30), hold(degrees, speed, 400)
+        motion = drive(np.concatenate([straight, bend]), CARS[kind], speed=speed)
+        turned = np.cumsum((np.diff(motion["heading"][31:]) + np.pi) % (2 * np.pi) - np.pi)
+        quarter = 31 + np.searchsorted(turned, np.pi / 2)
+        radii.append(motion["x"][quarter] - motion["x"][30])  # how far it went ahead before it faced left
+    assert (np.diff(radii) > 0.02).all()
+
+
+def test_thrown_about_too_fast_it_spins_and_loses_its_speed():
+    def thrown(speed):
+        there_and_back = [hold(30, speed, 5), hold(-30, speed, 5)] * 3
+        return drive(np.concatenate([hold(0, speed, 5), *there_and_back, hold(0, speed, 45)]), speed=speed)
+
+    gentle, violent = thrown(2.5), thrown(4.0)
+    assert np.abs(slip_angle(gentle)).max() < math.radians(5) and total_speed(gentle).min() > 2.4
+    assert np.abs(slip_angle(violent)).max() > math.radians(90) and total_speed(violent).min() < 1.0
+    assert np.abs(slip_angle(violent)[-1]) < math.radians(0.1) and violent["speed"][-1] > 3.5  # it drives on
+
+
+def test_on_full_lock_at_full_speed_the_front_slides_wide():
+    bend, straight = drive(hold(30, 4, 120), speed=4.0), drive(hold(0, 4, 120), speed=4.0)
+    rigid = drive(hold(30, 4, 120), dataclasses.replace(CARS["deepracer"], grip=50.0), speed=4.0)
+    assert bend["yaw_rate"][-1] < 0.5 * rigid["yaw_rate"][-1]
+    assert bend["speed"][-1] < straight["speed"][-1] - 0.05
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("side", [-1.0, 1.0])
+def test_a_car_sliding_sideways_stops_sliding_within_its_grip(kind, side):
+    """A car put sideways: the tyres brake the slide by grip and never turn it round."""
+    from racer.car import move
+
+    car = CARS[kind]
+    state = np.zeros(1, dtype=MOTION)[0]
+    state["lateral_speed"] = side * 2.0
+    speeds = [2.0]
+    for _ in range(40):
+        move(state, 0.0, 0.1, car.constants)
+        assert side * state["lateral_speed"] > -1e-9
+        speeds.append(float(total_speed(state)))
+    lost = -np.diff(speeds) / STEP_S
+    assert lost[:4] == pytest.approx(car.grip, rel=0.06)
+    assert abs(state["lateral_speed"]) < 1e-3
+
+
+# Any drive
+
+COMMANDS = st.lists(st.tuples(st.floats(-1.0, 1.0), st.floats(-1.0, 6.0)).map(list), min_size=1, max_size=80)
+CAR = st.sampled_from([CARS[kind] for kind in KINDS])
+SPEED = st.sampled_from([0.0, 0.1, 0.5]) | st.floats(0.0, 4.0)
+ANY_CAR = st.fixed_dictionaries({name: st.floats(*limits) for name, limits in RANGES.items()}).map(
+    lambda given: Car("any", **given | {"min_speed": min(given["min_speed"], given["max_speed"])})
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(COMMANDS, CAR, SPEED)
+def test_every_drive_stays_sane(commands, car, speed):
+    motion = drive(commands * 4, car, speed=speed)
+    for name, _ in MOTION:
+        assert np.isfinite(motion[name]).all()
+    assert total_speed(motion).max() <= max(speed, 4.0 * car.speed_gain) + 0.02
+    assert np.abs(motion["yaw_rate"]).max() < 30.0
+    assert np.abs(motion["heading"]).max() <= np.pi
+    way = np.hypot(np.diff(motion["x"]), np.diff(motion["y"]))
+    assert way.max() <= (max(speed, 4.0 * car.speed_gain) + 0.1) * STEP_S
+
+
+@settings(deadline=None, max_examples=300)
+@given(COMMANDS, ANY_CAR, SPEED)
+def test_no_car_that_is_allowed_blows_up(commands, car, speed):
+    motion = drive(commands * 4, car, speed=speed)
+    for name, _ in MOTION:
+        assert np.isfinite(motion[name]).all()
+    assert total_speed(motion).max() < 100.0
+
+
+@settings(deadline=None)
+@given(COMMANDS, CAR, SPEED)
+def test_left_is_right_mirrored(commands, car, speed):
+    there = drive(commands, car, speed=speed)
+    mirrored = drive(np.array(commands) * [-1.0, 1.0], car, speed=speed)
+    for name, _ in MOTION:
+        sign = 1.0 if name in ("x", "speed", "speed_command") else -1.0
+        assert (there[name] == sign * mirrored[name]).all()
+
+
+@settings(deadline=None)
+@given(COMMANDS, CAR, SPEED, st.floats(-50, 50), st.floats(-50, 50), st.floats(-3.1, 3.1))
+def test_where_it_stands_and_faces_changes_nothing(commands, car, speed, x, y, heading):
+    here, there = drive(commands, car, speed=speed), drive(commands, car, (x, y, heading), speed)
+    c, s = math.cos(heading), math.sin(heading)
+    assert there["x"] == pytest.approx(x + c * here["x"] - s * here["y"], abs=1e-9)
+    assert there["y"] == pytest.approx(y + s * here["x"] + c * here["y"], abs=1e-9)
+    for name in ("speed", "lateral_speed", "yaw_rate", "steering_angle"):
+        assert (there[name] == here[name]).all()
+
+
+@settings(deadline=None)
+@given(COMMANDS, CAR, st.integers(0, 79))
+def test_a_motion_is_all_that_the_next_depends_on(commands, car, cut):
+    from racer.car import move
+
+    motion = drive(commands, car, speed=1.0)
+    k = min(cut, len(commands) - 1)
+    state = motion[k : k + 1].copy()[0]
+    move(state, *commands[k], car.constants)
+    assert state.tobytes() == motion[k + 1].tobytes()
+
+
+# The logs
+
+
+def scores(family, car):
+    """R2 of speed and yaw rate, open loop, over all logged episodes of a family."""
+    if not LOGS.exists():
+        pytest.skip(f"no {LOGS}: the logs of the real simulator are not part of racer")
+    measured, driven = [], []
+    for episode in json.loads(LOGS.read_text())["episodes"]:
+        if episode["family"] == family:
+            logged = np.stack([episode["meas_forward_m"], episode["meas_dyaw_rad"]], axis=1) / STEP_S
+            commands = np.stack([np.radians(episode["cmd_steer_deg"]), episode["cmd_speed"]], axis=1)
+            motion = drive(commands[:-1], car, speed=logged[0, 0])
+            turn = (np.diff(motion["heading"]) + np.pi) % (2 * np.pi) - np.pi
+            middle = motion["heading"][:-1] + turn / 2.0
+            ahead = np.diff(motion["x"]) * np.cos(middle) + np.diff(motion["y"]) * np.sin(middle)
+            driven.append(np.stack([ahead, turn], axis=1)[SKIPPED:] / STEP_S)
+            measured.append(logged[1:][SKIPPED:])
+    measured, driven = np.concatenate(measured), np.concatenate(driven)
+    return 1.0 - np.mean((measured - driven) ** 2, axis=0) / np.var(measured, axis=0)
+
+
+@pytest.mark.parametrize(("family", "speed", "yaw_rate"), [("v4-2022", 0.80, 0.92), ("v4-2021", 0.15, 0.87)])
+def test_it_moves_as_the_real_simulator_logged(family, speed, yaw_rate):
+    """As the fits in the calibration notes. The pose times of 2021 jitter: little speed to fit."""
+    found = scores(family, CARS["deepracer-v4"])
+    assert found[0] >= speed and found[1] >= yaw_rate
+
+
+def test_the_logs_tell_the_cars_apart():
+    assert scores("v4-2022", CARS["deepracer"])[1] < 0.8 < 0.92 < scores("v4-2022", CARS["deepracer-v4"])[1]
+
+
+# Cars as data
+
+
+def test_the_default_comes_first():
+    assert list(CARS) == ["deepracer", "deepracer-v4"]
+    assert all(CARS[name].name == name for name in CARS)
+    assert all(isinstance(value, float) for value in CARS["deepracer"].constants)
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Car) if field.name != "name"])
+def test_constants_out_of_range_are_refused(name):
+    least, most = RANGES[name]
+    for bad in (least - 1e-6, most + 1e-6, math.nan, math.inf, -math.inf, "1", None, True):
+        with pytest.raises(ValueError, match=rf"{name} is .*it must be a number from"):
+            Car("bad", **{name: bad})
+
+
+def test_the_least_speed_is_not_above_the_greatest():
+    with pytest.raises(ValueError, match="min_speed is 3, above the max_speed of 2"):
+        Car("bad", min_speed=3.0, max_speed=2.0)
+
+
+@pytest.mark.parametrize("commands", [[[0.0]], [0.0, 1.0], [[0.0, math.nan]], [[math.inf, 1.0]]])
+def test_drive_refuses_what_are_no_commands(commands):
+    with pytest.raises(ValueError, match=r"finite \(k, 2\) array"):
+        drive(commands)
