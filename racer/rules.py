@@ -48,8 +48,8 @@ class Rules:
 
     Attributes:
         start: `"line"`: on the start line. `"random"`: drawn along the track, one in five on the line (a car
-            that never starts there in training may never learn to). `"rotate"`, or a `Rotation`: further on each
-            episode.
+            that never starts there in training may never learn to). `"rotate"`, or a `Rotation`: further on
+            each episode.
         laps: that complete an episode, the first from a standing start, the others flying.
         time_limit_s: of an episode, s of simulated time; DeepRacer's default.
         still_m: m; a car whose origin moves no more than this in each of `patience` steps is immobilized.
@@ -81,8 +81,8 @@ class Rules:
         """The numbers alone, as the kernels take them."""
         rotation = self.start if isinstance(self.start, Rotation) else Rotation()
         start = STARTS.index("rotate" if isinstance(self.start, Rotation) else self.start)
-        others = (getattr(self, name) for name in _NUMBERS[3:])
-        return RuleConstants(start, float(rotation.advance), float(rotation.offset), *others)
+        others = [getattr(self, name) for name in _NUMBERS[3:]]
+        return RuleConstants(*[start, float(rotation.advance), float(rotation.offset), *others])
 
 
 # The kernels cannot take a record with text in it.
