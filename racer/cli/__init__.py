@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from racer import __version__
-from racer.cli import console, demo, driving, results, shelves, training
+from racer.cli import console, demo, driving, logs, results, shelves, training
 from racer.errors import RacerError
 
 __all__ = ["app", "main"]
@@ -81,6 +81,8 @@ app.command("check", rich_help_panel=DRIVE)(driving.check)
 app.command("train", rich_help_panel=DRIVE)(training.train)
 app.command("evaluate", rich_help_panel=DRIVE)(driving.evaluate)
 app.command("watch", rich_help_panel=DRIVE)(results.watch)
+app.command("import-log", rich_help_panel=COMPETE)(logs.import_log)
+app.command("rescore", rich_help_panel=COMPETE)(logs.rescore)
 app.add_typer(results.leaderboard_app, name="leaderboard", rich_help_panel=COMPETE)
 
 
