@@ -29,8 +29,8 @@ record
 env replay_file canvas
 agent replay
 sb3 run race logbook check plot
-train database
-leaderboard viewer
+train database log_track
+leaderboard viewer log_replay rescore
 scaffold
 cli
 __main__
