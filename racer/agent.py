@@ -106,8 +106,14 @@ class AgentFile:
             return cast(Driver, self.load()(env, seed))
         except AgentError:
             raise
-        except Exception as wrong:
+        except (Exception, SystemExit) as wrong:
             raise AgentError(explain(wrong, self.path)) from wrong
+
+
+def failure(driver: object, wrong: BaseException) -> AgentError:
+    """What to raise where a driver raised `wrong`: the line of its own file, even if a library gave up."""
+    file = getattr(sys.modules.get(type(driver).__module__), "__file__", None)
+    return AgentError(explain(wrong, Path(file) if file else None))
 
 
 def load_agent(name_or_path: str | Path) -> AgentFile:

@@ -15,14 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from racer import __version__
-from racer.actions import ContinuousActions
-from racer.agent import Driver
+from racer.actions import ContinuousActions, DiscreteActions
+from racer.agent import Driver, failure
 from racer.car import CARS, STEP_S, Car
 from racer.env import RewardSource, TimeTrialVector
 from racer.errors import AgentError
 from racer.record import STEP_DTYPE, Lap, Replay
-from racer.reward import load_reward
-
+from racer.reward import Rewards, load_reward
 from racer.track import Track
 
 
@@ -59,10 +58,10 @@ def drive(
     env = TimeTrialVector(1, track, reward_function, car, start="line", laps=laps, time_limit_s=180.0 * laps)
     recorder = _Recorder(env)
     result = _race(env, driver, laps, seed, recorder, progress)[0]
-    if isinstance(reward_function, str) or reward_function is not None:
-        reward = getattr(reward_function, "name", None) or load_reward(reward_function).name  # type: ignore[arg-type]
+    if isinstance(reward_function, Rewards):
+        reward = reward_function.reward.name
     else:
-        reward = "progress"
+        reward = "progress" if reward_function is None else load_reward(reward_function).name
     return Replay(
         track=track,
         car=car,
@@ -187,15 +186,24 @@ def actions_of(driver: Driver, observations: Any, env: TimeTrialVector) -> NDArr
         AgentError: the driver raises, or its actions are not finite or not of the environment's shape.
     """
     space = env.action_space
-    assert space.shape is not None
+    assert space.shape is not None and space.dtype is not None
     try:
-        actions = np.array(driver.act(observations), dtype=space.dtype)
-    except Exception as wrong:
-        raise AgentError(f"the driver failed: {type(wrong).__name__}: {wrong}") from wrong
-    if actions.shape != space.shape:
-        raise AgentError(f"act() gave actions of the shape {actions.shape} for {env.num_envs} cars; it must be {space.shape}")
+        given = np.asarray(driver.act(observations))
+    except (Exception, SystemExit) as wrong:
+        raise failure(driver, wrong) from wrong
+    if not np.can_cast(given.dtype, space.dtype, "same_kind"):
+        raise AgentError(f"act() gave {given.dtype} where it must give {space.dtype}: {given.tolist()!r:.60}")
+    if given.shape != space.shape:
+        raise AgentError(
+            f"act() gave actions of the shape {given.shape} for {env.num_envs} cars; it must be {space.shape}"
+        )
+    with np.errstate(over="ignore"):
+        actions = given.astype(space.dtype)
     if not np.isfinite(actions).all():
-        raise AgentError(f"act() gave an action that is not finite: {actions[~np.isfinite(actions)][0]}")
+        raise AgentError(f"act() gave an action that is not finite: {given[~np.isfinite(actions)][0]}")
+    if isinstance(env.actions, DiscreteActions) and not space.contains(actions):
+        most = len(env.actions.choices) - 1
+        raise AgentError(f"act() gave {actions.tolist()!r:.60}; a choice is a whole number from 0 to {most}")
     return actions
 
 
