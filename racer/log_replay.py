@@ -177,7 +177,10 @@ def episodes_of(replay: Replay) -> list[Placed]:
     rows["episode"], rows["steps"] = lap - 1, since + 2.0
     rows["X"] = steps["x"] + replay.car.front_point * np.cos(steps["heading"])
     rows["Y"] = steps["y"] + replay.car.front_point * np.sin(steps["heading"])
-    rows["yaw"], rows["steer"] = np.degrees(steps["heading"]), np.degrees(steps["steering_command"])
+    rows["yaw"] = np.degrees(steps["heading"])
+    rows["steer"] = np.round(
+        np.degrees(steps["steering_command"]), 9
+    )  # 30 was commanded, not 29.999999999999996
     rows["throttle"], rows["reward"] = steps["speed_command"], steps["reward"]
     rows["all_wheels_on_track"], rows["track_len"] = steps["wheels_on_track"], track.length
     along = steps["distance"] / track.length - (steps["lap"] - first_lap)
@@ -185,10 +188,11 @@ def episodes_of(replay: Replay) -> list[Placed]:
     rows["tstamp"], rows["wall_clock"] = (np.arange(len(steps)) + 2.0) * STEP_S, np.nan
     rows["episode_status"] = np.where(steps["off_track"], "off_track", "in_progress")
     found = []
-    for number in range(1, len(replay.laps) + 1):
-        own = np.flatnonzero(lap == number)
+    for told in replay.laps:
+        own = np.flatnonzero(lap == told.index)
         if len(own):
             start = float((steps["s"][own[0]] - steps["distance"][own[0]]) / track.length % 1.0)
             episode = Episode(replay.driver, rows[own], not steps["restart"][own[0]])
-            found.append(Placed(episode, rows[own], track, steps["s"][own], steps["offset"][own], start))
+            end = "lap_complete" if told.complete else episode.status
+            found.append(Placed(episode, rows[own], track, steps["s"][own], steps["offset"][own], start, end))
     return found

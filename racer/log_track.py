@@ -40,6 +40,7 @@ class Placed:
         s: (n,) m, arc length of the front point.
         offset: (n,) m, its distance from the centre line, left positive.
         start: where the episode began, as a share of the lap, 0..1.
+        end: how it ended, a status; `in_progress` if that is not known.
     """
 
     episode: Episode
@@ -48,6 +49,7 @@ class Placed:
     s: NDArray[np.float64]
     offset: NDArray[np.float64]
     start: float
+    end: str
 
 
 def read_episodes(
@@ -125,7 +127,8 @@ def place(episode: Episode, track: Track) -> Placed:
     segment = np.minimum(along.astype(int), len(track.center) - 2)
     direction = track.center[segment + 1] - track.center[segment]
     side = np.sign(direction[:, 0] * away[:, 1] - direction[:, 1] * away[:, 0])
-    return Placed(episode, rows, track, s, distance * side, _start(rows, track, s))
+    end = "lap_complete" if episode.complete else episode.status
+    return Placed(episode, rows, track, s, distance * side, _start(rows, track, s), end)
 
 
 def find_track(episode: Episode) -> Track:

@@ -143,7 +143,7 @@ def _record(one: "Rescored") -> dict[str, Any]:
         "log": episode.where,
         "episode": episode.number,
         "progress": episode.progress,
-        "status": episode.status,
+        "end": one.placed.end,
         "old": float(rows["reward"].sum()),
         "new": float(one.new.sum()),
         "steps": [
@@ -173,7 +173,7 @@ def _show(found: "list[Rescored]", title: str) -> None:
                 str(episode.number),
                 f"{len(new)}",
                 f"{episode.progress:.1f} %",
-                "lap complete" if episode.complete else episode.status.replace("_", " "),
+                one.placed.end.replace("_", " "),
                 f"{old.sum() / count:.4g}",
                 f"{new.sum() / count:.4g}",
                 f"{old.sum():.5g}",
