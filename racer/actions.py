@@ -32,10 +32,17 @@ class ContinuousActions:
                 raise ValueError(f"{name} goes from {low} to {high}; it must be a finite range, the lower bound first")
 
     def commands(self, actions: ArrayLike) -> NDArray[np.float64]:
-        """Steering (degrees) and speed (m/s) of actions (..., 2); what lies outside -1..1 is clipped, nan stays nan."""
+        """Steering (degrees) and speed (m/s) of actions (..., 2); what lies outside -1..1 is clipped.
+
+        Raises:
+            ValueError: an action is not a finite number.
+        """
         middle, half = self._middle_and_half
         # float32 first: a replay keeps actions as float32, and must lead to the same commands.
         unit = np.asarray(actions, dtype=np.float32).astype(np.float64)
+        if not np.isfinite(unit).all():
+            row = unit.reshape(-1, 2)[~np.isfinite(unit).reshape(-1, 2).all(axis=1)][0]
+            raise ValueError(f"an action is {row.tolist()}; it must be finite numbers, for steering and speed")
         np.minimum(np.maximum(unit, -1.0, out=unit), 1.0, out=unit)  # a third of the cost of np.clip
         return middle + unit * half
 

@@ -171,7 +171,7 @@ class TimeTrial(gym.Env[Observation, Action]):
         if not self._seeded:
             raise gym.error.ResetNeeded("call reset() before the first step()")
         field = self._field
-        field.step(np.asarray(action)[None])
+        field.step(_array(action)[None])
         status = field.status.item(0)
         ended = status != IN_PROGRESS
         truncated = status in (LAP_COMPLETE, TIME_UP)
@@ -277,7 +277,7 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
         if not self._seeded:
             raise gym.error.ResetNeeded("call reset() before the first step()")
         field = self.field
-        field.step(np.asarray(actions))
+        field.step(_array(actions))
         status = field.status.copy()
         ended = status != IN_PROGRESS
         truncated = (status == LAP_COMPLETE) | (status == TIME_UP)
@@ -403,6 +403,16 @@ def _rewards(source: RewardSource, count: int) -> Rewards | None:
     if source is None or isinstance(source, Rewards):
         return source
     return Rewards(load_reward(source), count)
+
+
+def _array(actions: Any) -> NDArray[Any]:
+    try:
+        array = np.asarray(actions)
+    except ValueError:  # rows of different lengths
+        array = np.array(None)
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"actions are an array of numbers, not {actions!r:.60}")
+    return array
 
 
 def _action_space(actions: ActionSpace) -> gym.Space[Any]:
