@@ -48,7 +48,9 @@ def demo(
         if run is None:
             run = engine.start(track, reward, name=free_name("demo"), seconds=seconds)
     if done:
-        console.note(f"{escape(run.name)} has been trained already; for another driver: [cyan]racer train[/cyan]")
+        console.note(
+            f"{escape(run.name)} has been trained already; for another driver: [cyan]racer train[/cyan]"
+        )
     replay = load_replay(run.replay) if done else run_training(run)
     laps.show(replay)
 
@@ -81,7 +83,11 @@ def _earlier(track: str, reward: str, seconds: float) -> "Run | None":
         if name.startswith("demo-"):
             try:
                 run = find_run(name)
-                same = run is not None and (run.plan.track, run.plan.reward, run.plan.seconds) == (track, reward, seconds)
+                same = run is not None and (run.plan.track, run.plan.reward, run.plan.seconds) == (
+                    track,
+                    reward,
+                    seconds,
+                )
                 if run is not None and same and run.reward() and run.agent().digest == run.plan.agent_digest:
                     return run
             except RacerError:  # a damaged one is left alone

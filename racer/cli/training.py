@@ -8,12 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Group
-from rich.live import Live
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-from rich.spinner import Spinner
-from rich.text import Text
 
 from racer.cli import complete, console, laps
 from racer.errors import RacerError
@@ -135,6 +130,12 @@ def _shown() -> "Iterator[Show]":
     if not sys.stderr.isatty():
         yield _Lines()
         return
+    from rich.console import Group
+    from rich.live import Live
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+    from rich.spinner import Spinner
+    from rich.text import Text
+
     bar = Progress(
         BarColumn(bar_width=None),
         TaskProgressColumn(),
