@@ -27,6 +27,7 @@ from racer.simulation import World
 from racer.track import Track, load_track
 
 RewardSource = str | Path | Callable[[dict[str, Any]], Any] | Reward | Rewards | None
+Trace = Callable[[Params, NDArray[Any], NDArray[np.float64], NDArray[np.int64]], None]
 Observation = Any  # an array, or a dict of arrays where there are several sensors
 Action = Any  # an array of float32, or a whole number where actions are discrete
 
@@ -292,6 +293,14 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
             field.reset(ended)
         return field.observed(), rewards, ended & ~truncated, truncated, self._infos() | final
 
+    def trace(self, tracer: Trace | None) -> None:
+        """Have every step told to `tracer(params, actions, rewards, status)`, or with None stop that.
+
+        It is called before the cars whose episode has ended start anew, with tables of all cars that the next step
+        overwrites: the pose before the action acts, the action, its reward, and an index into `racer.rules.STATUS`.
+        """
+        self.field.tracer = tracer
+
     def close_extras(self, **kwargs: Any) -> None:
         """Let go of the threads."""
         self.field.world.close()
@@ -357,6 +366,7 @@ class _Field:
         )
         # With one car alone the params are always at hand; with many only where a reward asks for them.
         self._describes = count == 1 or self.learner is not None
+        self.tracer: Trace | None = None
 
     @property
     def status(self) -> NDArray[np.int64]:
@@ -377,11 +387,13 @@ class _Field:
         if actions.shape != self._shape:
             raise ValueError(f"actions have the shape {actions.shape}; it must be {self._shape}, a row for each car")
         commands = self.actions.commands(actions).reshape(-1, 1, 2)
-        if self._describes:
+        if self._describes or self.tracer is not None:
             self.params.describe(self.world, commands)
         self.world.step(commands, self.rewards.reshape(-1, 1))
         if self.learner is not None:
             self.learner(self.params, self.rewards)
+        if self.tracer is not None:
+            self.tracer(self.params, actions, self.rewards, self.status)
         self._observe()
 
     def observed(self, i: int | None = None) -> Any:
