@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import inspect
 import json
 import struct
 import sys
@@ -96,14 +97,27 @@ class AgentFile:
             raise AgentError(f"{self.path}: its Agent must be a class with a method act(observation)")
         return agent
 
-    def make(self, env: TimeTrialVector, seed: int = 0) -> Driver:
+    def make(self, env: TimeTrialVector, seed: int = 0, knobs: Mapping[str, float] | None = None) -> Driver:
         """Make the driver.
 
+        Args:
+            env: for its spaces; a learner drives in it.
+            seed: of the driver.
+            knobs: further arguments of its class, by name.
+
         Raises:
-            AgentError: the file or the class raises.
+            AgentError: the file or the class raises, or takes no such knob.
         """
+        agent, chosen = self.load(), knobs or {}
+        taken = inspect.signature(agent).parameters
+        for knob in chosen:
+            if knob not in taken and not any(kind.kind is kind.VAR_KEYWORD for kind in taken.values()):
+                raise AgentError(
+                    f"{self.path}: its Agent takes no {knob!r}; give it one, as agents/ppo.py has it, or train without "
+                    "hyperparameters of DeepRacer's"
+                )
         try:
-            return cast(Driver, self.load()(env, seed))
+            return cast(Driver, agent(env, seed, **chosen))
         except AgentError:
             raise
         except (Exception, SystemExit) as wrong:

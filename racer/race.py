@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from racer import __version__
-from racer.actions import ContinuousActions, DiscreteActions
+from racer.actions import DEFAULT, ActionSpace, ContinuousActions, DiscreteActions
 from racer.agent import Driver, failure
 from racer.car import CARS, STEP_S, Car
 from racer.env import RewardSource, TimeTrialVector
@@ -34,6 +34,8 @@ def drive(
     reward_function: RewardSource = "progress",
     car: Car = CARS["deepracer"],
     seed: int = 0,
+    actions: ActionSpace = DEFAULT,
+    sensors: tuple[str, ...] = ("state",),
     progress: Callable[[int], None] | None = None,
 ) -> Replay:
     """Let a driver race, and record it.
@@ -46,16 +48,19 @@ def drive(
         reward_function: told for each step, but without influence.
         car: which one.
         seed: of the environment; a driver that draws no random numbers drives the same whatever it is.
+        actions: what the driver's actions mean.
+        sensors: what it perceives.
         progress: called with the number of laps tried so far, whenever it has grown.
 
     Returns:
         The record; its `laps` are as many as asked for.
 
     Raises:
-        AgentError: the driver raises, or its actions are not two finite numbers a car.
+        AgentError: the driver raises, or its actions are not of the action space.
         RewardError: the reward function fails.
     """
-    env = TimeTrialVector(1, track, reward_function, car, start="line", laps=laps, time_limit_s=180.0 * laps)
+    limit = 180.0 * laps
+    env = TimeTrialVector(1, track, reward_function, car, "line", laps, limit, actions=actions, sensors=sensors)
     recorder = _Recorder(env)
     result = _race(env, driver, laps, seed, recorder, progress)[0]
     if isinstance(reward_function, Rewards):
