@@ -24,9 +24,10 @@ car actions rules
 road
 simulation
 sensors params
-reward
+reward deepracer
 record
 env replay_file canvas
+both_ways
 agent replay
 sb3 run race logbook check plot
 train database log_track
@@ -37,7 +38,7 @@ __main__
 """
 
 OWNERS = {
-    "gymnasium": {"__init__", "env", "sb3"},
+    "gymnasium": {"__init__", "both_ways", "env", "sb3"},
     "stable_baselines3": {"sb3"},
     "torch": {"logbook"},
     "safetensors": {"agent"},
@@ -45,6 +46,7 @@ OWNERS = {
     "sqlalchemy": {"database", "leaderboard"},
     "matplotlib": {"canvas", "plot"},
     "typer": {"cli"},
+    "yaml": {"deepracer"},
     "rich": {"cli", "viewer"},
     "PIL": {"viewer"},
     "imageio_ffmpeg": {"viewer"},

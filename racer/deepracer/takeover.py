@@ -1,0 +1,198 @@
+"""What racer makes of DeepRacer's files: what it takes over, what has no effect, and what it replaces."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from racer import shelf
+from racer.actions import ActionSpace
+from racer.deepracer.folder import open_folder
+from racer.deepracer.hyperparameters import Hyperparameters, read_hyperparameters
+from racer.deepracer.lines import Fate, Line, learning_lines, model_lines, rule_lines
+from racer.deepracer.metadata import ModelMetadata, read_model_metadata
+from racer.deepracer.settings import Settings, read_settings
+from racer.errors import DeepRacerError
+from racer.rules import Rotation, Start
+from racer.track import Track, load_track
+
+__all__ = ["SENSOR_NAMES", "Takeover", "take_over"]
+
+SENSOR_NAMES: Mapping[str, str] = {
+    "observation": "camera",
+    "FRONT_FACING_CAMERA": "camera",
+    "LEFT_CAMERA": "camera",
+    "STEREO_CAMERAS": "stereo",
+    "LIDAR": "lidar",
+    "SECTOR_LIDAR": "sector_lidar",
+    "DISCRETIZED_SECTOR_LIDAR": "discretized_sector_lidar",
+}
+"""racer's names of DeepRacer's sensors; one that `racer.sensors` does not hold is not there yet."""
+
+
+@dataclass(frozen=True)
+class Takeover:
+    """What a training with DeepRacer's files needs; None where they say nothing.
+
+    Attributes:
+        track: where, in the driving direction.
+        reward: the file of the reward function.
+        actions: what may be commanded.
+        sensors: racer's names of what is perceived.
+        starts: where episodes start.
+        both_ways: whether half of the cars drive against the track's direction.
+        knobs: of the recipe.
+        lines: what became of each setting.
+    """
+
+    track: Track | None = None
+    reward: Path | None = None
+    actions: ActionSpace | None = None
+    sensors: tuple[str, ...] | None = None
+    starts: Start | None = None
+    both_ways: bool = False
+    knobs: Mapping[str, float] | None = None
+    lines: tuple[Line, ...] = ()
+
+
+def take_over(
+    folder: str | Path | None = None,
+    *,
+    metadata: Path | None = None,
+    hyperparameters: Path | None = None,
+    reward: Path | None = None,
+    track: str | Path | None = None,
+    sensors: tuple[str, ...] | None = None,
+) -> Takeover:
+    """Read DeepRacer's files.
+
+    Args:
+        folder: of the console's or of deepracer-for-cloud's; its training rules are taken over as well.
+        metadata: a `model_metadata.json`, alone or instead of the folder's.
+        hyperparameters: likewise.
+        reward: the file of a reward function, instead of the folder's.
+        track: name or path, instead of the folder's world.
+        sensors: racer's names, instead of the model's sensors.
+
+    Raises:
+        DeepRacerError: a file cannot be read, makes no sense, or asks for what racer does not have.
+        TrackError: the track cannot be driven.
+    """
+    settings, settings_file = None, None
+    if folder is not None:
+        found = open_folder(folder, metadata, hyperparameters, reward)
+        metadata, hyperparameters, reward = found.metadata, found.hyperparameters, found.reward
+        settings_file = found.settings
+        settings = read_settings(settings_file) if settings_file is not None else Settings()
+        if metadata is None:
+            raise DeepRacerError(f"{found.path} holds no model_metadata.json; name one with --model-metadata")
+        if reward is None:
+            raise DeepRacerError(f"{found.path} holds no reward_function.py; name a reward with --reward")
+    lines: list[Line] = []
+    course: Track | None = load_track(track) if track is not None else None
+    starts: Start | None = None
+    if settings is not None:
+        where = settings_file or Path(str(folder))
+        _check_race(settings, where)
+        course = _course(settings, where, course, lines)
+        starts = _starts(settings)
+        lines += rule_lines(settings)
+    model = read_model_metadata(metadata) if metadata is not None else None
+    perceived = sensors
+    if model is not None and metadata is not None:
+        perceived = sensors or _sensors(model, metadata)
+        lines += model_lines(model, perceived, sensors is not None)
+    learning = read_hyperparameters(hyperparameters) if hyperparameters is not None else None
+    if learning is not None:
+        lines += learning_lines(learning, model)
+    return Takeover(
+        course,
+        reward,
+        model.actions if model else None,
+        perceived,
+        starts,
+        settings is not None and settings.alternate,
+        _knobs(learning, model) if learning else None,
+        tuple(lines),
+    )
+
+
+def _check_race(settings: Settings, where: Path) -> None:
+    if settings.race_type != "TIME_TRIAL":
+        raise DeepRacerError(
+            f"{where}: RACE_TYPE is {settings.race_type}, a race that racer does not have yet; "
+            "write TIME_TRIAL to train the same model against the clock"
+        )
+
+
+def _course(settings: Settings, where: Path, given: Track | None, lines: list[Line]) -> Track:
+    """The track in its driving direction; adds what became of the settings."""
+    if given is not None:
+        course, note = given, f"--track {given.name}"
+        lines.append(Line("WORLD_NAME", settings.world or "", Fate.REPLACED, note))
+    else:
+        course, note = _world(settings, where)
+        lines.append(Line("WORLD_NAME", settings.world or "", Fate.TAKEN, note))
+    if settings.reverse:
+        course = course.reverse()
+    lines.append(
+        Line(
+            "REVERSE_DIR",
+            str(settings.reverse),
+            Fate.TAKEN,
+            "clockwise" if not course.is_ccw else "anticlockwise",
+        )
+    )
+    return course
+
+
+def _world(settings: Settings, where: Path) -> tuple[Track, str]:
+    world = settings.world
+    if world is None:
+        raise DeepRacerError(f"{where}: no WORLD_NAME says where to drive; name a track with --track")
+    names = shelf.names("tracks")
+    ending = (
+        ""
+        if settings.clockwise is None or world.endswith(("_cw", "_ccw"))
+        else "_cw"
+        if settings.clockwise
+        else "_ccw"
+    )
+    if world + ending in names:
+        return load_track(
+            world + ending
+        ), "" if not ending else f"{world}{ending}, as TRACK_DIRECTION_CLOCKWISE says"
+    if world in names:
+        course = load_track(world)
+        return (course.reverse(), "driven clockwise") if course.is_ccw is settings.clockwise else (course, "")
+    hint = shelf.did_you_mean(world, names)
+    raise DeepRacerError(
+        f"{where}: WORLD_NAME is {world!r:.80}, which is not on the shelf of tracks.{hint} If you have "
+        f"its route file, `racer import-track {world:.80}.npy` puts it there; else choose one with --track."
+    )
+
+
+def _starts(settings: Settings) -> Start:
+    return Rotation(settings.advance if settings.change_start else 0.0, settings.offset)
+
+
+def _sensors(model: ModelMetadata, where: Path) -> tuple[str, ...]:
+    from racer.sensors import SENSORS
+
+    names = tuple(SENSOR_NAMES.get(name, name) for name in model.sensors)
+    for given, name in zip(model.sensors, names, strict=True):
+        if name not in SENSORS:
+            raise DeepRacerError(
+                f"{where}: sensor is {given!r}, which racer cannot simulate yet; add --sensors state to "
+                "train with the car's speed, its place on the track and the road ahead instead"
+            )
+    return names
+
+
+def _knobs(learning: Hyperparameters, model: ModelMetadata | None) -> dict[str, float]:
+    """What the recipe is told; named as in `agents/ppo.py`."""
+    gamma = {"gamma": learning.discount_factor}
+    if model is not None and model.training_algorithm == "sac":
+        return gamma  # the others are PPO's: what the file says of them was not meant
+    return gamma | {"entropy": learning.beta_entropy, "epochs": learning.num_epochs}
