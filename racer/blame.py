@@ -92,7 +92,7 @@ def explain(wrong: BaseException, path: Path | None, hint: str = "") -> str:
     if source:
         message += "\n" + textwrap.indent(source, "    ")
     names = _names([f for f, _ in frames])
-    values = [] if statement is None else list(_values(statement, names).items())[:SHOWN_VALUES]
+    values = list(_values(statement, names).items())[:SHOWN_VALUES]
     if values:
         message += "\n    with " + ", ".join(f"{name} = {value}" for name, value in values)
     return message
@@ -150,39 +150,37 @@ def _is_learners(frame: FrameType, path: Path | None) -> bool:
     return file == str(path) or (Path(file).parent == path.parent and not file.startswith("<"))
 
 
-def _statement(lines: list[str], line: int) -> tuple[ast.AST | None, str]:
-    """The statement at a line (of a compound one its head alone), and its text."""
+def _statement(lines: list[str], line: int) -> tuple[list[ast.AST], str]:
+    """The syntax of the statement at a line (of a compound one its head alone), and its text."""
     here = lines[line - 1].strip() if 0 < line <= len(lines) else ""
     try:
         tree = ast.parse("".join(lines).removeprefix("\ufeff"))
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # changed since it was run
-        return None, here
+        return [], here
     found: ast.stmt | None = None
     for node in ast.walk(tree):  # outer ones come first
         if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or node.lineno):
             found = node
     if found is None:
-        return None, here
-    head = _head(found)
+        return [], here
+    head = [node for part in _head(found) for node in ast.walk(part)]
     first = found.lineno
-    last = max([first, *(getattr(node, "end_lineno", None) or 0 for node in ast.walk(head))])
+    last = max([first, *(getattr(node, "end_lineno", None) or 0 for node in head)])
     if not first <= line <= last:
-        return None, here
+        return [], here
     text = textwrap.dedent("".join(lines[first - 1 : min(last, first - 1 + SHOWN_LINES)])).rstrip()
     return head, text
 
 
-def _head(statement: ast.stmt) -> ast.AST:
-    """A statement without the statements in it."""
+def _head(statement: ast.stmt) -> list[ast.AST]:
+    """The parts of a statement that are not statements themselves."""
     parts: list[ast.AST] = []
     for field, value in ast.iter_fields(statement):
         if field not in ("body", "orelse", "finalbody", "handlers", "cases"):
-            parts += [v for v in (value if isinstance(value, list) else [value]) if isinstance(v, ast.AST)]
-    return (
-        statement
-        if len(parts) == len(list(ast.iter_child_nodes(statement)))
-        else ast.Tuple(parts, ast.Load())
-    )
+            parts += [
+                part for part in (value if isinstance(value, list) else [value]) if isinstance(part, ast.AST)
+            ]
+    return parts
 
 
 def _names(frames: list[FrameType]) -> dict[str, Any]:
@@ -195,9 +193,9 @@ def _names(frames: list[FrameType]) -> dict[str, Any]:
     return names
 
 
-def _values(statement: ast.AST, names: dict[str, Any]) -> dict[str, str]:
+def _values(statement: list[ast.AST], names: dict[str, Any]) -> dict[str, str]:
     values: dict[str, str] = {}
-    for node in ast.walk(statement):
+    for node in statement:
         for text, value in _valued(node, names):
             values.setdefault(text, shown(value))
     return values

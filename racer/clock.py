@@ -70,7 +70,16 @@ def _time(now: Callable[[], float]) -> types.ModuleType:
 
 
 def _datetime(now: Callable[[], float]) -> types.ModuleType:
-    class SimulatedDatetime(datetime.datetime):
+    class OfTheRealKind(type):
+        """Takes what the library makes for an instance: `isinstance(moment, datetime.date)`."""
+
+        def __instancecheck__(cls, thing: object) -> bool:
+            return isinstance(thing, cls.__mro__[1])
+
+        def __subclasscheck__(cls, kind: type) -> bool:
+            return issubclass(kind, cls.__mro__[1])
+
+    class SimulatedDatetime(datetime.datetime, metaclass=OfTheRealKind):
         """`datetime.datetime` on the simulated clock."""
 
         @classmethod
@@ -85,7 +94,7 @@ def _datetime(now: Callable[[], float]) -> types.ModuleType:
         def today(cls) -> Any:
             return cls.now()
 
-    class SimulatedDate(datetime.date):
+    class SimulatedDate(datetime.date, metaclass=OfTheRealKind):
         """`datetime.date` on the simulated clock."""
 
         @classmethod

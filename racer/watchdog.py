@@ -114,7 +114,12 @@ class _Patrol:
     """One thread for all watchdogs, begun with the first watch."""
 
     def __init__(self) -> None:
-        self._reset()
+        self._dogs: weakref.WeakSet[Watchdog] = weakref.WeakSet()
+        self.reset()
+
+    def reset(self) -> None:
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
 
     def add(self, dog: Watchdog) -> None:
         with self._lock:
@@ -126,11 +131,6 @@ class _Patrol:
                 if self._thread is None:
                     self._thread = threading.Thread(target=self._run, daemon=True, name="racer-watchdog")
                     self._thread.start()
-
-    def _reset(self) -> None:
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-        self._dogs: weakref.WeakSet[Watchdog] = getattr(self, "_dogs", weakref.WeakSet())
 
     def _run(self) -> None:
         before = time.monotonic()
@@ -147,7 +147,7 @@ class _Patrol:
 _PATROL = _Patrol()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
-        after_in_child=_PATROL._reset
+        after_in_child=_PATROL.reset
     )  # threads do not survive a fork, and a taken lock stays taken
 
 

@@ -137,7 +137,7 @@ def test_no_car_sees_what_another_one_did(tmp_path):
 
 
 def test_what_a_reward_keeps_of_its_params_is_its_own(tmp_path):
-    """It holds on to the lists of earlier calls and changes them: nothing that is given to anybody changes."""
+    """It holds on to the lists of earlier calls and changes them: nothing that anybody is given changes."""
     honest = """
         kept = []
 
