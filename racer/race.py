@@ -18,7 +18,7 @@ from racer import __version__
 from racer.actions import DEFAULT, ActionSpace, ContinuousActions, DiscreteActions
 from racer.agent import Driver, failure
 from racer.car import CARS, STEP_S, Car
-from racer.env import RewardSource, TimeTrialVector
+from racer.env import RewardSource, TimeTrialVector, Trace
 from racer.errors import AgentError
 from racer.record import STEP_DTYPE, Lap, Replay
 from racer.reward import Rewards, load_reward
@@ -37,6 +37,7 @@ def drive(
     actions: ActionSpace = DEFAULT,
     sensors: tuple[str, ...] = ("state",),
     progress: Callable[[int], None] | None = None,
+    trace: Trace | None = None,
 ) -> Replay:
     """Let a driver race, and record it.
 
@@ -51,6 +52,7 @@ def drive(
         actions: what the driver's actions mean.
         sensors: what it perceives.
         progress: called with the number of laps tried so far, whenever it has grown.
+        trace: told every step, and after the race the one that finds the last lap complete.
 
     Returns:
         The record; its `laps` are as many as asked for.
@@ -61,8 +63,11 @@ def drive(
     """
     limit = 180.0 * laps
     env = TimeTrialVector(1, track, reward_function, car, "line", laps, limit, actions=actions, sensors=sensors)
+    env.trace(trace)
     recorder = _Recorder(env)
     result = _race(env, driver, laps, seed, recorder, progress)[0]
+    if trace is not None and result[-1].complete:
+        env.step(actions_of(driver, env.field.observed(), env))
     if isinstance(reward_function, Rewards):
         reward = reward_function.reward.name
     else:
