@@ -40,6 +40,7 @@ class Plan:
         car: name.
         seed: of everything.
         steps, seconds: the budget, one of them None.
+        logs: whether DeepRacer's logs are written too.
         engine: racer's version.
         format: of the folder.
     """
@@ -53,6 +54,7 @@ class Plan:
     seed: int
     steps: int | None
     seconds: float | None
+    logs: bool = True
     engine: str = __version__
     format: int = FORMAT
 
@@ -234,6 +236,8 @@ def open_run(folder: Path) -> Run:
     steps, seconds = data.get("steps"), data.get("seconds")
     if not (steps is None or isinstance(steps, int)) or not (seconds is None or isinstance(seconds, int | float)):
         raise RunError(f"{path}: steps {steps!r} and seconds {seconds!r} must be numbers or null")
+    if not isinstance(data.get("logs", True), bool):
+        raise RunError(f"{path}: logs is {data['logs']!r}; it must be true or false")
     return Run(folder, Plan(**{field: data[field] for field in Plan.__dataclass_fields__ if field in data}))
 
 
