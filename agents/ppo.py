@@ -61,7 +61,9 @@ class Agent:
 
     def act(self, observation):
         """The best action known, without exploration, for observations of any batch shape."""
-        return self.model.predict(observation, deterministic=True)[0]
+        rows = observation.reshape(-1, observation.shape[-1])
+        actions = self.model.predict(rows, deterministic=True)[0]
+        return actions.reshape(*observation.shape[:-1], *actions.shape[1:])
 
     def learn(self, report):
         """Learn until the budget is used up.
@@ -86,15 +88,18 @@ class Agent:
         """Go on from `state_dict()`.
 
         Raises:
-            KeyError, RuntimeError: the arrays are not those of this network.
+            Exception: the arrays are not those of this network.
         """
         policy = {k.removeprefix("policy."): torch.from_numpy(v) for k, v in state.items() if k.startswith("policy.")}
         self.model.policy.load_state_dict(policy)
         optimizer = self.model.policy.optimizer.state_dict()
         optimizer["state"] = {}
+        weights = list(self.model.policy.parameters())
         for key, value in state.items():
             if key.startswith("optimizer."):
                 _, i, name = key.split(".")
+                if value.shape != (() if name == "step" else weights[int(i)].shape):
+                    raise ValueError(f"{key} has the shape {value.shape}")
                 optimizer["state"].setdefault(int(i), {})[name] = torch.from_numpy(value)
         self.model.policy.optimizer.load_state_dict(optimizer)
         self.env.ret_rms.mean, self.env.ret_rms.var, self.env.ret_rms.count = state["returns"].tolist()
