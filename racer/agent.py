@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from racer import shelf
 from racer.blame import explain, read_source
+from racer.both_ways import BothWays
 from racer.env import TimeTrialVector
 from racer.errors import AgentError
 from racer.files import read_bytes, write_atomically
@@ -97,7 +98,9 @@ class AgentFile:
             raise AgentError(f"{self.path}: its Agent must be a class with a method act(observation)")
         return agent
 
-    def make(self, env: TimeTrialVector, seed: int = 0, knobs: Mapping[str, float] | None = None) -> Driver:
+    def make(
+        self, env: TimeTrialVector | BothWays, seed: int = 0, knobs: Mapping[str, float] | None = None
+    ) -> Driver:
         """Make the driver.
 
         Args:
@@ -152,7 +155,9 @@ def save_state(path: Path, state: State, notes: Mapping[str, str]) -> None:
 
     broken = [name for name, values in state.items() if values.dtype.kind == "f" and not np.isfinite(values).all()]
     if broken:
-        raise AgentError(f"the training has diverged: {broken[0]} holds numbers that are not finite; what was saved before is kept")
+        raise AgentError(
+            f"the training has diverged: {broken[0]} holds numbers that are not finite; what was saved before is kept"
+        )
     write_atomically(path, save({name: np.asarray(v, order="C") for name, v in state.items()}, dict(notes)))
 
 

@@ -10,22 +10,27 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from racer import __version__
+from racer.actions import DEFAULT, ActionSpace
 from racer.agent import AgentFile, Driver, State, load_agent, load_state, restore, save_state
 from racer.car import CARS, Car
+from racer.deepracer.metadata import action_space_json, read_action_space
+from racer.deepracer.section import Section
 from racer.env import TimeTrialVector
-from racer.errors import RacerError, RunError
+from racer.errors import DeepRacerError, RacerError, RunError
 from racer.files import make_folder, read_json, write_atomically
 from racer.reward import Reward, load_reward
+from racer.rules import STARTS, Rotation, Start
+from racer.sensors import SENSORS
 from racer.track import Track, track_from_arrays
 
-FORMAT = 1
+FORMAT = 2  # before, a run had the defaults of actions, sensors, starts, directions and knobs
 RUNS = Path("runs")
 """Where runs are kept, in the working folder."""
 
@@ -40,6 +45,11 @@ class Plan:
         car: name.
         seed: of everything.
         steps, seconds: the budget, one of them None.
+        actions: what the driver's actions mean.
+        sensors: names of what it perceives.
+        starts: where the episodes of the training start.
+        both_ways: whether half of the cars train against the track's direction.
+        knobs: of the recipe, where they are not its own.
         logs: whether DeepRacer's logs are written too.
         engine: racer's version.
         format: of the folder.
@@ -54,6 +64,11 @@ class Plan:
     seed: int
     steps: int | None
     seconds: float | None
+    actions: ActionSpace = DEFAULT
+    sensors: tuple[str, ...] = ("state",)
+    starts: Start = "random"
+    both_ways: bool = False
+    knobs: Mapping[str, float] = field(default_factory=dict)
     logs: bool = True
     engine: str = __version__
     format: int = FORMAT
@@ -130,8 +145,11 @@ class Run:
             return None
         return reward if digest(reward.text) == self.plan.reward_digest else None
 
-    def driver(self, env: TimeTrialVector) -> Driver:
+    def driver(self, track: Track | None = None) -> Driver:
         """The best driver of the run.
+
+        Args:
+            track: any; the run's own by default.
 
         Raises:
             RunError: nothing was learned yet.
@@ -139,8 +157,14 @@ class Run:
         """
         path = self.best if self.best.exists() else self.checkpoint
         if not path.exists():
-            raise RunError(f"{self.folder} holds no trained driver yet; go on with 'racer train --name {self.name} --resume'")
-        agent = self.agent().make(env, self.plan.seed)
+            raise RunError(
+                f"{self.folder} holds no trained driver yet; go on with 'racer train --name {self.name} --resume'"
+            )
+        plan = self.plan
+        env = TimeTrialVector(
+            1, track or self.track(), None, self.car, actions=plan.actions, sensors=plan.sensors
+        )
+        agent = self.agent().make(env, plan.seed, plan.knobs)
         restore(agent, load_state(path)[0], path)
         return agent
 
@@ -167,7 +191,9 @@ class Run:
     def _outside(self, given: str, what: str) -> str:
         path = Path(given)
         if path.exists() and path.resolve().is_relative_to(self.folder.resolve()):
-            raise RunError(f"{self.folder}: its {what} {given} lies in the run folder; name it yourself with --{what} {given}")
+            raise RunError(
+                f"{self.folder}: its {what} {given} lies in the run folder; name it yourself with --{what} {given}"
+            )
         return given
 
 
@@ -211,7 +237,12 @@ def write_plan(run: Run) -> None:
     Raises:
         FileError: it cannot be written.
     """
-    write_atomically(run.folder / "run.json", json.dumps(asdict(run.plan), indent=2) + "\n")
+    plan = run.plan
+    data = {name: getattr(plan, name) for name in Plan.__dataclass_fields__}
+    data |= {"actions": action_space_json(plan.actions), "sensors": list(plan.sensors), "knobs": dict(plan.knobs)}
+    if isinstance(plan.starts, Rotation):
+        data["starts"] = asdict(plan.starts)
+    write_atomically(run.folder / "run.json", json.dumps(data, indent=2) + "\n")
 
 
 def open_run(folder: Path) -> Run:
@@ -226,11 +257,19 @@ def open_run(folder: Path) -> Run:
     if not path.exists():
         raise RunError(f"{folder} is not a run: it holds no run.json")
     data = read_json(path, RunError)
-    kinds = {"track": str, "reward": str, "agent": str, "reward_digest": str, "agent_digest": str, "car": str, "seed": int}
+    kinds = {
+        "track": str,
+        "reward": str,
+        "agent": str,
+        "reward_digest": str,
+        "agent_digest": str,
+        "car": str,
+        "seed": int,
+    }
     if not isinstance(data, dict) or any(not isinstance(data.get(key), kind) for key, kind in kinds.items()):
         raise RunError(f"{path}: this is not a run's plan; it needs {', '.join(kinds)}")
-    if data.get("format") != FORMAT:
-        raise RunError(f"{path}: format {data.get('format')!r}; this racer reads format {FORMAT}")
+    if data.get("format") not in range(1, FORMAT + 1):
+        raise RunError(f"{path}: format {data.get('format')!r}; this racer reads formats up to {FORMAT}")
     if data["car"] not in CARS:
         raise RunError(f"{path}: there is no car {data['car']!r}; the cars are {', '.join(CARS)}")
     steps, seconds = data.get("steps"), data.get("seconds")
@@ -238,7 +277,31 @@ def open_run(folder: Path) -> Run:
         raise RunError(f"{path}: steps {steps!r} and seconds {seconds!r} must be numbers or null")
     if not isinstance(data.get("logs", True), bool):
         raise RunError(f"{path}: logs is {data['logs']!r}; it must be true or false")
-    return Run(folder, Plan(**{field: data[field] for field in Plan.__dataclass_fields__ if field in data}))
+    given = {name: data[name] for name in Plan.__dataclass_fields__ if name in data}
+    return Run(folder, Plan(**given | _how(path, data) | {"format": FORMAT}))
+
+
+def _how(path: Path, data: dict[str, Any]) -> dict[str, Any]:
+    """What a plan says about how its driver acts, perceives and trains, as far as it does."""
+    section, found = Section(str(path), data), {}  # type: tuple[Section, dict[str, Any]]
+    try:
+        if "actions" in data:
+            found["actions"] = read_action_space(section.section("actions"))
+        if isinstance(data.get("starts"), dict):
+            starts = section.section("starts")
+            found["starts"] = Rotation(*(starts.number(name, None, 0.0, 1.0) for name in ("advance", "offset")))
+        else:
+            found["starts"] = section.choice("starts", "random", STARTS)
+        found["both_ways"] = section.flag("both_ways", False)
+        if "knobs" in data:
+            knobs = section.section("knobs")
+            found["knobs"] = {name: knobs.data[name] for name in knobs.data if knobs.number(name) is not None}
+    except DeepRacerError as wrong:
+        raise RunError(str(wrong)) from wrong
+    sensors = data.get("sensors", ["state"])
+    if not isinstance(sensors, list) or not sensors or not all(name in list(SENSORS) for name in sensors):
+        raise RunError(f"{path}: sensors is {sensors!r:.80}; it must be a list of {', '.join(SENSORS)}")
+    return found | {"sensors": tuple(sensors)}
 
 
 def find_run(name: str) -> Run | None:

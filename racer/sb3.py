@@ -9,17 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
+from racer.both_ways import BothWays
 from racer.env import TimeTrialVector
 
 
 class VecTimeTrial(VecEnv):
-    """A thin face: the cars of a `TimeTrialVector`, as Stable-Baselines3 wants to be told about them.
+    """A thin face: the cars of a `TimeTrialVector` (or of `BothWays`), as Stable-Baselines3 wants to be told about them.
 
     The info of a car whose episode ended holds `terminal_observation`, `TimeLimit.truncated` and `episode` (return `r`,
     length `l`, percent of the lap `progress`), and what `TimeTrial` documents; the others' are empty.
     """
 
-    def __init__(self, env: TimeTrialVector) -> None:
+    def __init__(self, env: TimeTrialVector | BothWays) -> None:
         """Wrap `env`, which stays the caller's to close."""
         self.env = env  # first: the base class asks it for its render mode
         super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
@@ -48,7 +49,9 @@ class VecTimeTrial(VecEnv):
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         final = info.get("final_info", {})
         for i in np.flatnonzero(done):
-            infos[i] = {key: values[i] for key, values in final.items() if not key.startswith("_") and final[f"_{key}"][i]}
+            infos[i] = {
+                key: values[i] for key, values in final.items() if not key.startswith("_") and final[f"_{key}"][i]
+            }
             infos[i]["terminal_observation"] = info["final_obs"][i]
             infos[i]["TimeLimit.truncated"] = bool(truncated[i])
             infos[i]["episode"] = {

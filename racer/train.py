@@ -11,8 +11,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from racer.actions import DEFAULT, ActionSpace
 from racer.agent import Learner, load_agent, restore
+from racer.both_ways import BothWays
 from racer.car import CARS
 from racer.env import TimeTrialVector
 from racer.errors import AgentError, RunError
@@ -21,6 +24,7 @@ from racer.race import Score, drive, score
 from racer.record import Replay
 from racer.replay import save_replay
 from racer.reward import Reward, Rewards, load_reward
+from racer.rules import Start
 from racer.run import RUNS, Run, create_run, digest, free_name, open_run, write_plan
 from racer.track import Track, load_track
 
@@ -71,6 +75,11 @@ def start(
     seconds: float | None = None,
     seed: int = 0,
     car: str = "deepracer",
+    actions: ActionSpace = DEFAULT,
+    sensors: tuple[str, ...] = ("state",),
+    starts: Start = "random",
+    both_ways: bool = False,
+    knobs: Mapping[str, float] | None = None,
 ) -> Run:
     """Make a new run, without training yet.
 
@@ -80,6 +89,11 @@ def start(
         steps, seconds: the budget, one of them at most; 60 seconds by default.
         seed: of everything. The same seed and number of steps give the same driver.
         car: name.
+        actions: what the driver's actions mean.
+        sensors: names of what it perceives.
+        starts: where the episodes of the training start; races start on the line.
+        both_ways: half of the cars train against the track's direction.
+        knobs: of the recipe, instead of its own.
 
     Raises:
         RacerError: an input cannot be used, or the run exists.
@@ -95,7 +109,17 @@ def start(
     given = Path(name or free_name(f"{course.name}-{source.name}"))
     folder = given if len(given.parts) > 1 else RUNS / given
     names = (course.name if isinstance(track, Track) else str(track), str(reward), str(agent))
-    plan = {"car": car, "seed": seed, "steps": steps, "seconds": seconds}
+    plan = {
+        "car": car,
+        "seed": seed,
+        "steps": steps,
+        "seconds": seconds,
+        "actions": actions,
+        "sensors": sensors,
+        "starts": starts,
+        "both_ways": both_ways,
+        "knobs": dict(knobs or {}),
+    }
     return create_run(folder, course, source, recipe, names, plan)
 
 
@@ -179,13 +203,15 @@ class Training:
         recipe, track = run.agent(), run.track()
         kind = recipe.load()
         if not callable(getattr(kind, "learn", None)):
-            raise AgentError(f"{recipe.path}: this agent does not learn; evaluate it with 'racer evaluate {recipe.name}'")
+            raise AgentError(
+                f"{recipe.path}: this agent does not learn; evaluate it with 'racer evaluate {recipe.name}'"
+            )
         self._prints = Prints(run.folder / "rewards.log")
-        rewards = Rewards(reward, kind.num_envs, self._prints, exit_when_stuck)
-        self._env = TimeTrialVector(kind.num_envs, track, rewards, run.car)
+        self._env = self._cars(kind.num_envs, track, reward, exit_when_stuck)
         limit = track.length / SLOWEST * JUDGED_LAPS
-        self._judges = TimeTrialVector(JUDGES, track, None, run.car, "line", JUDGED_LAPS, limit)
-        learner = recipe.make(self._env, run.plan.seed)
+        how: Any = {"actions": run.plan.actions, "sensors": run.plan.sensors}
+        self._judges = TimeTrialVector(JUDGES, track, None, run.car, "line", JUDGED_LAPS, limit, **how)
+        learner = recipe.make(self._env, run.plan.seed, run.plan.knobs)
         assert isinstance(learner, Learner)
         self.learner = learner
         self._log = Logbook(run.folder, "metrics")
@@ -243,6 +269,8 @@ class Training:
             reward_function=run.reward(),
             car=run.car,
             seed=run.plan.seed,
+            actions=run.plan.actions,
+            sensors=run.plan.sensors,
         )
         save_replay(replay, run.replay, overwrite=True)
         return replay
@@ -255,6 +283,21 @@ class Training:
         finally:
             self._log.close()
             self._prints.close()
+
+    def _cars(
+        self, count: int, track: Track, reward: Reward, exit_when_stuck: bool
+    ) -> TimeTrialVector | BothWays:
+        """The cars that train, half of them against the track's direction if the plan says so."""
+        plan = self.run.plan
+
+        def cars(number: int, course: Track) -> TimeTrialVector:
+            rewards = Rewards(reward, number, self._prints, exit_when_stuck)
+            how: Any = {"actions": plan.actions, "sensors": plan.sensors}
+            return TimeTrialVector(number, course, rewards, self.run.car, plan.starts, **how)
+
+        if not plan.both_ways or count < 2:
+            return cars(count, track)
+        return BothWays(cars(count - count // 2, track), cars(count // 2, track.reverse()))
 
     def _seconds(self) -> float:
         return self._before + time.monotonic() - self._began

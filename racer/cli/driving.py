@@ -135,14 +135,21 @@ def _drive(name: str, track: str | None, number: int, seed: int) -> "Replay":
     run = find_run(name)
     if run is not None:
         course = run.track() if track is None else load_track(track)
-        env = TimeTrialVector(1, course, None, run.car)
         reward = run.reward()
         if reward is None:
             console.note(
                 f"The reward {escape(run.plan.reward)} is not what it was; recording progress instead"
             )
         return drive(
-            run.driver(env), course, number, name=run.name, reward_function=reward, car=run.car, seed=seed
+            run.driver(course),
+            course,
+            number,
+            name=run.name,
+            reward_function=reward,
+            car=run.car,
+            seed=seed,
+            actions=run.plan.actions,
+            sensors=run.plan.sensors,
         )
     try:
         agent = load_agent(name)
