@@ -28,8 +28,8 @@ reward deepracer
 record
 env replay_file canvas
 both_ways
-agent replay
-sb3 run race logbook check plot
+agent replay tracer
+sb3 run race run_logs logbook check plot
 train database log_track
 leaderboard viewer log_replay rescore
 scaffold
