@@ -26,6 +26,8 @@ from racer.replay import save_replay
 from racer.reward import Reward, Rewards, load_reward
 from racer.rules import Start
 from racer.run import RUNS, Run, create_run, digest, free_name, open_run, write_plan
+from racer.run_logs import TrainingLogs, write_evaluation
+from racer.tracer import Tracer
 from racer.track import Track, load_track
 
 SECONDS = 60.0  # of training, if nothing else is asked for
@@ -80,6 +82,7 @@ def start(
     starts: Start = "random",
     both_ways: bool = False,
     knobs: Mapping[str, float] | None = None,
+    logs: bool = True,
 ) -> Run:
     """Make a new run, without training yet.
 
@@ -94,6 +97,7 @@ def start(
         starts: where the episodes of the training start; races start on the line.
         both_ways: half of the cars train against the track's direction.
         knobs: of the recipe, instead of its own.
+        logs: whether to write DeepRacer's logs, too.
 
     Raises:
         RacerError: an input cannot be used, or the run exists.
@@ -119,17 +123,26 @@ def start(
         "starts": starts,
         "both_ways": both_ways,
         "knobs": dict(knobs or {}),
+        "logs": logs,
     }
     return create_run(folder, course, source, recipe, names, plan)
 
 
-def resume(folder: Path, *, steps: int | None = None, seconds: float | None = None, reward: str | None = None) -> Run:
+def resume(
+    folder: Path,
+    *,
+    steps: int | None = None,
+    seconds: float | None = None,
+    reward: str | None = None,
+    logs: bool | None = None,
+) -> Run:
     """Open a run to go on with it.
 
     Args:
         folder: the run's.
         steps, seconds: a new budget, what was trained before included; by default the old one.
         reward: the reward function to go on with; needed only if it is no longer what it was.
+        logs: whether to write DeepRacer's logs, too; by default as before.
 
     Raises:
         RunError: the run is damaged, has used up its budget, or its reward has changed.
@@ -141,6 +154,8 @@ def resume(folder: Path, *, steps: int | None = None, seconds: float | None = No
     if reward is not None:
         plan = dataclasses.replace(run.plan, reward=reward, reward_digest=digest(load_reward(reward).text))
         run = Run(folder, plan)
+    if logs is not None:
+        run = Run(folder, dataclasses.replace(run.plan, logs=logs))
     if run.reward() is None:
         raise RunError(
             f"the reward function {run.plan.reward} is not the one that {run.name} was trained with (kept as "
@@ -211,10 +226,14 @@ class Training:
         limit = track.length / SLOWEST * JUDGED_LAPS
         how: Any = {"actions": run.plan.actions, "sensors": run.plan.sensors}
         self._judges = TimeTrialVector(JUDGES, track, None, run.car, "line", JUDGED_LAPS, limit, **how)
+        self._judged = Tracer(1, endless=True)
+        self._judges.trace(self._judged if run.plan.logs else None)
         learner = recipe.make(self._env, run.plan.seed, run.plan.knobs)
         assert isinstance(learner, Learner)
         self.learner = learner
         self._log = Logbook(run.folder, "metrics")
+        knobs = getattr(learner, "hyperparameters", {})
+        self._traces = TrainingLogs(run.folder, self._env, knobs) if run.plan.logs else None
         self._steps, self._before, self._best, self._score = 0, 0.0, None, None  # type: ignore[var-annotated]
         if run.checkpoint.exists():
             state, notes = run.load(run.checkpoint)
@@ -251,6 +270,8 @@ class Training:
         numbers = {"steps_per_s": speed, **evaluation, **metrics}
         if steps > self._first_steps:
             self._log.write(steps, seconds, numbers)
+        if self._traces is not None:
+            self._traces.update(steps)
         if self._show is not None:
             shown = Progress(steps, seconds, min(1.0, self._used), speed, metrics, self._score, self._best, judged)
             self._show(shown)
@@ -261,6 +282,7 @@ class Training:
         run = self.run
         if run.best.exists():
             restore(self.learner, run.load(run.best)[0], run.best)
+        tracer = Tracer(1, endless=True)
         replay = drive(
             self.learner,
             self._env.track,
@@ -271,8 +293,11 @@ class Training:
             seed=run.plan.seed,
             actions=run.plan.actions,
             sensors=run.plan.sensors,
+            trace=tracer if run.plan.logs else None,
         )
         save_replay(replay, run.replay, overwrite=True)
+        if run.plan.logs:
+            write_evaluation(run.folder, replay.laps, tracer.laps(replay.track))
         return replay
 
     def close(self) -> None:
@@ -280,6 +305,8 @@ class Training:
         try:
             if self._steps > self._first_steps:
                 self._save()
+            if self._traces is not None:
+                self._traces.close()
         finally:
             self._log.close()
             self._prints.close()
@@ -310,7 +337,10 @@ class Training:
 
     def _evaluate(self) -> None:
         began = time.monotonic()
+        self._judged.begin()
         self._score = self._judge()
+        if self._traces is not None:
+            self._traces.evaluated(self._score.laps, self._judged.laps(self._judges.track))
         if self._best is None or self._score.rank > self._best.rank:
             self._best = self._score
             self._keep(self.run.best)
