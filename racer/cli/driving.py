@@ -96,6 +96,7 @@ def evaluate(
         Path | None, typer.Option(metavar="FILE.replay", help="Record the drive.", dir_okay=False)
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file to record.")] = False,
+    logs: Annotated[bool, typer.Option("--logs/--no-logs", help="Keep DeepRacer's logs in a run.")] = True,
 ) -> None:
     """Drive laps from the start line against the clock, without learning.
 
@@ -109,7 +110,7 @@ def evaluate(
       [cyan]racer evaluate pure_pursuit --replay classic.replay[/cyan]
     """
     with console.busy(console.loading("Driving")):
-        race = _drive(driver, track, number, seed)
+        race = _drive(driver, track, number, seed, logs)
     if replay is not None:
         from racer.replay import save_replay
 
@@ -123,14 +124,16 @@ def evaluate(
         console.note(f"Recorded [bold]{file}[/bold]: [cyan]racer watch {file}[/cyan]")
 
 
-def _drive(name: str, track: str | None, number: int, seed: int) -> "Replay":
-    """Let a run's best driver, or an agent that needs no training, drive."""
+def _drive(name: str, track: str | None, number: int, seed: int, logs: bool) -> "Replay":
+    """Let a run's best driver, or an agent that needs no training, drive; a run keeps the logs of it."""
     from racer.agent import load_agent
     from racer.env import TimeTrialVector
     from racer.race import drive
     from racer.run import find_run, run_names
+    from racer.run_logs import write_evaluation
     from racer.shelf import did_you_mean, names
     from racer.track import load_track
+    from racer.tracer import Tracer
 
     run = find_run(name)
     if run is not None:
@@ -140,7 +143,8 @@ def _drive(name: str, track: str | None, number: int, seed: int) -> "Replay":
             console.note(
                 f"The reward {escape(run.plan.reward)} is not what it was; recording progress instead"
             )
-        return drive(
+        tracer = Tracer(1, endless=True)
+        race = drive(
             run.driver(course),
             course,
             number,
@@ -150,7 +154,11 @@ def _drive(name: str, track: str | None, number: int, seed: int) -> "Replay":
             seed=seed,
             actions=run.plan.actions,
             sensors=run.plan.sensors,
+            trace=tracer if logs else None,
         )
+        if logs:
+            write_evaluation(run.folder, race.laps, tracer.laps(course))
+        return race
     try:
         agent = load_agent(name)
     except ValueError as error:
