@@ -47,6 +47,9 @@ def train(
         str | None, typer.Option(help="Of the run, kept in runs/NAME.", autocompletion=complete.runs)
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run NAME, or the newest.")] = False,
+    logs: Annotated[
+        bool | None, typer.Option("--logs/--no-logs", help="Keep DeepRacer's logs, too; yes if left out.")
+    ] = None,
 ) -> None:
     """Train a driver with a reward function.
 
@@ -66,7 +69,7 @@ def train(
         from racer import train as engine
 
         if resume:
-            run = engine.resume(_folder(name), steps=steps, seconds=seconds, reward=reward)
+            run = engine.resume(_folder(name), steps=steps, seconds=seconds, reward=reward, logs=logs)
         else:
             run = engine.start(
                 track or DEFAULTS["tracks"],
@@ -76,6 +79,7 @@ def train(
                 steps=steps,
                 seconds=seconds,
                 seed=seed or 0,
+                logs=logs is not False,
             )
     replay = run_training(run)
     laps.show(replay)
