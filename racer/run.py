@@ -319,7 +319,13 @@ def find_run(name: str) -> Run | None:
 def run_names() -> list[str]:
     """Names of the runs below `RUNS`, newest first."""
     found = [path.parent for path in RUNS.glob("*/run.json")]
-    return [folder.name for folder in sorted(found, key=lambda folder: folder.stat().st_mtime, reverse=True)]
+    return [folder.name for folder in sorted(found, key=_trained, reverse=True)]
+
+
+def _trained(folder: Path) -> float:
+    """When a run was last trained; its folder changes when it is evaluated, too."""
+    files = (folder / "run.json", folder / "checkpoint.safetensors")
+    return max(file.stat().st_mtime for file in files if file.exists())
 
 
 def free_name(stem: str) -> str:
