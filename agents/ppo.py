@@ -7,6 +7,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import VecNormalize
 
+from racer.actions import DiscreteActions
 from racer.sb3 import VecTimeTrial
 
 CARS = 256  # driving side by side: enough for a steady gradient, few enough to learn from every few seconds of each
@@ -20,6 +21,7 @@ GAE_LAMBDA = 0.95  # between trusting the value network (0) and the rewards that
 CLIP = 0.2  # how far an update may move the policy: the usual value
 LAYERS = [64, 64]  # of the policy network and of the value network; larger ones drive no faster here, but slower to run
 FIRST_NOISE, LAST_NOISE = -0.5, -3.0  # ln of the most noise allowed on the actions, at the start and at the end
+ENTROPY = 0.01  # worth of trying several actions, where they are discrete; falling to nothing at the end
 
 
 class Agent:
@@ -27,16 +29,19 @@ class Agent:
 
     num_envs = CARS
 
-    def __init__(self, env, seed=0):
+    def __init__(self, env, seed=0, gamma=GAMMA, entropy=None, epochs=EPOCHS):
         """Make an untrained driver.
 
         Args:
             env: a `racer.env.TimeTrialVector`, for its spaces; `learn` drives in it.
             seed: of the network's first weights and of the exploration.
+            gamma, entropy, epochs: knobs that hyperparameters of DeepRacer's turn; by default as above.
         """
+        self.discrete = isinstance(env.actions, DiscreteActions)
+        self.entropy = entropy if entropy is not None else ENTROPY if self.discrete else 0.0
         torch.set_num_threads(1)  # such small networks lose more time between threads than they win
         # Rewards are divided by the spread of their sums, so that any learner's scale suits the learning rate.
-        self.env = VecNormalize(VecTimeTrial(env), norm_obs=False, gamma=GAMMA)
+        self.env = VecNormalize(VecTimeTrial(env), norm_obs=False, gamma=gamma)
         self.rate = LEARNING_RATE
         self.model = PPO(
             "MlpPolicy",
@@ -44,10 +49,11 @@ class Agent:
             learning_rate=lambda _: self.rate,
             n_steps=STEPS,
             batch_size=min(BATCH, STEPS * env.num_envs),
-            n_epochs=EPOCHS,
-            gamma=GAMMA,
+            n_epochs=epochs,
+            gamma=gamma,
             gae_lambda=GAE_LAMBDA,
             clip_range=CLIP,
+            ent_coef=self.entropy,
             policy_kwargs={
                 "net_arch": LAYERS,
                 "activation_fn": torch.nn.ReLU,
@@ -107,7 +113,7 @@ class Agent:
 
 
 class _Reporter(BaseCallback):
-    """Reports between updates, and lets learning rate and noise fall with the budget."""
+    """Reports between updates, and lets learning rate and exploration fall with the budget."""
 
     def __init__(self, agent, report):
         super().__init__()
@@ -123,8 +129,10 @@ class _Reporter(BaseCallback):
         self.used = self.report(self.model.num_timesteps, metrics)
         used = min(1.0, self.used)
         self.agent.rate = LEARNING_RATE * (1.0 - (1.0 - LAST_RATE) * used)
-        with torch.no_grad():
-            self.model.policy.log_std.clamp_(max=FIRST_NOISE + (LAST_NOISE - FIRST_NOISE) * used)
+        self.model.ent_coef = self.agent.entropy * (1.0 - used)
+        if not self.agent.discrete:
+            with torch.no_grad():
+                self.model.policy.log_std.clamp_(max=FIRST_NOISE + (LAST_NOISE - FIRST_NOISE) * used)
 
     def _on_step(self):
         return self.used < 1.0
