@@ -132,8 +132,8 @@ def _drive(name: str, track: str | None, number: int, seed: int, logs: bool) -> 
     from racer.run import find_run, run_names
     from racer.run_logs import write_evaluation
     from racer.shelf import did_you_mean, names
-    from racer.track import load_track
     from racer.tracer import Tracer
+    from racer.track import load_track
 
     run = find_run(name)
     if run is not None:
