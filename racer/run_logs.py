@@ -30,9 +30,9 @@ from racer.tracer import Tracer
 __all__ = ["EPISODES", "TrainingLogs", "write_evaluation"]
 
 EPISODES = 20  # in an iteration file: the original's default
-APART = 50_000  # car steps from one file's first step to the next one's ...
+APART = 100_000  # car steps from one file's first step to the next one's ...
 VERSION = 5.0  # of model_metadata.json: the physics that racer's car is like
-SHARE = 0.02  # ... and at least this share of the steps so far: a long training needs no thousands of files
+SHARE = 0.1  # ... and at least this share of the steps so far: a long training needs no thousands of files
 
 README = """\
 These are logs as AWS DeepRacer writes them, for the tools made for those.
