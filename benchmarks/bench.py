@@ -1,4 +1,4 @@
-"""Speed and learning figures, each beside the least it must reach, and beside CartPole-v1 stepped alone in the same run.
+"""Speed and learning figures beside the least they must reach, and beside CartPole-v1 stepped alone in the same run.
 
     make bench                   everything, some ten minutes
     python benchmarks/bench.py --quick    the speeds alone, about a minute
@@ -41,7 +41,9 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--quick", action="store_true", help="the speeds alone")
     quick = arguments.parse_args().quick
-    table = Table("what", "measured", "at least / at most", "", box=None, title=f"racer on {machine()}", title_justify="left")
+    table = Table(
+        "what", "measured", "at least / at most", "", box=None, title=f"racer on {machine()}", title_justify="left"
+    )
     console = Console(width=None if sys.stdout.isatty() else 120)
     for row in [*speeds(), *starts(), *([] if quick else [*learning()])]:
         table.add_row(*row)
@@ -54,7 +56,9 @@ def machine() -> str:
     name = platform.processor()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        name = next((line.split(":")[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line), name)
+        name = next(
+            (line.split(":")[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line), name
+        )
     return f"{name}, {os.cpu_count()} cores, Python {platform.python_version()}, NumPy {np.__version__}"
 
 
@@ -66,13 +70,17 @@ def speeds() -> Iterator[Row]:
     yield row("256 cars, native reward, one thread", native, 1_000_000, "car steps/s")
     yield row("  as a multiple of CartPole-v1", native / cartpole, 8, "x")
     yield row("one car, Python reward, env.step", rate(lambda: single_steps("centerline")), 30_000, "steps/s")
-    yield row("256 cars, Python centre-line reward", rate(lambda: vector_steps(256, "centerline")), 300_000, "car steps/s")
+    yield row(
+        "256 cars, Python centre-line reward", rate(lambda: vector_steps(256, "centerline")), 300_000, "car steps/s"
+    )
 
 
 def starts() -> Iterator[Row]:
     """Seconds until the command line answers, and until a training learns."""
     for command, most in ((["--help"], 0.4), (["list"], 0.6)):
-        yield row(f"racer {' '.join(command)}", statistics.median(command_s(command) for _ in range(ROUNDS)), -most, "s")
+        yield row(
+            f"racer {' '.join(command)}", statistics.median(command_s(command) for _ in range(ROUNDS)), -most, "s"
+        )
 
 
 def learning() -> Iterator[Row]:
@@ -90,7 +98,12 @@ def learning() -> Iterator[Row]:
     for seed, run in zip(SEEDS, runs, strict=True):
         yield row(f"  seed {seed}: training until three clean laps", run["first_clean_s"], -6, "s")
     for seed, run in zip(SEEDS, runs, strict=True):
-        yield row(f"  seed {seed}: best lap {run['best_lap_s']:.3f} s, faster by", (1 - run["best_lap_s"] / classic) * 100, 15, "%")
+        yield row(
+            f"  seed {seed}: best lap {run['best_lap_s']:.3f} s, faster by",
+            (1 - run["best_lap_s"] / classic) * 100,
+            15,
+            "%",
+        )
 
 
 def training(folder: Path, seed: int, seconds: float) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """One training of the default recipe, reward and track; prints its figures for `bench.py`, a name and a number a line.
 
-    python one_training.py FOLDER SEED SECONDS STARTED     STARTED: time.time() at Enter
+python one_training.py FOLDER SEED SECONDS STARTED     STARTED: time.time() at Enter
 """
 
 from __future__ import annotations

@@ -74,7 +74,9 @@ class DiscreteActions:
             ValueError: it is empty, or holds a number that is not finite.
         """
         if not self.choices or not np.isfinite(np.array(self.choices, dtype=np.float64)).all():
-            raise ValueError(f"the action space holds {len(self.choices)} choices; it must hold one or more, all finite")
+            raise ValueError(
+                f"the action space holds {len(self.choices)} choices; it must hold one or more, all finite"
+            )
 
     def commands(self, actions: ArrayLike) -> NDArray[np.float64]:
         """Steering (degrees) and speed (m/s), (..., 2), of actions (...).
@@ -84,8 +86,11 @@ class DiscreteActions:
         """
         chosen = np.asarray(actions)
         if chosen.dtype.kind not in "iu" or ((chosen < 0) | (chosen >= len(self.choices))).any():
-            raise ValueError(f"an action is a whole number from 0 to {len(self.choices) - 1}, not {chosen.reshape(-1)[:4]}")
-        return self._table[chosen]
+            raise ValueError(
+                f"an action is a whole number from 0 to {len(self.choices) - 1}, not {chosen.reshape(-1)[:4]}"
+            )
+        commands: NDArray[np.float64] = self._table[chosen]
+        return commands
 
     @cached_property
     def _table(self) -> NDArray[np.float64]:

@@ -1,8 +1,8 @@
 """Agents from the shelf: files that define `class Agent`, loaded by path under a private module name.
 
-An `Agent(env, seed)` has `act(observation)`; one that learns also has `num_envs`,
-`learn(report)`, `state_dict()` and `load_state_dict(state)`, as `agents/ppo.py` shows. What it learned is data, arrays by
-name, and is kept in the safetensors format: loading it runs no code.
+An `Agent(env, seed)` has `act(observation)`; one that learns also has `num_envs`, `learn(report)`, `state_dict()` and
+`load_state_dict(state)`, as `agents/ppo.py` shows. What it learned is data, arrays by name, and is kept in the
+safetensors format: loading it runs no code.
 """
 
 from __future__ import annotations

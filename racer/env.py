@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, cast
 
 import gymnasium as gym
 import numpy as np
@@ -66,8 +66,8 @@ class TimeTrial(gym.Env[Observation, Action]):
     | 10 + 2k | centre line d metres ahead, forwards, / d metres; d = 0.3, 0.6, 0.9, 1.3, 1.7, 2.2, 2.8, 3.5, 4.3, 5.2 |
     | 11 + 2k | the same point, to the left, / d metres |
 
-    Points ahead are seen from the car's front point (0.14 m ahead of its origin) in the car's frame. The last command is
-    observed because it stays in force for the dead time of the next.
+    Points ahead are seen from the car's front point (0.14 m ahead of its origin) in the car's frame. The last command
+    is observed because it stays in force for the dead time of the next.
 
     ## Reward
     What the learner's `reward_function(params)` returns, unchanged. With `reward_function=None` the metres gained along
@@ -94,7 +94,7 @@ class TimeTrial(gym.Env[Observation, Action]):
     | `start` | `"random"` | see above |
     | `laps` | 1 | that complete an episode |
     | `time_limit_s` | 180 | simulated seconds |
-    | `actions` | continuous | `racer.actions.ContinuousActions` or `DiscreteActions`; the latter makes the space `Discrete(n)` |
+    | `actions` | continuous | `racer.actions.ContinuousActions`, or `DiscreteActions` for a `Discrete(n)` space |
     | `sensors` | `("state",)` | names or `racer.sensors.Sensor`s; other than the state alone makes the space a `Dict` |
 
     ## Example
@@ -109,7 +109,7 @@ class TimeTrial(gym.Env[Observation, Action]):
     * v0: first version.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": []}
+    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012  as Gymnasium declares it
 
     def __init__(
         self,
@@ -144,16 +144,19 @@ class TimeTrial(gym.Env[Observation, Action]):
         return self._field.world.car
 
     @property
-    def state(self) -> NDArray[np.void]:
+    def state(self) -> np.void:
         """The car's whole state: a read-only view of a `racer.simulation.CAR_STATE` record."""
-        return self._field.state[0]
+        record: Any = self._field.state[0]
+        return cast(np.void, record)
 
     @property
     def reward_params(self) -> dict[str, Any]:
         """A copy of the `params` that the last reward was given; after a reset, those of the prepare step."""
         return self._field.params.of(0)
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, dict[str, Any]]:
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
         """Start the next episode; with a seed, start all over."""
         super().reset(seed=seed)
         if seed is not None or not self._seeded:
@@ -194,7 +197,7 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
     `info["final_obs"]` and `info["final_info"]` hold the last of the old one, its `status` included.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": [], "autoreset_mode": AutoresetMode.SAME_STEP}
+    metadata: dict[str, Any] = {"render_modes": [], "autoreset_mode": AutoresetMode.SAME_STEP}  # noqa: RUF012
 
     def __init__(
         self,
@@ -286,7 +289,7 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
         final: dict[str, Any] = {}
         if ended.any():
             final_obs = np.full(self.num_envs, None, dtype=object)
-            for i in np.flatnonzero(ended):
+            for i in np.flatnonzero(ended).tolist():
                 final_obs[i] = field.observed(i)
             final = {"final_obs": final_obs, "_final_obs": ended}
             final |= {"final_info": self._final_infos(ended), "_final_info": ended}
@@ -359,7 +362,9 @@ class _Field:
         self._shape = (count, *(self.action_space.shape or ()))
         self._sensors = make_sensors(sensors)
         self._buffers = [np.zeros((count, 1, *sensor.shape), dtype=sensor.dtype) for sensor in self._sensors]
-        spaces_by_name = {s.name: gym.spaces.Box(s.low, s.high, s.shape, s.dtype) for s in self._sensors}
+        spaces_by_name: dict[str, gym.Space[Any]] = {
+            s.name: gym.spaces.Box(s.low, s.high, s.shape, cast(Any, s.dtype)) for s in self._sensors
+        }
         self._single = list(spaces_by_name) == ["state"]
         self.observation_space: gym.Space[Any] = (
             spaces_by_name["state"] if self._single else gym.spaces.Dict(spaces_by_name)

@@ -34,12 +34,15 @@ def inlined(function: Function) -> Function:
 
 
 def _compiled(function: Function, options: dict[str, Any]) -> Function:
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = _FOLDER  # read when the function is decorated; other packages' caches stay theirs
+    settings: Any = numba.config
+    before, settings.CACHE_DIR = (
+        settings.CACHE_DIR,
+        _FOLDER,
+    )  # read when the function is decorated; other packages' caches stay theirs
     try:
         return numba.njit(cache=True, nogil=True, **options)(function)  # type: ignore[no-any-return]
     finally:
-        numba.config.CACHE_DIR = before
+        settings.CACHE_DIR = before
 
 
 def _sources_digest() -> str:

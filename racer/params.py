@@ -84,7 +84,7 @@ class Params:
         self._waypoints = [(float(x), float(y)) for x, y in track.center]
         constant = {"track_length": float(track.length), "is_reversed": bool(track.reversed)}
         constant |= {"is_crashed": False, "object_in_camera": False}
-        self._template = {key: constant.get(key) for key in KEYS}
+        self._template: dict[str, Any] = {key: constant.get(key) for key in KEYS}
 
     def describe(self, world: World, commands: NDArray[np.float64]) -> None:
         """Fill the tables with the cars of `world` where they stand, about to be given `commands`.
@@ -191,13 +191,23 @@ def params_at(
 
 
 @kernel
-def _describe(
-    cars: Any, commands: Any, road: Any, car: Any, floats: Any, waypoints: Any, flags: Any
-) -> None:
+def _describe(cars: Any, commands: Any, road: Any, car: Any, floats: Any, waypoints: Any, flags: Any) -> None:
     length = road.s[-1]
     for i in range(len(cars)):
         state = cars[i]
-        _fill(i, state.front_x, state.front_y, state.heading, state.segment, state.share, road, car, floats, waypoints, flags)
+        _fill(
+            i,
+            state.front_x,
+            state.front_y,
+            state.heading,
+            state.segment,
+            state.share,
+            road,
+            car,
+            floats,
+            waypoints,
+            flags,
+        )
         lap_done = state.laps > 0 and state.lap_step == state.steps
         driven = (state.distance - state.laps * length) / length * 100.0
         floats[i, 5] = 100.0 if lap_done else min(ALMOST, driven)

@@ -228,7 +228,11 @@ class _Recorder:
         row = np.zeros(1, STEP_DTYPE)[0]
         state = self._env.state[0]
         for name in STEP_DTYPE.names or ():
-            if name in (state.dtype.names or ()) and name not in ("wheels_on_track", "steering_command", "speed_command"):
+            if name in (state.dtype.names or ()) and name not in (
+                "wheels_on_track",
+                "steering_command",
+                "speed_command",
+            ):
                 row[name] = state[name]
         commands = self._env.actions.commands(action)
         row["steering_command"], row["speed_command"] = np.radians(commands[0]), commands[1]

@@ -178,14 +178,14 @@ def distance(x: float, y: float) -> float:
 @inlined
 def at_row(values: FloatArray, segment: int, t: float) -> float:
     """`values` (one a centre-line row) at share t of a segment, linearly between its rows."""
-    return values[segment] + t * (values[segment + 1] - values[segment])
+    return float(values[segment] + t * (values[segment + 1] - values[segment]))
 
 
 @kernel
 def point_at(center: FloatArray, arc: FloatArray, s: float) -> tuple[float, float]:
     """The point of the centre line at arc length s, m, which wraps around."""
     s = s % arc[-1]
-    i = min(np.searchsorted(arc, s, side="right") - 1, len(arc) - 2)
+    i = min(int(np.searchsorted(arc, s, side="right")) - 1, len(arc) - 2)
     t = (s - arc[i]) / (arc[i + 1] - arc[i])
     return at_row(center[:, 0], i, t), at_row(center[:, 1], i, t)
 
@@ -229,7 +229,7 @@ def nearest_borders(
     Args:
         edges, n_outer, near: of the road.
         first, last: the candidates `near[first:last]` of the segment that (x, y) lies on.
-        x, y: m, a point of the centre line. The two points' distance is the track's width there, as DeepRacer defines it.
+        x, y: m, a point of the centre line. The two points' distance is the track's width there, as in DeepRacer.
     """
     outer_d, inner_d = np.inf, np.inf
     ox, oy, ix, iy = 0.0, 0.0, 0.0, 0.0
@@ -246,9 +246,7 @@ def nearest_borders(
 
 
 @kernel
-def _inside(
-    edges: FloatArray, n_outer: int, which: IntArray, first: int, last: int, x: float, y: float
-) -> bool:
+def _inside(edges: FloatArray, n_outer: int, which: IntArray, first: int, last: int, x: float, y: float) -> bool:
     in_outer, in_inner = False, False
     for k in range(first, last):
         e = which[k]

@@ -329,7 +329,7 @@ def _trained(folder: Path) -> float:
 
 
 def free_name(stem: str) -> str:
-    """A name below `RUNS` that is not taken: `stem-1`, `stem-2`, …"""
+    """The first name below `RUNS` that is not taken: `stem-1`, `stem-2` and so on."""
     number = 1
     while os.path.lexists(RUNS / f"{stem}-{number}"):
         number += 1

@@ -14,7 +14,7 @@ from racer.env import TimeTrialVector
 
 
 class VecTimeTrial(VecEnv):
-    """A thin face: the cars of a `TimeTrialVector` (or of `BothWays`), as Stable-Baselines3 wants to be told about them.
+    """A thin face: the cars of a `TimeTrialVector` or of `BothWays`, as Stable-Baselines3 wants to be told of them.
 
     The info of a car whose episode ended holds `terminal_observation`, `TimeLimit.truncated` and `episode` (return `r`,
     length `l`, percent of the lap `progress`), and what `TimeTrial` documents; the others' are empty.
@@ -33,7 +33,8 @@ class VecTimeTrial(VecEnv):
         seed = self._seeds[0]
         self._reset_seeds()
         self._returns[:], self._lengths[:] = 0.0, 0
-        return self.env.reset(seed=seed)[0]
+        observations: NDArray[np.float32] = self.env.reset(seed=seed)[0]
+        return observations
 
     def step_async(self, actions: NDArray[np.float32]) -> None:
         """Take the actions."""

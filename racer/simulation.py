@@ -7,7 +7,7 @@ it does alone, because every car is computed by the same scalar code from its ow
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from math import cos, isfinite, pi, sin
+from math import cos, isfinite, pi, sin, sqrt
 from typing import Any
 
 import numpy as np
@@ -133,7 +133,9 @@ class World:
         if not _finite(commands):
             race, car, which = (int(k[0]) for k in np.nonzero(~np.isfinite(commands)))
             name = ("steering", "speed")[which]
-            raise ValueError(f"the {name} of car {car} in race {race} is {commands[race, car, which]}, not a finite number")
+            raise ValueError(
+                f"the {name} of car {car} in race {race} is {commands[race, car, which]}, not a finite number"
+            )
         arguments = (self.road, self.constants, self._rules)
         if self._pool is None:
             _step(self.cars, commands, rewards, *arguments)
@@ -161,7 +163,7 @@ def uniform(seed: int, episode: int, draw: int) -> float:
 @kernel
 def place(state: Any, s: float, road: Road, car: Any) -> None:
     """Put a car's origin on the centre line at arc length s, facing along it, at rest, at the start of an episode."""
-    i = min(np.searchsorted(road.s, s, side="right") - 1, len(road.s) - 2)
+    i = min(int(np.searchsorted(road.s, s, side="right")) - 1, len(road.s) - 2)
     dx, dy = road.center[i + 1, 0] - road.center[i, 0], road.center[i + 1, 1] - road.center[i, 1]
     share = (s - road.s[i]) / (road.s[i + 1] - road.s[i])
     state.x, state.y = road.center[i, 0] + share * dx, road.center[i, 1] + share * dy
@@ -171,8 +173,17 @@ def place(state: Any, s: float, road: Road, car: Any) -> None:
     state.s, state.segment, state.start_s = s, i, s
     state.winding = state.laps = state.still_steps = state.reversed_steps = 0
     _locate(
-        state, car, road.center, road.s, road.grid, road.grid_x, road.grid_y,
-        road.edges, road.n_outer, road.row_start, road.row_edges,
+        state,
+        car,
+        road.center,
+        road.s,
+        road.grid,
+        road.grid_x,
+        road.grid_y,
+        road.edges,
+        road.n_outer,
+        road.row_start,
+        road.row_edges,
     )
     if state.s < s - 0.5 * road.s[-1]:
         state.winding = 1
@@ -344,7 +355,7 @@ def _wheels_exactly(
 @inlined
 def _stretch(state: Any, curvature: Any) -> float:
     """Metres of centre line passed for each metre driven along it at the car's offset: 1 / (1 - kappa d)."""
-    return 1.0 / max(1.0 / OVERPAID, 1.0 - at_row(curvature, state.segment, state.share) * state.offset)
+    return 1.0 / float(max(1.0 / OVERPAID, 1.0 - at_row(curvature, state.segment, state.share) * state.offset))
 
 
 @kernel
@@ -368,15 +379,15 @@ def _time_share(covered: float, before: float, after: float) -> float:
     if abs(change) < 1e-6 * (before + after + 1e-9):
         return covered
     root = before * before + change * (before + after) * covered
-    return (np.sqrt(max(0.0, root)) - before) / change
+    return (sqrt(max(0.0, root)) - before) / change
 
 
 @kernel
 def _finite(commands: Any) -> bool:
+    fine = True
     for value in commands.flat:
-        if not isfinite(value):
-            return False
-    return True
+        fine &= isfinite(value)
+    return fine
 
 
 @kernel

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 from racer.actions import DEFAULT, ActionSpace
 from racer.agent import Learner, load_agent, restore
@@ -234,7 +234,9 @@ class Training:
         self._log = Logbook(run.folder, "metrics")
         knobs = getattr(learner, "hyperparameters", {})
         self._traces = TrainingLogs(run.folder, self._env, knobs) if run.plan.logs else None
-        self._steps, self._before, self._best, self._score = 0, 0.0, None, None  # type: ignore[var-annotated]
+        self._steps, self._before = 0, 0.0
+        self._best: Score | None = None
+        self._score: Score | None = None
         if run.checkpoint.exists():
             state, notes = run.load(run.checkpoint)
             restore(learner, state, run.checkpoint)
@@ -264,8 +266,8 @@ class Training:
         speed = (steps - self._first_steps) / max(time.monotonic() - self._began, 1e-9)
         fresh = self._score if judged else None
         evaluation = {
-            "evaluation/completed": fresh and fresh.completed,
-            "evaluation/best_lap_s": fresh and fresh.best_lap_s,
+            "evaluation/completed": fresh.completed if fresh else None,
+            "evaluation/best_lap_s": fresh.best_lap_s if fresh else None,
         }
         numbers = {"steps_per_s": speed, **evaluation, **metrics}
         if steps > self._first_steps:
@@ -311,14 +313,12 @@ class Training:
             self._log.close()
             self._prints.close()
 
-    def _cars(
-        self, count: int, track: Track, reward: Reward, exit_when_stuck: bool
-    ) -> TimeTrialVector | BothWays:
+    def _cars(self, count: int, track: Track, reward: Reward, exit_when_stuck: bool) -> TimeTrialVector | BothWays:
         """The cars that train, half of them against the track's direction if the plan says so."""
         plan = self.run.plan
 
         def cars(number: int, course: Track) -> TimeTrialVector:
-            rewards = Rewards(reward, number, self._prints, exit_when_stuck)
+            rewards = Rewards(reward, number, cast(TextIO, self._prints), exit_when_stuck)
             how: Any = {"actions": plan.actions, "sensors": plan.sensors}
             return TimeTrialVector(number, course, rewards, self.run.car, plan.starts, **how)
 

@@ -8,7 +8,9 @@ from pathlib import Path
 import racer.kernel
 
 LEAF = "from racer.kernel import {decorator}\n\n@{decorator}\ndef leaf(x):\n    return x + {constant}\n"
-CALLER = "from racer.kernel import kernel\nfrom racer.leaf import leaf\n\n@kernel\ndef caller(x):\n    return leaf(x) * 2\n"
+CALLER = (
+    "from racer.kernel import kernel\nfrom racer.leaf import leaf\n\n@kernel\ndef caller(x):\n    return leaf(x) * 2\n"
+)
 
 
 def call(folder: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -32,7 +33,7 @@ class Sensor(Protocol):
         ...
 
 
-SENSORS: dict[str, type[Sensor]] = {"state": State}
+SENSORS: dict[str, Callable[[], Sensor]] = {"state": State}
 """Every sensor by its name, the default first."""
 
 

@@ -40,9 +40,10 @@ class State:
     """The sensor; `racer.env.TimeTrial` documents its entries."""
 
     name = "state"
-    low, high = -BOUND, BOUND
-    shape = (len(ENTRIES),)
-    dtype = np.float32
+    low: float = -BOUND
+    high: float = BOUND
+    shape: tuple[int, ...] = (len(ENTRIES),)
+    dtype: type[np.generic] = np.float32
 
     def observe(self, world: World, out: NDArray[np.float32]) -> None:
         """Fill `out` (n, m, len(ENTRIES)) with what the cars (n, m) of `world` perceive."""
