@@ -24,9 +24,10 @@ from racer.race import Score, drive, score
 from racer.record import Replay
 from racer.replay import save_replay
 from racer.reward import Reward, Rewards, load_reward
-from racer.rules import Start
+from racer.rules import Rules, Start
 from racer.run import RUNS, Run, create_run, digest, free_name, open_run, write_plan
 from racer.run_logs import TrainingLogs, write_evaluation
+from racer.sensors import make_sensors
 from racer.tracer import Tracer
 from racer.track import Track, load_track
 
@@ -107,6 +108,11 @@ def start(
     if steps is None and seconds is None:
         seconds = SECONDS
     _check_budget(steps, seconds)
+    try:
+        Rules(starts)
+        make_sensors(sensors)
+    except ValueError as wrong:
+        raise RunError(str(wrong)) from wrong
     source, recipe, course = load_reward(reward), load_agent(agent), load_track(track)
     if car not in CARS:
         raise RunError(f"there is no car {car!r}; the cars are {', '.join(CARS)}")

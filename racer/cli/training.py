@@ -5,16 +5,17 @@ import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 
-from racer.cli import complete, console, laps
+from racer.cli import complete, console, deepracer, laps
 from racer.errors import RacerError
 from racer.shelf import DEFAULTS
 
 if TYPE_CHECKING:
+    from racer.deepracer import Takeover
     from racer.record import Replay
     from racer.run import Run
     from racer.train import Progress as State
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run_training", "train"]
 
+FILES = "DeepRacer's files"
 LINE_EVERY_S = 5.0  # of training, between two lines where there is no terminal to draw a bar on
 
 
@@ -50,37 +52,79 @@ def train(
     logs: Annotated[
         bool | None, typer.Option("--logs/--no-logs", help="Keep DeepRacer's logs, too; yes if left out.")
     ] = None,
+    car: Annotated[str | None, typer.Option(help="Kind of car: deepracer if left out, or deepracer-v4.")] = None,
+    sensors: Annotated[
+        str | None, typer.Option(help="What the driver perceives: state if left out; several with commas.")
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option(help="Of episodes: random if left out, rotate (as DeepRacer) or line.")
+    ] = None,
+    reverse: Annotated[bool, typer.Option("--reverse", help="Drive against the track's direction.")] = False,
+    both_ways: Annotated[
+        bool, typer.Option("--both-ways", help="Half of the cars train in each direction.")
+    ] = False,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--deepracer", metavar="FOLDER", help="All of the following in one.", rich_help_panel=FILES
+        ),
+    ] = None,
+    metadata: Annotated[
+        Path | None,
+        typer.Option(
+            "--model-metadata", metavar="FILE", help="Actions and sensors.", rich_help_panel=FILES
+        ),
+    ] = None,
+    hyperparameters: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="How to learn.", rich_help_panel=FILES)
+    ] = None,
 ) -> None:
     """Train a driver with a reward function.
 
     The best driver is kept: complete laps first, then lap time. Ctrl-C keeps
     what was learnt. With --steps the same seed gives the same driver.
 
+    A folder that DeepRacer's console exported, or that deepracer-for-cloud
+    trains from, runs as it is: --deepracer says what is taken over of it.
+
     Examples:
       [cyan]racer train --reward centerline --seconds 30[/cyan]
       [cyan]racer train --track dune --reward my_reward --name fast[/cyan]
       [cyan]racer train --name fast --resume --seconds 120[/cyan]
+      [cyan]racer train --deepracer my-model/ --sensors state[/cyan]
     """
     if steps is not None and seconds is not None:
         raise typer.BadParameter("choose one of --steps and --seconds", param_hint="--steps")
-    if resume and (track or agent or seed is not None):
-        raise typer.BadParameter("a run that goes on keeps its track, agent and seed", param_hint="--resume")
+    new = (track, agent, seed, car, sensors, start, folder, metadata, hyperparameters)
+    if resume and (reverse or both_ways or any(option is not None for option in new)):
+        raise typer.BadParameter(
+            "a run that goes on keeps its track, agent, seed and all but its budget and reward",
+            param_hint="--resume",
+        )
     with console.busy(console.loading("Loading the engine")):
         from racer import train as engine
+        from racer.track import load_track
 
-        if resume:
-            run = engine.resume(_folder(name), steps=steps, seconds=seconds, reward=reward, logs=logs)
-        else:
-            run = engine.start(
-                track or DEFAULTS["tracks"],
-                reward or DEFAULTS["reward_functions"],
-                agent or DEFAULTS["agents"],
-                name=name,
-                steps=steps,
-                seconds=seconds,
-                seed=seed or 0,
-                logs=logs is not False,
-            )
+        asked = _asked(track, reward, sensors, start, both_ways)
+        taken = _taken(folder, metadata, hyperparameters, asked)
+    if taken is not None:
+        deepracer.show(taken, folder)
+    if resume:
+        run = engine.resume(_folder(name), steps=steps, seconds=seconds, reward=reward, logs=logs)
+    else:
+        asked = {"track": DEFAULTS["tracks"], "reward": DEFAULTS["reward_functions"]} | asked
+        if reverse:
+            asked["track"] = load_track(asked["track"]).reverse()
+        run = engine.start(
+            agent=agent or DEFAULTS["agents"],
+            name=name or (deepracer.run_name(folder) if folder is not None else None),
+            steps=steps,
+            seconds=seconds,
+            seed=seed or 0,
+            car=car or "deepracer",
+            logs=logs is not False,
+            **asked,
+        )
     replay = run_training(run)
     laps.show(replay)
     called = escape(run.name)
@@ -109,6 +153,33 @@ def run_training(run: "Run") -> "Replay":
                 f"What was learnt is kept in {escape(str(run.folder))}; [cyan]{again}[/cyan] goes on"
             )
         raise
+
+
+def _asked(
+    track: str | None, reward: str | None, sensors: str | None, start: str | None, both_ways: bool
+) -> dict[str, Any]:
+    """What `racer.train.start` is to be told, as far as the options say it."""
+    names = tuple(sensors.split(",")) if sensors else None
+    given = {"track": track, "reward": reward, "sensors": names, "starts": start, "both_ways": both_ways or None}
+    return {key: value for key, value in given.items() if value is not None}
+
+
+def _taken(
+    folder: Path | None, metadata: Path | None, hyperparameters: Path | None, asked: dict[str, Any]
+) -> "Takeover | None":
+    """What DeepRacer's files say, which goes into `asked` where no option outdoes it; None if none is given."""
+    if folder is None and metadata is None and hyperparameters is None:
+        return None
+    from racer.deepracer import take_over
+
+    given = {key: asked.get(key) for key in ("track", "reward", "sensors")}
+    taken = take_over(folder, metadata=metadata, hyperparameters=hyperparameters, **given)
+    if taken.track is not None:
+        asked["track"] = taken.track
+    for key in ("reward", "actions", "sensors", "starts", "both_ways", "knobs"):
+        if (value := getattr(taken, key)) is not None:
+            asked.setdefault(key, value)
+    return taken
 
 
 def _folder(name: str | None) -> Path:

@@ -37,7 +37,7 @@ class Folder:
     path: Path
     metadata: Path | None
     hyperparameters: Path | None
-    reward: Path | None
+    reward: str | Path | None
     settings: Path | None
 
     @property
@@ -50,7 +50,7 @@ def open_folder(
     path: str | Path,
     metadata: Path | None = None,
     hyperparameters: Path | None = None,
-    reward: Path | None = None,
+    reward: str | Path | None = None,
 ) -> Folder:
     """Find the files of a folder.
 
@@ -76,13 +76,11 @@ def open_folder(
     if found.empty:
         names = ", ".join((*METADATA, *HYPERPARAMETERS, *REWARD[:1], *SETTINGS[0]))
         places = ", ".join(f"{place}/" for place in PLACES if place)
-        raise DeepRacerError(
-            f"{top} holds none of {names}, nor do {places} in it; is it a folder of DeepRacer's?"
-        )
+        raise DeepRacerError(f"{top} holds none of {names}, nor do {places} in it; is it a folder of DeepRacer's?")
     return found
 
 
-def _found(top: Path, metadata: Path | None, hyperparameters: Path | None, reward: Path | None) -> Folder:
+def _found(top: Path, metadata: Path | None, hyperparameters: Path | None, reward: str | Path | None) -> Folder:
     settings = (_the_one(top, names, "remove the one that does not count") for names in SETTINGS)
     return Folder(
         top,

@@ -72,9 +72,7 @@ def read_hyperparameters(path: str | Path) -> Hyperparameters:
     """
     data = read_json(path, DeepRacerError)
     if not isinstance(data, Mapping):
-        raise DeepRacerError(
-            f'{path}: these are no hyperparameters; it must be an object such as {{"batch_size": 64}}'
-        )
+        raise DeepRacerError(f'{path}: these are no hyperparameters; it must be an object such as {{"batch_size": 64}}')
     section = Section(str(path), data)
     return Hyperparameters(
         **{field.name: _value(section, field.name, field.default) for field in fields(Hyperparameters)}

@@ -43,14 +43,8 @@ def rule_lines(settings: Settings) -> Iterator[Line]:
     """How a training goes on; where it drives is told by who knows the track."""
     yield Line("RACE_TYPE", settings.race_type, Fate.TAKEN)
     both = "half of the cars drive each way all the time; races are judged in the track's direction"
-    yield Line(
-        "ALTERNATE_DRIVING_DIRECTION", str(settings.alternate), Fate.TAKEN, both if settings.alternate else ""
-    )
-    moves = (
-        f"{settings.advance:.3g} of a lap further on each episode"
-        if settings.change_start
-        else "always the same"
-    )
+    yield Line("ALTERNATE_DRIVING_DIRECTION", str(settings.alternate), Fate.TAKEN, both if settings.alternate else "")
+    moves = f"{settings.advance:.3g} of a lap further on each episode" if settings.change_start else "always the same"
     yield Line("CHANGE_START_POSITION", str(settings.change_start), Fate.TAKEN, f"start: {moves}")
     if settings.offset:
         yield Line(
@@ -82,9 +76,7 @@ def model_lines(model: ModelMetadata, sensors: tuple[str, ...], chosen: bool) ->
     ranges = f"{steering[0]:g} to {steering[-1]:g} degrees, {speed[0]:g} to {speed[-1]:g} m/s"
     yield Line("action_space", f"{kind}: {ranges}", Fate.TAKEN, "; ".join(model.notes))
     fate = Fate.REPLACED if chosen else Fate.TAKEN
-    yield Line(
-        "sensor", ", ".join(model.sensors), fate, f"{'--sensors ' if chosen else ''}{', '.join(sensors)}"
-    )
+    yield Line("sensor", ", ".join(model.sensors), fate, f"{'--sensors ' if chosen else ''}{', '.join(sensors)}")
     if model.lidar is not None and not set(LIDARS) & set(model.sensors):
         yield Line("lidar_config", "", Fate.IDLE, "the model has no lidar")
     yield Line("neural_network", model.neural_network, Fate.REPLACED, "the recipe's own")
@@ -92,18 +84,14 @@ def model_lines(model: ModelMetadata, sensors: tuple[str, ...], chosen: bool) ->
         yield Line("training_algorithm", "sac", Fate.REPLACED, "PPO")
     else:
         yield Line("training_algorithm", model.training_algorithm, Fate.TAKEN, "PPO with the same clipping")
-    yield Line(
-        "version", f"{model.version:g}", Fate.REPLACED, "the car is chosen with --car, whatever the version"
-    )
+    yield Line("version", f"{model.version:g}", Fate.REPLACED, "the car is chosen with --car, whatever the version")
 
 
 def learning_lines(learning: Hyperparameters, model: ModelMetadata | None) -> Iterator[Line]:
     """How it learns; the model is None where only hyperparameters were given."""
     sac = model is not None and model.training_algorithm == "sac"
     discrete = model is None or isinstance(model.actions, DiscreteActions)
-    yield Line(
-        "discount_factor", f"{learning.discount_factor:g}", Fate.TAKEN, "what the driver is to care about"
-    )
+    yield Line("discount_factor", f"{learning.discount_factor:g}", Fate.TAKEN, "what the driver is to care about")
     if not sac:
         yield Line(
             "beta_entropy",
@@ -126,9 +114,7 @@ def learning_lines(learning: Hyperparameters, model: ModelMetadata | None) -> It
     yield from _exploration(learning, discrete)
     if sac:
         yield Line("sac_alpha", f"{learning.sac_alpha:g}", Fate.REPLACED, "PPO has none")
-    yield Line(
-        "term_cond_max_episodes", str(learning.term_cond_max_episodes), Fate.REPLACED, "--seconds or --steps"
-    )
+    yield Line("term_cond_max_episodes", str(learning.term_cond_max_episodes), Fate.REPLACED, "--seconds or --steps")
     yield Line(
         "term_cond_avg_score",
         f"{learning.term_cond_avg_score:g}",
@@ -141,9 +127,7 @@ def learning_lines(learning: Hyperparameters, model: ModelMetadata | None) -> It
 def _exploration(learning: Hyperparameters, discrete: bool) -> Iterator[Line]:
     value = learning.exploration_type
     if not discrete:
-        yield Line(
-            "exploration_type", value, Fate.IDLE, "only discrete actions are explored so, there as here"
-        )
+        yield Line("exploration_type", value, Fate.IDLE, "only discrete actions are explored so, there as here")
     elif value == "categorical":
         yield Line("exploration_type", value, Fate.TAKEN, "actions are drawn as the policy weighs them")
     else:

@@ -113,17 +113,13 @@ def read_model_metadata(path: str | Path) -> ModelMetadata:
     """
     data = read_json(path, DeepRacerError)
     if not isinstance(data, Mapping):
-        raise DeepRacerError(
-            f"{path}: this is no model metadata; it must be an object that holds action_space"
-        )
+        raise DeepRacerError(f"{path}: this is no model metadata; it must be an object that holds action_space")
     section = Section(str(path), data)
     actions = read_action_space(section)
     sensors = _sensors(section)
     algorithm = section.choice("training_algorithm", ALGORITHMS[0], ALGORITHMS)
     if algorithm == "sac" and isinstance(actions, DiscreteActions):
-        section.refuse(
-            "training_algorithm", algorithm, "SAC takes continuous actions only; write clipped_ppo"
-        )
+        section.refuse("training_algorithm", algorithm, "SAC takes continuous actions only; write clipped_ppo")
     return ModelMetadata(
         actions,
         sensors,
@@ -224,9 +220,7 @@ def _notes(section: Section, actions: ActionSpace) -> tuple[str, ...]:
         steering, speed = zip(*actions.choices, strict=True)
         numbers = [action.get("index", i) for i, action in enumerate(section.data["action_space"])]
         if any(str(number) != str(i) for i, number in enumerate(numbers)):
-            notes.append(
-                "an action is its position in the list; the file's index is not looked at, as in the original"
-            )
+            notes.append("an action is its position in the list; the file's index is not looked at, as in the original")
     else:
         steering, speed = actions.steering_angle, actions.speed
     for values, (low, high), name in (
@@ -237,7 +231,5 @@ def _notes(section: Section, actions: ActionSpace) -> tuple[str, ...]:
         if beyond:
             worst = max(beyond, key=lambda value: max(low - value, value - high))
             driven = min(high, max(low, worst))
-            notes.append(
-                f"{worst:g} {name} drives as {driven:g}; the reward function sees {worst:g}, there as here"
-            )
+            notes.append(f"{worst:g} {name} drives as {driven:g}; the reward function sees {worst:g}, there as here")
     return tuple(notes)

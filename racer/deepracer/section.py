@@ -41,9 +41,7 @@ class Section:
         """Whether it holds the key."""
         return key in self.data
 
-    def number(
-        self, key: str, default: float | None = None, low: float = -math.inf, high: float = math.inf
-    ) -> float:
+    def number(self, key: str, default: float | None = None, low: float = -math.inf, high: float = math.inf) -> float:
         """A number, as `float()` reads it.
 
         Args:
@@ -65,9 +63,7 @@ class Section:
             self.refuse(key, value, allowed)
         return number
 
-    def whole(
-        self, key: str, default: int | None = None, low: float = -math.inf, high: float = math.inf
-    ) -> int:
+    def whole(self, key: str, default: int | None = None, low: float = -math.inf, high: float = math.inf) -> int:
         """A whole number, as `int()` reads it: `"64"` and 64.9 pass, `"64.0"` does not.
 
         Args:

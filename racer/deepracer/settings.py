@@ -117,9 +117,7 @@ def _yaml(path: Path, text: str) -> dict[str, Any]:
         data = yaml.load(text, Loader=yaml.BaseLoader)
     except yaml.MarkedYAMLError as wrong:
         line = f", line {wrong.problem_mark.line + 1}" if wrong.problem_mark else ""
-        raise DeepRacerError(
-            f"{path}{line}: not valid YAML ({wrong.problem}); is the file cut short?"
-        ) from wrong
+        raise DeepRacerError(f"{path}{line}: not valid YAML ({wrong.problem}); is the file cut short?") from wrong
     except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as wrong:
         raise DeepRacerError(f"{path}: not valid YAML ({str(wrong).splitlines()[0]})") from wrong
     if not isinstance(data, dict):

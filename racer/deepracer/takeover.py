@@ -37,23 +37,25 @@ class Takeover:
 
     Attributes:
         track: where, in the driving direction.
-        reward: the file of the reward function.
+        reward: name or path of the reward function.
         actions: what may be commanded.
         sensors: racer's names of what is perceived.
         starts: where episodes start.
         both_ways: whether half of the cars drive against the track's direction.
         knobs: of the recipe.
         lines: what became of each setting.
+        files: that were read, and the reward function's.
     """
 
     track: Track | None = None
-    reward: Path | None = None
+    reward: str | Path | None = None
     actions: ActionSpace | None = None
     sensors: tuple[str, ...] | None = None
     starts: Start | None = None
     both_ways: bool = False
     knobs: Mapping[str, float] | None = None
     lines: tuple[Line, ...] = ()
+    files: tuple[Path, ...] = ()
 
 
 def take_over(
@@ -61,7 +63,7 @@ def take_over(
     *,
     metadata: Path | None = None,
     hyperparameters: Path | None = None,
-    reward: Path | None = None,
+    reward: str | Path | None = None,
     track: str | Path | None = None,
     sensors: tuple[str, ...] | None = None,
 ) -> Takeover:
@@ -71,7 +73,7 @@ def take_over(
         folder: of the console's or of deepracer-for-cloud's; its training rules are taken over as well.
         metadata: a `model_metadata.json`, alone or instead of the folder's.
         hyperparameters: likewise.
-        reward: the file of a reward function, instead of the folder's.
+        reward: name or path of a reward function, instead of the folder's.
         track: name or path, instead of the folder's world.
         sensors: racer's names, instead of the model's sensors.
 
@@ -115,6 +117,7 @@ def take_over(
         settings is not None and settings.alternate,
         _knobs(learning, model) if learning else None,
         tuple(lines),
+        tuple(Path(file) for file in (metadata, hyperparameters, reward, settings_file) if file is not None),
     )
 
 
@@ -153,23 +156,17 @@ def _world(settings: Settings, where: Path) -> tuple[Track, str]:
         raise DeepRacerError(f"{where}: no WORLD_NAME says where to drive; name a track with --track")
     names = shelf.names("tracks")
     ending = (
-        ""
-        if settings.clockwise is None or world.endswith(("_cw", "_ccw"))
-        else "_cw"
-        if settings.clockwise
-        else "_ccw"
+        "" if settings.clockwise is None or world.endswith(("_cw", "_ccw")) else "_cw" if settings.clockwise else "_ccw"
     )
     if world + ending in names:
-        return load_track(
-            world + ending
-        ), "" if not ending else f"{world}{ending}, as TRACK_DIRECTION_CLOCKWISE says"
+        return load_track(world + ending), "" if not ending else f"{world}{ending}, as TRACK_DIRECTION_CLOCKWISE says"
     if world in names:
         course = load_track(world)
         return (course.reverse(), "driven clockwise") if course.is_ccw is settings.clockwise else (course, "")
-    hint = shelf.did_you_mean(world, names)
+    hint, file = shelf.did_you_mean(world + ending, names), f"{world[:80]}{ending}.npy"
     raise DeepRacerError(
         f"{where}: WORLD_NAME is {world!r:.80}, which is not on the shelf of tracks.{hint} If you have "
-        f"its route file, `racer import-track {world:.80}.npy` puts it there; else choose one with --track."
+        f"its route file, `racer import-track {file}` puts it there; else choose one with --track."
     )
 
 
