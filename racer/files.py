@@ -17,7 +17,15 @@ from typing import Any, NoReturn
 
 from racer.errors import FileError, RacerError
 
-__all__ = ["make_folder", "read_bytes", "read_json", "read_text", "replacing", "write_atomically"]
+__all__ = [
+    "file_error",
+    "make_folder",
+    "read_bytes",
+    "read_json",
+    "read_text",
+    "replacing",
+    "write_atomically",
+]
 
 READ_LIMIT = 256 * 2**20  # bytes; nothing racer reads is near it, and a device such as /dev/zero never ends
 
@@ -82,7 +90,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     except RacerError:
         raise
     except OSError as error:
-        raise _file_error("write", Path(path), error) from error
+        raise file_error("write", Path(path), error) from error
 
 
 def make_folder(path: str | Path) -> Path:
@@ -97,7 +105,7 @@ def make_folder(path: str | Path) -> Path:
     except FileExistsError as error:
         raise FileError(f"cannot make the folder {folder}: a file of that name is in its place") from error
     except OSError as error:
-        raise _file_error("make the folder", folder, error) from error
+        raise file_error("make the folder", folder, error) from error
     return folder
 
 
@@ -199,7 +207,8 @@ def _sync(temporary: Path) -> None:
         os.close(descriptor)
 
 
-def _file_error(verb: str, path: Path, cause: OSError) -> FileError:
+def file_error(verb: str, path: Path, cause: OSError) -> FileError:
+    """What to raise where the system would not `verb` a file: what is wrong, and what to do about it."""
     error = FileError(f"cannot {verb} {path}: {_reason(cause)}")
     error.errno = cause.errno
     return error

@@ -1,94 +1,154 @@
-"""A training's logs: what the learner's function prints, and the numbers of every update as CSV and for TensorBoard."""
+"""A training's logs: what the learner's function prints, and the numbers of each update, for TensorBoard too."""
 
 from __future__ import annotations
 
 import csv
 import io
+import math
+import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
+from typing import Any
 
-from racer.errors import FileError
+from racer.files import file_error
 
 PRINTED_LIMIT = 5_000_000
-"""Characters of a reward's prints that are kept: 256 cars that print on every step would fill a disk in minutes."""
+"""Characters of a reward's prints that are kept: 256 cars that print on every step fill a disk in minutes."""
 
 
 class Prints(io.TextIOBase):
-    """A text file for prints that stops growing at `PRINTED_LIMIT`, and says so in its last line."""
+    """A text file for prints that stops growing at `PRINTED_LIMIT`, and says so in its last line.
+
+    Prints are collected until `flush`, so that none of them fails for a full disk: they stand in the learner's
+    function.
+    """
 
     def __init__(self, path: Path) -> None:
-        """Open `path` to append to it."""
-        self._file: IO[str] = path.open("a", encoding="utf-8", errors="replace")
-        self._left = PRINTED_LIMIT - path.stat().st_size
+        """Go on with the file `path`, or begin it.
+
+        Raises:
+            FileError: it cannot be written.
+        """
+        self._path, self._waiting = path, io.StringIO()
+        try:
+            path.touch()
+            self._left = PRINTED_LIMIT - path.stat().st_size
+        except OSError as wrong:
+            raise file_error("write", path, wrong) from wrong
 
     def writable(self) -> bool:
         """Say yes."""
         return True
 
     def write(self, text: str) -> int:
-        """Write, as long as there is room."""
+        """Take a text, as long as there is room."""
         if self._left > 0:
-            self._file.write(text[: self._left])
+            self._waiting.write(text[: self._left])
             self._left -= len(text)
             if self._left <= 0:
-                self._file.write(f"\n[no more is kept: this log holds {PRINTED_LIMIT:,} characters]\n")
-                self._file.flush()
+                self._waiting.write(f"\n[no more is kept: this log holds {PRINTED_LIMIT:,} characters]\n")
         return len(text)
 
     def flush(self) -> None:
-        """Hand what was written to the system."""
-        self._file.flush()
+        """Write what was printed; `close` does so too.
 
-    def close(self) -> None:
-        """Close the file."""
-        super().close()  # which flushes
-        self._file.close()
+        Raises:
+            FileError: the file cannot be written.
+        """
+        if self._waiting.tell():
+            try:
+                with self._path.open("a", encoding="utf-8", errors="replace") as file:
+                    file.write(self._waiting.getvalue())
+            except OSError as wrong:
+                raise file_error("write", self._path, wrong) from wrong
+            self._waiting = io.StringIO()
 
 
 class Logbook:
     """Rows of numbers: one CSV file, and TensorBoard's events beside it."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        """Log to `folder/name.csv`, going on where an earlier training stopped, and to `folder/tensorboard`."""
-        from torch.utils.tensorboard import SummaryWriter
+        """Log to `folder/name.csv`, going on where an earlier training stopped, and to `folder/tensorboard`.
 
-        self._path, self._name = folder / f"{name}.csv", name
-        self._columns = _header(self._path)
-        self._board = SummaryWriter(str(folder / "tensorboard"), flush_secs=5)
+        Raises:
+            FileError: a file cannot be read or written.
+        """
+        self._path = folder / f"{name}.csv"
+        try:
+            self._columns = _header(self._path)
+            self._events = _Events(folder / "tensorboard")
+        except OSError as wrong:
+            raise file_error("open", Path(wrong.filename or folder), wrong) from wrong
 
     def write(self, steps: int, seconds: float, numbers: Mapping[str, float | None]) -> None:
-        """Add a row. The first row makes the columns; what is None is left blank.
+        """Add a row. The first row makes the columns; what is None or not finite is left blank.
 
         Raises:
             FileError: the file cannot be written.
         """
-        row = {"steps": steps, "seconds": round(seconds, 3), **_shown(numbers)}
+        known = {key: value for key, value in numbers.items() if value is not None and math.isfinite(value)}
+        row = {"steps": str(steps), "seconds": f"{seconds:.3f}"}
+        row |= {key: f"{known[key]:.6g}" if key in known else "" for key in numbers}
         text = io.StringIO()
         if not self._columns:
             self._columns = list(row)
             csv.writer(text, lineterminator="\n").writerow(self._columns)
-        csv.DictWriter(text, self._columns, extrasaction="ignore", restval="", lineterminator="\n").writerow(row)
+        csv.writer(text, lineterminator="\n").writerow([row.get(column, "") for column in self._columns])
         try:
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(text.getvalue())
         except OSError as wrong:
-            raise FileError(f"cannot write {self._path}: {wrong.strerror or wrong}") from wrong
-        for key, value in numbers.items():
-            if value is not None:
-                self._board.add_scalar(key, value, steps)
+            raise file_error("write", self._path, wrong) from wrong
+        self._events.write(steps, known)
 
     def close(self) -> None:
         """Close TensorBoard's file."""
-        self._board.close()
+        self._events.close()
 
 
-def _shown(numbers: Mapping[str, float | None]) -> dict[str, str]:
-    return {key: "" if value is None else f"{value:.6g}" for key, value in numbers.items()}
+class _Events:
+    """TensorBoard's event file, one event a row.
+
+    Its own writer is a thread that dies of a full disk with a traceback, and brings PyTorch.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
+        self._path = folder / f"events.out.tfevents.{time.time_ns() // 1000}.{os.getpid()}.racer"
+        self._file = self._path.open("wb")
+        from tensorboard.summary.writer.record_writer import RecordWriter  # type: ignore[import-untyped]
+
+        self._records = RecordWriter(self._file)
+        self._add(file_version="brain.Event:2")
+
+    def write(self, steps: int, numbers: Mapping[str, float]) -> None:
+        from tensorboard.compat.proto.summary_pb2 import Summary  # type: ignore[import-untyped]
+
+        values = [Summary.Value(tag=key, simple_value=value) for key, value in numbers.items()]
+        self._add(step=steps, summary=Summary(value=values))
+
+    def close(self) -> None:
+        try:
+            self._file.close()
+        except OSError as wrong:
+            raise file_error("write", self._path, wrong) from wrong
+
+    def _add(self, **fields: Any) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event  # type: ignore[import-untyped]
+
+        try:
+            self._records.write(Event(wall_time=time.time(), **fields).SerializeToString())
+            self._file.flush()
+        except OSError as wrong:
+            raise file_error("write", self._path, wrong) from wrong
 
 
 def _header(path: Path) -> list[str]:
     if not path.exists():
         return []
     with path.open(encoding="utf-8", errors="replace", newline="") as file:
-        return next(csv.reader(file), [])
+        try:
+            return next(csv.reader(file), [])
+        except csv.Error:  # no longer a table; what was there is kept, with rows as before behind it
+            return []

@@ -9,16 +9,17 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO, cast
 
 from racer.actions import DEFAULT, ActionSpace
-from racer.agent import Learner, load_agent, restore
+from racer.agent import AgentFile, Learner, failure, load_agent, restore
 from racer.both_ways import BothWays
 from racer.car import CARS
 from racer.env import TimeTrialVector
-from racer.errors import AgentError, RunError
+from racer.errors import AgentError, RacerError, RunError
 from racer.logbook import Logbook, Prints
 from racer.race import Score, drive, score
 from racer.record import Replay
@@ -108,12 +109,18 @@ def start(
     if steps is None and seconds is None:
         seconds = SECONDS
     _check_budget(steps, seconds)
+<<<<<<< Updated upstream
     try:
         Rules(starts)
         make_sensors(sensors)
     except ValueError as wrong:
         raise RunError(str(wrong)) from wrong
+=======
+    if not 0 <= seed < 2**32:
+        raise RunError(f"--seed is {seed}; it must be from 0 to {2**32 - 1}")
+>>>>>>> Stashed changes
     source, recipe, course = load_reward(reward), load_agent(agent), load_track(track)
+    _cars_of(recipe)
     if car not in CARS:
         raise RunError(f"there is no car {car!r}; the cars are {', '.join(CARS)}")
     given = Path(name or free_name(f"{course.name}-{source.name}"))
@@ -209,6 +216,10 @@ def train(run: Run, show: Show | None = None, exit_when_stuck: bool = False) -> 
     training = Training(run, reward, show, exit_when_stuck)
     try:
         training.learner.learn(training.report)
+    except RacerError:
+        raise
+    except Exception as wrong:
+        raise failure(training.learner, wrong) from wrong
     finally:
         training.close()
     return training.finish()
@@ -219,16 +230,12 @@ class Training:
 
     def __init__(self, run: Run, reward: Reward, show: Show | None, exit_when_stuck: bool) -> None:
         """Set everything up, compiled and ready, and put a resumed run where it stopped."""
-        self.run, self._show = run, show
+        self.run, self._show, self._reward, self._exit_when_stuck = run, show, reward, exit_when_stuck
         self._budget = Budget(run.plan.steps, run.plan.seconds)
         recipe, track = run.agent(), run.track()
-        kind = recipe.load()
-        if not callable(getattr(kind, "learn", None)):
-            raise AgentError(
-                f"{recipe.path}: this agent does not learn; evaluate it with 'racer evaluate {recipe.name}'"
-            )
+        count = _cars_of(recipe)
         self._prints = Prints(run.folder / "rewards.log")
-        self._env = self._cars(kind.num_envs, track, reward, exit_when_stuck)
+        self._env = self._cars(count, track)
         limit = track.length / SLOWEST * JUDGED_LAPS
         how: Any = {"actions": run.plan.actions, "sensors": run.plan.sensors}
         self._judges = TimeTrialVector(JUDGES, track, None, run.car, "line", JUDGED_LAPS, limit, **how)
@@ -291,18 +298,19 @@ class Training:
         if run.best.exists():
             restore(self.learner, run.load(run.best)[0], run.best)
         tracer = Tracer(1, endless=True)
-        replay = drive(
-            self.learner,
-            self._env.track,
-            JUDGED_LAPS,
-            name=run.name,
-            reward_function=run.reward(),
-            car=run.car,
-            seed=run.plan.seed,
-            actions=run.plan.actions,
-            sensors=run.plan.sensors,
-            trace=tracer if run.plan.logs else None,
-        )
+        with Prints(run.folder / "rewards.log") as prints:
+            replay = drive(
+                self.learner,
+                self._env.track,
+                JUDGED_LAPS,
+                name=run.name,
+                reward_function=self._rewards(1, prints),
+                car=run.car,
+                seed=run.plan.seed,
+                actions=run.plan.actions,
+                sensors=run.plan.sensors,
+                trace=tracer if run.plan.logs else None,
+            )
         save_replay(replay, run.replay, overwrite=True)
         if run.plan.logs:
             write_evaluation(run.folder, replay.laps, tracer.laps(replay.track))
@@ -310,27 +318,25 @@ class Training:
 
     def close(self) -> None:
         """Keep what was learned, and close the logs."""
-        try:
+        with self._prints, closing(self._log), closing(self._traces) if self._traces else nullcontext():
             if self._steps > self._first_steps:
                 self._save()
-            if self._traces is not None:
-                self._traces.close()
-        finally:
-            self._log.close()
-            self._prints.close()
 
-    def _cars(self, count: int, track: Track, reward: Reward, exit_when_stuck: bool) -> TimeTrialVector | BothWays:
+    def _cars(self, count: int, track: Track) -> TimeTrialVector | BothWays:
         """The cars that train, half of them against the track's direction if the plan says so."""
         plan = self.run.plan
 
         def cars(number: int, course: Track) -> TimeTrialVector:
-            rewards = Rewards(reward, number, cast(TextIO, self._prints), exit_when_stuck)
+            rewards = self._rewards(number, self._prints)
             how: Any = {"actions": plan.actions, "sensors": plan.sensors}
             return TimeTrialVector(number, course, rewards, self.run.car, plan.starts, **how)
 
         if not plan.both_ways or count < 2:
             return cars(count, track)
         return BothWays(cars(count - count // 2, track), cars(count // 2, track.reverse()))
+
+    def _rewards(self, count: int, prints: Prints) -> Rewards:
+        return Rewards(self._reward, count, cast(TextIO, prints), self._exit_when_stuck)
 
     def _seconds(self) -> float:
         return self._before + time.monotonic() - self._began
@@ -363,7 +369,29 @@ class Training:
 
     def _keep(self, path: Path) -> None:
         notes = {"steps": self._steps, "seconds": self._seconds()}
-        self.run.save(path, self.learner.state_dict(), notes)
+        try:
+            state = self.learner.state_dict()
+        except Exception as wrong:
+            raise failure(self.learner, wrong) from wrong
+        self.run.save(path, state, notes)
+
+
+def _cars_of(recipe: AgentFile) -> int:
+    """How many cars a recipe trains with.
+
+    Raises:
+        AgentError: it does not learn, or does not say so.
+    """
+    kind = recipe.load()
+    if not callable(getattr(kind, "learn", None)):
+        raise AgentError(f"{recipe.path}: this agent does not learn; evaluate it with 'racer evaluate {recipe.name}'")
+    for method in ("state_dict", "load_state_dict"):
+        if not callable(getattr(kind, method, None)):
+            raise AgentError(f"{recipe.path}: Agent lacks {method}(), so what it learns could not be kept")
+    count = getattr(kind, "num_envs", None)
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise AgentError(f"{recipe.path}: Agent.num_envs is {count!r}; it must be the number of cars to train with")
+    return count
 
 
 def _check_budget(steps: int | None, seconds: float | None) -> None:

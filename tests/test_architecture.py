@@ -40,7 +40,7 @@ __main__
 OWNERS = {
     "gymnasium": {"__init__", "both_ways", "env", "sb3"},
     "stable_baselines3": {"sb3"},
-    "torch": {"logbook"},
+    "tensorboard": {"logbook"},
     "safetensors": {"agent"},
     "pygame": {"viewer"},
     "sqlalchemy": {"database", "leaderboard"},
