@@ -109,16 +109,13 @@ def start(
     if steps is None and seconds is None:
         seconds = SECONDS
     _check_budget(steps, seconds)
-<<<<<<< Updated upstream
     try:
         Rules(starts)
         make_sensors(sensors)
     except ValueError as wrong:
         raise RunError(str(wrong)) from wrong
-=======
     if not 0 <= seed < 2**32:
         raise RunError(f"--seed is {seed}; it must be from 0 to {2**32 - 1}")
->>>>>>> Stashed changes
     source, recipe, course = load_reward(reward), load_agent(agent), load_track(track)
     _cars_of(recipe)
     if car not in CARS:
