@@ -64,6 +64,14 @@ class Agent:
             device="cpu",
         )
         self.model.set_logger(Logger(None, []))
+        self.hyperparameters = {  # by the names of DeepRacer's file, for its logs
+            "batch_size": self.model.batch_size,
+            "num_epochs": epochs,
+            "lr": LEARNING_RATE,
+            "beta_entropy": self.entropy,
+            "discount_factor": gamma,
+            "loss_type": "mean squared error",
+        }
 
     def act(self, observation):
         """The best action known, without exploration, for observations of any batch shape."""
