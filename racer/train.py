@@ -242,8 +242,8 @@ class Training:
         assert isinstance(learner, Learner)
         self.learner = learner
         self._log = Logbook(run.folder, "metrics")
-        knobs = getattr(learner, "hyperparameters", {})
-        self._traces = TrainingLogs(run.folder, self._env, knobs) if run.plan.logs else None
+        told = getattr(learner, "hyperparameters", {})  # what a recipe likes to tell, for the logs
+        self._traces = TrainingLogs(run.folder, self._env, told) if run.plan.logs else None
         self._steps, self._before = 0, 0.0
         self._best: Score | None = None
         self._score: Score | None = None
