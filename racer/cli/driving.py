@@ -1,7 +1,7 @@
 """`racer evaluate` and `racer check`: what a driver does on the clock, and what a reward pays for."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO, cast
 
 import typer
 from rich.markup import escape
@@ -128,7 +128,9 @@ def _drive(name: str, track: str | None, number: int, seed: int, logs: bool) -> 
     """Let a run's best driver, or an agent that needs no training, drive; a run keeps the logs of it."""
     from racer.agent import load_agent
     from racer.env import TimeTrialVector
+    from racer.logbook import Prints
     from racer.race import drive
+    from racer.reward import Rewards
     from racer.run import find_run, run_names
     from racer.run_logs import write_evaluation
     from racer.shelf import did_you_mean, names
@@ -144,18 +146,19 @@ def _drive(name: str, track: str | None, number: int, seed: int, logs: bool) -> 
                 f"The reward {escape(run.plan.reward)} is not what it was; recording progress instead"
             )
         tracer = Tracer(1, endless=True)
-        race = drive(
-            run.driver(course),
-            course,
-            number,
-            name=run.name,
-            reward_function=reward,
-            car=run.car,
-            seed=seed,
-            actions=run.plan.actions,
-            sensors=run.plan.sensors,
-            trace=tracer if logs else None,
-        )
+        with Prints(run.folder / "rewards.log") as prints:
+            race = drive(
+                run.driver(course),
+                course,
+                number,
+                name=run.name,
+                reward_function=reward and Rewards(reward, 1, cast(TextIO, prints)),
+                car=run.car,
+                seed=seed,
+                actions=run.plan.actions,
+                sensors=run.plan.sensors,
+                trace=tracer if logs else None,
+            )
         if logs:
             write_evaluation(run.folder, race.laps, tracer.laps(course))
         return race
