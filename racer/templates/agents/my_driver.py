@@ -8,11 +8,11 @@ To write a driver that learns, begin with a copy of racer's own agents/ppo.py in
 
 import numpy as np
 
-NEAR = 15  # observation[15], [16]: the centre line 0.9 m ahead, forwards and to the left
-FAR = 21  # observation[21], [22]: the same 2.2 m ahead; the docs of racer.env.TimeTrial list every entry
+POINTS = 10  # of the centre line ahead end the observation, (forwards, left) each: see racer.env.TimeTrial
+NEAR, FAR = 2, 5  # of them: 0.9 m and 2.2 m ahead
 GAIN = 2.2  # how hard to steer towards the near point
 CRUISE = 0.0  # speed on a straight: -1 is 0.5 m/s, +1 is 4 m/s
-CAUTION = 2.0  # how much to slow down for a bend, per radian that it turns away
+CAUTION = 1.2  # how much to slow down for a bend, per radian that it turns away
 
 
 class Agent:
@@ -23,8 +23,8 @@ class Agent:
 
     def act(self, observation):
         """Give (steering, speed), each from -1 to 1; steering is to the left if positive."""
-        near = np.arctan2(observation[..., NEAR + 1], observation[..., NEAR])
-        far = np.arctan2(observation[..., FAR + 1], observation[..., FAR])
+        points = observation[..., -2 * POINTS :].reshape(*observation.shape[:-1], POINTS, 2)
+        near, far = (np.arctan2(points[..., k, 1], points[..., k, 0]) for k in (NEAR, FAR))
         steering = GAIN * near
         speed = CRUISE - CAUTION * np.abs(far)
         return np.clip(np.stack([steering, speed], axis=-1), -1.0, 1.0)
