@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from racer.both_ways import BothWays
 from racer.deepracer.metadata import ModelMetadata
-from racer.deepracer.takeover import SENSOR_NAMES
 from racer.env import TimeTrialVector
 from racer.errors import LogError
 from racer.files import make_folder, read_json, read_text, write_atomically
@@ -158,9 +157,7 @@ class TrainingLogs:
 
 def _metadata(env: TimeTrialVector | BothWays) -> dict[str, Any]:
     """What `model_metadata.json` says of an agent that drives in `env`."""
-    theirs = {ours: name for name, ours in reversed([*SENSOR_NAMES.items()]) if name != "observation"}
-    names = getattr(env.single_observation_space, "spaces", ["state"])  # of a dict, which several make
-    sensors = tuple(theirs.get(name, name) for name in names)
+    sensors = tuple(getattr(env.single_observation_space, "spaces", ["state"]))  # of a dict, which several make
     return ModelMetadata(env.actions, sensors, version=VERSION).as_json()
 
 

@@ -17,18 +17,7 @@ from racer.errors import DeepRacerError
 from racer.rules import Rotation, Start
 from racer.track import Track, load_track
 
-__all__ = ["SENSOR_NAMES", "Takeover", "take_over"]
-
-SENSOR_NAMES: Mapping[str, str] = {
-    "observation": "camera",
-    "FRONT_FACING_CAMERA": "camera",
-    "LEFT_CAMERA": "camera",
-    "STEREO_CAMERAS": "stereo",
-    "LIDAR": "lidar",
-    "SECTOR_LIDAR": "sector_lidar",
-    "DISCRETIZED_SECTOR_LIDAR": "discretized_sector_lidar",
-}
-"""racer's names of DeepRacer's sensors; one that `racer.sensors` does not hold is not there yet."""
+__all__ = ["Takeover", "take_over"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +28,7 @@ class Takeover:
         track: where, in the driving direction.
         reward: name or path of the reward function.
         actions: what may be commanded.
-        sensors: racer's names of what is perceived.
+        sensors: names of what is perceived.
         starts: where episodes start.
         both_ways: whether half of the cars drive against the track's direction.
         knobs: of the recipe.
@@ -75,7 +64,7 @@ def take_over(
         hyperparameters: likewise.
         reward: name or path of a reward function, instead of the folder's.
         track: name or path, instead of the folder's world.
-        sensors: racer's names, instead of the model's sensors.
+        sensors: names, instead of the model's.
 
     Raises:
         DeepRacerError: a file cannot be read, makes no sense, or asks for what racer does not have.
@@ -177,14 +166,13 @@ def _starts(settings: Settings) -> Start:
 def _sensors(model: ModelMetadata, where: Path) -> tuple[str, ...]:
     from racer.sensors import SENSORS
 
-    names = tuple(SENSOR_NAMES.get(name, name) for name in model.sensors)
-    for given, name in zip(model.sensors, names, strict=True):
+    for name in model.sensors:
         if name not in SENSORS:
             raise DeepRacerError(
-                f"{where}: sensor is {given!r}, which racer cannot simulate yet; add --sensors state to "
+                f"{where}: sensor is {name!r}, which racer cannot simulate yet; add --sensors state to "
                 "train with the car's speed, its place on the track and the road ahead instead"
             )
-    return names
+    return model.sensors
 
 
 def _knobs(learning: Hyperparameters, model: ModelMetadata | None) -> dict[str, float]:
