@@ -1,0 +1,598 @@
+"""DeepRacer's settings files: every version and quirk of them, and one clear message for whatever is none."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+import racer.sensors
+from racer.actions import ContinuousActions, DiscreteActions
+from racer.deepracer import (
+    Fate,
+    Hyperparameters,
+    ModelMetadata,
+    Settings,
+    read_hyperparameters,
+    read_model_metadata,
+    read_settings,
+    take_over,
+)
+from racer.deepracer.metadata import CAMERAS, LIDARS, Lidar
+from racer.deepracer.settings import ENV_NAMES
+from racer.errors import DeepRacerError, RacerError
+from racer.rules import Rotation
+
+ACTIONS = [{"steering_angle": angle, "speed": speed} for angle in (-30, -15, 0, 15, 30) for speed in (1, 2)]
+RANGES = {"steering_angle": {"low": -30.0, "high": 30.0}, "speed": {"low": 1.0, "high": 2.0}}
+REWARD = "def reward_function(params):\n    return params['progress']\n"
+
+
+def write(folder, name, data):
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(data if isinstance(data, str) else json.dumps(data))
+    return path
+
+
+def metadata(folder, **keys):
+    return read_model_metadata(write(folder, "model_metadata.json", {"action_space": ACTIONS} | keys))
+
+
+def export(folder, **settings_):
+    """A folder as the console exports it, of a car that perceives its state."""
+    write(folder, "model/model_metadata.json", {"action_space": ACTIONS, "sensor": ["state"]})
+    write(folder, "ip/hyperparameters.json", {"discount_factor": 0.99, "num_epochs": "3"})
+    write(folder, "reward_function.py", REWARD)
+    write(folder, "training_params.yaml", yaml.safe_dump({"WORLD_NAME": "harbor"} | settings_))
+    return folder
+
+
+def told(call, *parts):
+    with pytest.raises(DeepRacerError) as caught:
+        call()
+    message = str(caught.value)
+    assert "\n" not in message
+    for part in parts:
+        assert part in message, message
+    return message
+
+
+# --- model_metadata.json -------------------------------------------------------------------------------------------
+
+
+def test_a_discrete_action_is_its_place_in_the_list_whatever_its_index(tmp_path):
+    shuffled = [action | {"index": 9 - i} for i, action in enumerate(ACTIONS)]
+    read = metadata(tmp_path, action_space=shuffled)
+    assert read.actions == DiscreteActions(tuple((a["steering_angle"], a["speed"]) for a in ACTIONS))
+    assert read.actions.commands([3]).tolist() == [[-15.0, 2.0]]
+    assert any("index" in note for note in read.notes)
+    ordered = [action | {"index": i} for i, action in enumerate(ACTIONS)]
+    assert metadata(tmp_path, action_space=ordered).notes == ()
+
+
+def test_very_old_files_hold_the_actions_alone(tmp_path):
+    assert metadata(tmp_path) == ModelMetadata(
+        DiscreteActions(tuple((float(a["steering_angle"]), float(a["speed"])) for a in ACTIONS)),
+        sensors=("observation",),
+        neural_network="DEEP_CONVOLUTIONAL_NETWORK_SHALLOW",
+        training_algorithm="clipped_ppo",
+        version=1.0,
+        lidar=None,
+    )
+
+
+@pytest.mark.parametrize("number", [1, 1.0, "1", "1.0", " 1 ", "1e0"])
+def test_numbers_may_be_ints_floats_or_texts(tmp_path, number):
+    read = metadata(tmp_path, action_space=[{"steering_angle": number, "speed": number}], version=number)
+    assert read.actions.choices == ((1.0, 1.0),)
+    assert read.version == 1.0
+    ranges = {"steering_angle": {"low": "-30", "high": number}, "speed": {"low": 0, "high": number}}
+    read = metadata(tmp_path, action_space=ranges, action_space_type="continuous")
+    assert read.actions == ContinuousActions((-30.0, 1.0), (0.0, 1.0))
+
+
+def test_continuous_actions_are_steering_then_speed_mapped_to_their_bounds(tmp_path):
+    read = metadata(tmp_path, action_space=RANGES, action_space_type="continuous")
+    assert read.actions.commands([[1.0, -1.0], [0.0, 0.0]]).tolist() == [[30.0, 1.0], [0.0, 1.5]]
+
+
+def test_what_is_missing_has_the_originals_defaults(tmp_path):
+    assert metadata(tmp_path).version == 1.0
+    assert metadata(tmp_path, sensor=["STEREO_CAMERAS"]).version == 2.0
+    assert metadata(tmp_path, sensor=["STEREO_CAMERAS", "LIDAR"], version=5).version == 5.0
+    lidar = metadata(tmp_path, sensor=["observation", "DISCRETIZED_SECTOR_LIDAR"], lidar_config={"num_sectors": "16"})
+    assert lidar.lidar == Lidar(16, 8, 2.0)
+
+
+def test_commands_beyond_the_actuators_are_kept_and_told(tmp_path):
+    read = metadata(tmp_path, action_space=[{"steering_angle": 40, "speed": 6}, {"steering_angle": 0, "speed": 0}])
+    assert read.actions.choices == ((40.0, 6.0), (0.0, 0.0))
+    assert ["40 degrees drives as 30" in read.notes[0], "6 m/s drives as 4" in read.notes[1]] == [True, True]
+
+
+BROKEN = [
+    ({}, ["action_space", "list of 1 to 256"]),
+    ({"action_space": []}, ["holds 0 actions", "1 to 256"]),
+    ({"action_space": ACTIONS * 100}, ["holds 1,000 actions", "1 to 256"]),
+    ({"action_space": "left, right"}, ["action_space is 'left, right'", "list"]),
+    ({"action_space": RANGES}, ["action_space_type", '"continuous"']),
+    ({"action_space": [*ACTIONS, 7]}, ["action_space[10] is 7", '"steering_angle"']),
+    ({"action_space": [{"speed": 1}]}, ["action_space[0].steering_angle is missing"]),
+    ({"action_space": [{"steering_angle": 1}]}, ["action_space[0].speed is missing", "from 0 to 100"]),
+    ({"action_space": [{"steering_angle": "left", "speed": 1}]}, ["steering_angle is 'left'", "from -180 to 180"]),
+    ({"action_space": [{"steering_angle": 1, "speed": "nan"}]}, ["action_space[0].speed is 'nan'", "a number"]),
+    ({"action_space": [{"steering_angle": 1, "speed": "1e999"}]}, ["speed is '1e999'"]),
+    ({"action_space": [{"steering_angle": 1, "speed": 10**400}]}, ["speed is 1000"]),
+    ({"action_space": [{"steering_angle": 1, "speed": True}]}, ["speed is True", "a number"]),
+    ({"action_space": [{"steering_angle": 1, "speed": None}]}, ["speed is None"]),
+    ({"action_space": [{"steering_angle": 1, "speed": -1}]}, ["speed is -1", "from 0 to 100"]),
+    ({"action_space": [{"steering_angle": 1000, "speed": 1}]}, ["steering_angle is 1000"]),
+    ({"action_space": ACTIONS, "action_space_type": "continuous"}, ["action_space is [", "object"]),
+    (
+        {"action_space": ACTIONS, "action_space_type": "discret"},
+        ["'discret'", "discrete or continuous", "Did you mean"],
+    ),
+    (
+        {"action_space": RANGES | {"speed": {"low": 2, "high": 2}}, "action_space_type": "continuous"},
+        ["action_space.speed goes from low 2 to high 2", "below"],
+    ),
+    (
+        {"action_space": RANGES | {"speed": {"low": 2}}, "action_space_type": "continuous"},
+        ["action_space.speed.high is missing"],
+    ),
+    ({"action_space": {"speed": RANGES["speed"]}, "action_space_type": "continuous"}, ["action_space.steering_angle"]),
+    ({"action_space": ACTIONS, "sensor": "FRONT_FACING_CAMERA"}, ["sensor is 'FRONT", "a list of one of"]),
+    ({"action_space": ACTIONS, "sensor": []}, ["sensor is []", "a list of one of"]),
+    ({"action_space": ACTIONS, "sensor": ["LIDAR"]}, ["sensor is ['LIDAR']", "a list of one of"]),
+    ({"action_space": ACTIONS, "sensor": ["LEFT_CAMERA", "observation"]}, ["a list of one of"]),
+    ({"action_space": ACTIONS, "sensor": ["LEFT_CAMERA", "LIDAR", "SECTOR_LIDAR"]}, ["at most one of LIDAR"]),
+    ({"action_space": ACTIONS, "sensor": ["RADAR"]}, ["sensor[0] is 'RADAR'", "FRONT_FACING_CAMERA", "Did you mean"]),
+    ({"action_space": ACTIONS, "sensor": [{}]}, ["sensor[0] is {}", "FRONT_FACING_CAMERA"]),
+    ({"action_space": ACTIONS, "neural_network": "RESNET"}, ["neural_network is 'RESNET'", "SHALLOW"]),
+    ({"action_space": ACTIONS, "training_algorithm": "dqn"}, ["training_algorithm is 'dqn'", "clipped_ppo or sac"]),
+    ({"action_space": ACTIONS, "training_algorithm": "sac"}, ["SAC takes continuous actions only"]),
+    ({"action_space": ACTIONS, "version": "new"}, ["version is 'new'", "from 1 to 100"]),
+    ({"action_space": ACTIONS, "version": 0}, ["version is 0"]),
+    ({"action_space": ACTIONS, "lidar_config": 8}, ["lidar_config is 8", "object"]),
+    ({"action_space": ACTIONS, "lidar_config": {"num_sectors": 5}}, ["lidar_config.num_sectors is 5", "divide"]),
+    ({"action_space": ACTIONS, "lidar_config": {"clipping_dist": 20}}, ["clipping_dist is 20", "0.15 to 12"]),
+    ([], ["must be an object"]),
+    ("", ["empty"]),
+    ('{"action_space": [', ["line 1", "cut short"]),
+    ('{"action_space": [{"steering_angle": NaN}]}', ["NaN"]),
+    ("[" * 100_000, ["not valid JSON"]),
+]
+
+
+@pytest.mark.parametrize("content, parts", BROKEN, ids=[", ".join(parts)[:40] for _, parts in BROKEN])
+def test_broken_metadata_give_one_message_with_file_key_and_what_is_allowed(tmp_path, content, parts):
+    path = write(tmp_path, "model_metadata.json", content)
+    told(lambda: read_model_metadata(path), str(path), *parts)
+
+
+@pytest.mark.parametrize("read", [read_model_metadata, read_hyperparameters, read_settings])
+def test_files_that_cannot_be_read(tmp_path, read):
+    told(lambda: read(tmp_path / "none.yaml"), "none.yaml", "no such file")
+    told(lambda: read(tmp_path), "folder")
+    binary = tmp_path / "photo.json"
+    binary.write_bytes(b"\x89PNG\xff")
+    told(lambda: read(binary), "photo.json", "not UTF-8")
+
+
+def test_a_byte_order_mark_and_windows_line_ends_do_not_matter(tmp_path):
+    path = tmp_path / "model_metadata.json"
+    path.write_bytes(b"\xef\xbb\xbf" + json.dumps({"action_space": ACTIONS}, indent=1).replace("\n", "\r\n").encode())
+    assert len(read_model_metadata(path).actions.choices) == 10
+
+
+NUMBERS = st.floats(-30, 30)
+SPEEDS = st.floats(0, 4)
+SPACES = st.lists(st.tuples(NUMBERS, SPEEDS), min_size=1, max_size=40).map(lambda rows: DiscreteActions(tuple(rows)))
+SPACES |= st.builds(
+    lambda a, b, c, d: ContinuousActions((a, a + b), (c, c + d)), NUMBERS, st.floats(0.1, 30), SPEEDS, st.floats(0.1, 4)
+)
+
+
+@given(
+    SPACES,
+    st.sampled_from([*CAMERAS, "state"]),
+    st.sampled_from([(), *((lidar,) for lidar in LIDARS)]),
+    st.none() | st.builds(Lidar, st.sampled_from([1, 8, 64]), st.integers(1, 64), st.floats(0.15, 12)),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+def test_what_is_written_is_read_again(tmp_path, actions, camera, lidars, lidar):
+    made = ModelMetadata(actions, (camera, *lidars), version=5.0, lidar=lidar)
+    read = read_model_metadata(write(tmp_path, "m.json", made.as_json()))
+    assert read == ModelMetadata(actions, (camera, *lidars), version=5.0, lidar=lidar, notes=read.notes)
+
+
+# --- hyperparameters.json ------------------------------------------------------------------------------------------
+
+
+def test_hyperparameters_are_cast_defaulted_and_unknown_ones_not_looked_at(tmp_path):
+    assert read_hyperparameters(write(tmp_path, "h.json", {})) == Hyperparameters()
+    given_ = {
+        "batch_size": "128",
+        "num_epochs": 5.9,
+        "lr": "1e-4",
+        "discount_factor": "0.95",
+        "beta_entropy": 0,
+        "loss_type": "Huber",
+        "mystery": [1, 2],
+    }
+    read = read_hyperparameters(write(tmp_path, "h.json", given_))
+    assert read == Hyperparameters(128, 5, 1e-4, 0.0, 0.95, "Huber")
+    assert not read.huber  # only the very word counts; anything else is the mean squared error
+    assert read_hyperparameters(write(tmp_path, "h.json", {"loss_type": "huber"})).huber
+
+
+@pytest.mark.parametrize(
+    "key, value, allowed",
+    [
+        ("batch_size", "64.0", "a whole number from 1"),
+        ("batch_size", 0, "from 1 to 1e+06"),
+        ("num_epochs", "many", "from 1 to 100"),
+        ("num_epochs", None, "a whole number"),
+        ("num_epochs", True, "a whole number"),
+        ("lr", "inf", "from 0 to 1"),
+        ("lr", -1e-3, "from 0 to 1"),
+        ("lr", [3e-4], "a number"),
+        ("discount_factor", 1.1, "from 0 to 1"),
+        ("discount_factor", "9" * 5000, "from 0 to 1"),
+        ("loss_type", None, "a text"),
+        ("exploration_type", ["categorical"], "a text"),
+        ("epsilon_steps", -1, "from 0 on"),
+    ],
+)
+def test_broken_hyperparameters(tmp_path, key, value, allowed):
+    path = write(tmp_path, "hyperparameters.json", {key: value})
+    assert len(told(lambda: read_hyperparameters(path), str(path), f"{key} is ", allowed)) < 400
+
+
+# --- training_params.yaml and run.env ------------------------------------------------------------------------------
+
+WRITTEN = {
+    "WORLD_NAME": "reinvent_base",
+    "RACE_TYPE": "TIME_TRIAL",
+    "TRACK_DIRECTION_CLOCKWISE": "TRUE",
+    "REVERSE_DIR": "True",
+    "ALTERNATE_DRIVING_DIRECTION": "true",
+    "CHANGE_START_POSITION": "False",
+    "ROUND_ROBIN_ADVANCE_DIST": "0.1",
+    "START_POSITION_OFFSET": "0.25",
+    "NUM_WORKERS": "4",
+    "MIN_EVAL_TRIALS": "5",
+}
+READ = Settings(
+    "reinvent_base", True, "TIME_TRIAL", True, True, False, 0.1, 0.25, {"NUM_WORKERS": "4", "MIN_EVAL_TRIALS": "5"}
+)
+
+
+@pytest.mark.parametrize("style", [None, "'", '"'])
+@pytest.mark.parametrize("many", [False, True])
+def test_yaml_in_every_style_and_a_list_counts_by_its_first(tmp_path, style, many):
+    data = {key: [value, "other"] for key, value in WRITTEN.items()} if many else WRITTEN
+    text = yaml.dump(data | {"AWS_REGION": "x", "DR": ["a"]}, default_style=style, explicit_start=True)
+    assert read_settings(write(tmp_path, "training_params.yaml", text)) == READ
+
+
+def test_yaml_of_real_types(tmp_path):
+    text = "WORLD_NAME: 2022_march_open\nREVERSE_DIR: yes\nCHANGE_START_POSITION: off\nROUND_ROBIN_ADVANCE_DIST: .5\n"
+    read = read_settings(write(tmp_path, "t.yaml", text))
+    assert read == Settings("2022_march_open", reverse=True, change_start=False, advance=0.5)
+
+
+@pytest.mark.parametrize("line", ["{}={}", "export {}={}", "{}='{}'", '{}="{}"  # a comment'])
+def test_run_env_of_deepracer_for_cloud(tmp_path, line):
+    lines = ["#DR_EVAL_RTF=1.0", "", "DR_CAR_NAME=FastCar", "DR_EVAL_REVERSE_DIRECTION=False"]
+    lines += [line.format(ENV_NAMES[key][0], value) for key, value in WRITTEN.items()]
+    assert read_settings(write(tmp_path, "run.env", "\r\n".join(lines))) == READ
+
+
+def test_older_names_of_run_env_and_what_is_left_empty(tmp_path):
+    text = "DR_WORLD_NAME=Bowtie_track\nDR_CHANGE_START_POSITION=False\nDR_TRAIN_START_POSITION_OFFSET=\n"
+    assert read_settings(write(tmp_path, "run.env", text)) == Settings("Bowtie_track", change_start=False)
+    text += "DR_TRAIN_CHANGE_START_POSITION=True\n"
+    assert read_settings(write(tmp_path, "run.env", text)).change_start
+
+
+@pytest.mark.parametrize(
+    "name, text, parts",
+    [
+        ("t.yaml", "", ["no training parameters", "WORLD_NAME"]),
+        ("t.yaml", "- a\n- b\n", ["no training parameters"]),
+        ("t.yaml", "WORLD_NAME: 'cut", ["line", "cut short"]),
+        ("t.yaml", "A: 1\n\tB: 2\n", ["line 2", "not valid YAML"]),
+        ("t.yaml", "REVERSE_DIR: perhaps", ["REVERSE_DIR is 'perhaps'", "true or false"]),
+        ("t.yaml", "RACE_TYPE: DRAG_RACE", ["RACE_TYPE is 'DRAG_RACE'", "TIME_TRIAL"]),
+        ("t.yaml", "ROUND_ROBIN_ADVANCE_DIST: 5", ["ROUND_ROBIN_ADVANCE_DIST is '5'", "from 0 to 1"]),
+        ("t.yaml", "WORLD_NAME: {a: b}", ["WORLD_NAME is {'a': 'b'}", "a text"]),
+        ("t.yaml", "a: &a [*a]\nWORLD_NAME: [*a]", ["line 1", "recursive"]),
+        ("t.yaml", 'WORLD_NAME: "\\U00110000"', ["not valid YAML"]),
+        ("t.yaml", "[" * 20_000, ["not valid YAML"]),
+        ("t.yaml", "!!python/object/apply:os.system ['true']", ["no training parameters"]),
+        ("run.env", "DR_WORLD_NAME='cut", ["line 1", "DR_WORLD_NAME=reinvent_base"]),
+        ("run.env", "\nreinvent_base\n", ["line 2", "'reinvent_base' sets nothing"]),
+        ("run.env", "DR_TRAIN_REVERSE_DIRECTION=2", ["DR_TRAIN_REVERSE_DIRECTION is '2'", "true or false"]),
+    ],
+)
+def test_broken_settings(tmp_path, name, text, parts):
+    path = write(tmp_path, name, text)
+    told(lambda: read_settings(path), str(path), *parts)
+
+
+def test_a_yaml_bomb_is_harmless(tmp_path):
+    bomb = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    bomb += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 30)]
+    path = write(tmp_path, "t.yaml", "\n".join([*bomb, "WORLD_NAME: *a29"]))
+    assert len(told(lambda: read_settings(path), "WORLD_NAME is", "a text")) < 1000
+
+
+# --- no file whatever ----------------------------------------------------------------------------------------------
+
+KEYS = [
+    *("action_space", "action_space_type", "sensor", "neural_network", "training_algorithm", "version", "lidar_config"),
+    *("steering_angle", "speed", "index", "low", "high", "num_sectors", "num_values_per_sector", "clipping_dist"),
+    *Hyperparameters.__dataclass_fields__,
+    *ENV_NAMES,
+]
+WORDS = ["discrete", "continuous", "sac", "clipped_ppo", "huber", "TIME_TRIAL", "harbor", "true", *CAMERAS, *LIDARS]
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.sampled_from([*WORDS, "1", "1.0"])
+SCALARS |= st.text(max_size=8) | st.integers(10**300, 10**310) | st.floats(-40, 40)
+JSON = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=4), inner),
+    max_leaves=25,
+)
+SPACE = st.lists(
+    st.fixed_dictionaries({"steering_angle": SCALARS, "speed": SCALARS}), max_size=3
+) | st.fixed_dictionaries({"steering_angle": JSON, "speed": st.fixed_dictionaries({"low": SCALARS, "high": SCALARS})})
+LIKELY = st.fixed_dictionaries(
+    {"action_space": SPACE | JSON},
+    optional={"action_space_type": st.sampled_from(["discrete", "continuous"]) | JSON}
+    | {key: JSON | st.lists(SCALARS, max_size=2) for key in KEYS[2:7]},
+)
+FUZZ = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+
+
+@given(JSON | LIKELY)
+@example({"action_space": ACTIONS, "sensor": [[], {}]})
+@FUZZ
+def test_no_json_whatever_gives_anything_but_one_message(tmp_path, data):
+    path = tmp_path / "any.json"
+    path.write_text(json.dumps(data))
+    for read in (read_model_metadata, read_hyperparameters):
+        try:
+            read(path)
+        except RacerError as wrong:
+            assert str(path) in str(wrong) and len(str(wrong)) < 2000
+
+
+@given(st.binary(max_size=60) | st.text(max_size=60).map(lambda text: text.encode(errors="replace")))
+@FUZZ
+def test_no_bytes_whatever_give_anything_but_one_message(tmp_path, data):
+    for name, read in (("a.json", read_model_metadata), ("a.yaml", read_settings), ("a.env", read_settings)):
+        path = tmp_path / name
+        path.write_bytes(data)
+        try:
+            read(path)
+        except RacerError as wrong:
+            assert str(path) in str(wrong)
+
+
+LINES = st.lists(
+    st.tuples(st.sampled_from([*ENV_NAMES, "DR_WORLD_NAME"]), st.sampled_from(WORDS) | st.text(max_size=9))
+)
+
+
+@given(LINES, st.sampled_from(["{}: {}", "{}: '{}'", "{}={}", "{}: [{}]", "? {}\n: {}", "{}: &a {}\nb: *a"]))
+@FUZZ
+def test_no_lines_whatever_give_anything_but_one_message(tmp_path, pairs, form):
+    for name in ("a.yaml", "a.env"):
+        path = tmp_path / name
+        path.write_bytes("\n".join(form.format(*pair) for pair in pairs).encode(errors="replace"))
+        try:
+            read_settings(path)
+        except RacerError as wrong:
+            assert str(path) in str(wrong)
+
+
+def test_the_real_samples_load(logs):
+    found = sorted(logs.glob("*model_metadata.json"))
+    assert found, f"no samples in {logs}"
+    for path in found:
+        read = read_model_metadata(path)
+        assert (read.sensors, read.version, read.training_algorithm) == (("FRONT_FACING_CAMERA",), 4.0, "clipped_ppo")
+        assert len(read.actions.choices) == (15 if "baadal" in path.name else 14)
+        assert read.actions.choices[0] == ((-30.0, 2.2) if "baadal" in path.name else (-30.0, 1.0))
+        assert read.notes == ()
+    (path,) = logs.glob("*hyperparameters.json")
+    assert read_hyperparameters(path) == Hyperparameters(
+        num_epochs=3, discount_factor=0.95, loss_type="huber", e_greedy_value=1.0
+    )
+
+
+# --- folders -------------------------------------------------------------------------------------------------------
+
+
+def names(taken, fate):
+    return {line.name for line in taken.lines if line.fate is fate}
+
+
+def line(taken, name):
+    (found,) = [line for line in taken.lines if line.name == name]
+    return found
+
+
+def test_a_folder_of_the_console(tmp_path):
+    taken = take_over(export(tmp_path, NUM_WORKERS="4"))
+    assert taken.track.name == "harbor" and not taken.track.reversed
+    assert taken.reward == tmp_path / "reward_function.py"
+    assert len(taken.actions.choices) == 10
+    assert taken.sensors == ("state",)
+    assert taken.starts == Rotation(0.05, 0.0)
+    assert not taken.both_ways
+    assert taken.knobs == {"gamma": 0.99, "entropy": 0.01, "epochs": 3}
+    assert len(taken.files) == 4
+    # Every key of the files is told of, and the check-list's three that do nothing do nothing.
+    assert {"stack_size", "term_cond_avg_score"} <= names(taken, Fate.IDLE)
+    assert {"lr", "batch_size", "term_cond_max_episodes", "neural_network", "NUM_WORKERS"} <= names(
+        taken, Fate.REPLACED
+    )
+    assert {"action_space", "discount_factor", "beta_entropy", "num_epochs"} <= names(taken, Fate.TAKEN)
+    told_of = {line.name for line in taken.lines}
+    greedy = {"e_greedy_value", "epsilon_steps", "sac_alpha"}
+    assert set(Hyperparameters.__dataclass_fields__) - greedy <= told_of
+
+
+@pytest.mark.parametrize("place", ["", "custom_files", "model"])
+@pytest.mark.parametrize("around", ["", "my-model"])
+def test_files_are_found_in_their_usual_places(tmp_path, place, around):
+    folder = tmp_path / around
+    write(folder / place, "model_metadata.json", {"action_space": ACTIONS, "sensor": ["state"]})
+    write(folder / place, "reward_function.py", REWARD)
+    write(folder / place, "hyperparameters.json", {})
+    write(folder, "run.env" if place else "training_params.yaml", "DR_WORLD_NAME=dune" if place else "WORLD_NAME: dune")
+    write(tmp_path, ".hidden", "")
+    taken = take_over(tmp_path)
+    assert (taken.track.name, len(taken.files)) == ("dune", 4)
+
+
+def test_without_hyperparameters_the_recipe_keeps_its_own(tmp_path):
+    export(tmp_path)
+    (tmp_path / "ip" / "hyperparameters.json").unlink()
+    taken = take_over(tmp_path)
+    assert taken.knobs is None
+    assert "lr" not in {line.name for line in taken.lines}
+
+
+def test_two_versions_of_a_file_are_not_chosen_between(tmp_path):
+    export(tmp_path)
+    other = {"action_space": ACTIONS[:2], "sensor": ["state"]}
+    own = write(tmp_path, "custom_files/model_metadata.json", other)
+    told(lambda: take_over(tmp_path), "custom_files", "model/model_metadata.json differ", "--model-metadata")
+    assert len(take_over(tmp_path, metadata=own).actions.choices) == 2
+    own.write_bytes((tmp_path / "model" / "model_metadata.json").read_bytes())
+    assert len(take_over(tmp_path).actions.choices) == 10
+
+
+def test_folders_that_are_none(tmp_path):
+    told(lambda: take_over(tmp_path / "gone"), "gone is no folder")
+    archive = write(tmp_path, "model.tar.gz", "")
+    told(lambda: take_over(archive), "unpack it first")
+    told(lambda: take_over(tmp_path), "holds none of model_metadata.json", "custom_files/")
+    told(lambda: take_over("nul\0l"), "is no folder")
+    write(tmp_path, "reward_function.py", REWARD)
+    told(lambda: take_over(tmp_path), "no model_metadata.json", "--model-metadata")
+    write(tmp_path, "model_metadata.json", {"action_space": ACTIONS})
+    told(lambda: take_over(tmp_path), "no WORLD_NAME", "--track")
+    (tmp_path / "reward_function.py").unlink()
+    told(lambda: take_over(tmp_path), "no reward_function.py", "--reward")
+
+
+def test_options_outdo_the_folder(tmp_path):
+    taken = take_over(export(tmp_path, WORLD_NAME="no_such_world"), track="dune", reward="centerline")
+    assert (taken.track.name, taken.reward) == ("dune", "centerline")
+    assert line(taken, "WORLD_NAME").fate is Fate.REPLACED
+
+
+def test_single_files_bring_no_rules(tmp_path):
+    write(tmp_path, "m.json", {"action_space": RANGES, "action_space_type": "continuous", "sensor": ["state"]})
+    taken = take_over(metadata=tmp_path / "m.json")
+    assert taken.actions == ContinuousActions((-30.0, 30.0), (1.0, 2.0))
+    assert (taken.track, taken.starts, taken.knobs, taken.reward) == (None, None, None, None)
+
+
+def test_directions(tmp_path):
+    forward = take_over(export(tmp_path)).track
+    backward = take_over(export(tmp_path, REVERSE_DIR="True")).track
+    assert backward.reversed and backward.digest == forward.reverse().digest
+    assert line(take_over(tmp_path), "REVERSE_DIR").note == ("clockwise" if forward.is_ccw else "anticlockwise")
+    assert take_over(export(tmp_path, ALTERNATE_DRIVING_DIRECTION=True)).both_ways
+    for clockwise in (True, False):  # a world of one name is driven the way that is asked for
+        taken = take_over(export(tmp_path, TRACK_DIRECTION_CLOCKWISE=str(clockwise)))
+        assert taken.track.is_ccw is not clockwise
+
+
+def test_a_world_of_two_directions_has_two_names(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    source = Path(racer.__file__).parent.parent / "tracks" / "dune.csv"
+    for name in ("there_cw", "there_ccw"):
+        write(tmp_path, f"tracks/{name}.csv", source.read_text())
+    folder = export(tmp_path / "f", WORLD_NAME="there", TRACK_DIRECTION_CLOCKWISE="true")
+    assert take_over(folder).track.name == "there_cw"
+    folder = export(tmp_path / "f", WORLD_NAME="there", TRACK_DIRECTION_CLOCKWISE="false")
+    assert take_over(folder).track.name == "there_ccw"
+    folder = export(tmp_path / "f", WORLD_NAME="there_cw", TRACK_DIRECTION_CLOCKWISE="false")
+    assert take_over(folder).track.name == "there_cw"
+
+
+def test_a_world_that_is_not_on_the_shelf(tmp_path):
+    folder = export(tmp_path, WORLD_NAME="harbour", TRACK_DIRECTION_CLOCKWISE="false")
+    told(
+        lambda: take_over(folder),
+        "training_params.yaml",
+        "WORLD_NAME is 'harbour'",
+        "Did you mean 'harbor'",
+        "racer import-track harbour_ccw.npy",
+        "--track",
+    )
+
+
+def test_starts(tmp_path):
+    assert take_over(export(tmp_path, CHANGE_START_POSITION="false")).starts == Rotation(0.0, 0.0)
+    given_ = {"ROUND_ROBIN_ADVANCE_DIST": "0.2", "START_POSITION_OFFSET": "0.5"}
+    taken = take_over(export(tmp_path, **given_))
+    assert taken.starts == Rotation(0.2, 0.5)
+    assert line(taken, "START_POSITION_OFFSET").fate is Fate.TAKEN
+
+
+@pytest.mark.parametrize("race", ["OBJECT_AVOIDANCE", "HEAD_TO_BOT", "HEAD_TO_MODEL", "F1"])
+def test_other_races_are_refused(tmp_path, race):
+    told(lambda: take_over(export(tmp_path, RACE_TYPE=race)), "training_params.yaml", race, "TIME_TRIAL")
+
+
+@pytest.mark.parametrize("sensor", [*CAMERAS, *LIDARS])
+def test_a_sensor_that_racer_lacks_is_a_clear_not_yet_with_a_way_on(tmp_path, monkeypatch, sensor):
+    monkeypatch.setattr(
+        racer.sensors, "SENSORS", {"state": racer.sensors.SENSORS["state"]} | dict.fromkeys(CAMERAS[:1])
+    )
+    folder = export(tmp_path)
+    sensors = [sensor] if sensor in CAMERAS else ["observation", sensor]
+    write(folder, "model/model_metadata.json", {"action_space": ACTIONS, "sensor": sensors})
+    if sensor == "observation":
+        assert take_over(folder).sensors == ("observation",)
+    else:
+        told(lambda: take_over(folder), f"sensor is '{sensor}'", "cannot simulate yet", "--sensors state")
+    taken = take_over(folder, sensors=("state",))
+    assert taken.sensors == ("state",)
+    assert (line(taken, "sensor").fate, line(taken, "sensor").note) == (Fate.REPLACED, "--sensors state")
+
+
+def test_sac_and_e_greedy_are_replaced(tmp_path):
+    folder = export(tmp_path)
+    write(
+        folder,
+        "model/model_metadata.json",
+        {"action_space": RANGES, "action_space_type": "continuous", "training_algorithm": "sac", "sensor": ["state"]},
+    )
+    taken = take_over(folder)
+    assert {"training_algorithm", "sac_alpha"} <= names(taken, Fate.REPLACED)
+    assert taken.knobs == {"gamma": 0.99}
+    assert line(taken, "exploration_type").fate is Fate.IDLE
+    write(folder, "model/model_metadata.json", {"action_space": ACTIONS, "sensor": ["state"]})
+    write(folder, "ip/hyperparameters.json", {"exploration_type": "e-greedy", "loss_type": "huber"})
+    taken = take_over(folder)
+    assert {"exploration_type", "loss_type"} <= names(taken, Fate.REPLACED)
+    assert "0.05 after 10000 steps" in line(taken, "exploration_type").value
+
+
+def test_a_folder_that_may_not_be_looked_into(tmp_path, monkeypatch):
+    def closed(self):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", closed)
+    told(lambda: take_over(tmp_path), f"cannot look into {tmp_path}: Permission denied")
