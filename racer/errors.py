@@ -14,6 +14,7 @@ __all__ = [
     "ReplayError",
     "RewardError",
     "RunError",
+    "SensorError",
     "ShelfError",
     "TrackError",
 ]
@@ -41,6 +42,10 @@ class RewardError(RacerError, ValueError):
 
 class AgentError(RacerError, ValueError):
     """An agent file that cannot be loaded, or a driver whose actions make no sense."""
+
+
+class SensorError(RacerError, ValueError):
+    """A sensor that cannot be built, or a list of sensors that contradicts itself."""
 
 
 class RunError(RacerError, ValueError):

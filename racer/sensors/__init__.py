@@ -3,51 +3,80 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from racer.errors import SensorError
+from racer.sensors.camera import LENSES, Camera
+from racer.sensors.lidar import CLIPS, Lidar
 from racer.sensors.state import State
 from racer.simulation import World
 
+__all__ = ["SENSORS", "Camera", "Lidar", "Sensor", "State", "make_sensors"]
+
 
 class Sensor(Protocol):
-    """One sensor of every car of a world.
+    """One sensor of every car of a world."""
 
-    Attributes:
-        name: its key in the observation.
-        low, high: of every entry.
-        shape: of one car's observation.
-        dtype: of it.
-    """
+    @property
+    def name(self) -> str:
+        """Its key in the observation."""
+        ...
 
-    name: str
-    low: float
-    high: float
-    shape: tuple[int, ...]
-    dtype: type[np.generic]
+    @property
+    def low(self) -> float:
+        """Least value of every entry."""
+        ...
+
+    @property
+    def high(self) -> float:
+        """Greatest value of every entry."""
+        ...
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one car's observation."""
+        ...
+
+    @property
+    def dtype(self) -> type[np.generic]:
+        """Of every entry."""
+        ...
 
     def observe(self, world: World, out: NDArray[Any]) -> None:
         """Fill `out` (n, m, *shape) with what the cars (n, m) of `world` perceive."""
         ...
 
 
-SENSORS: dict[str, Callable[[], Sensor]] = {"state": State}
-"""Every sensor by its name, the default first."""
+SENSORS: dict[str, Callable[[], Sensor]] = {
+    "state": State,
+    **{name: partial(Camera, name) for name in LENSES},
+    **{name: partial(Lidar, name) for name in CLIPS},
+}
+"""Every sensor by its name, with its default settings, the default sensor first. The others have DeepRacer's names."""
+
+KINDS = {"camera": tuple(LENSES), "LIDAR": tuple(CLIPS)}
+"""Sensors of which a car has one at most, as in the original."""
 
 
 def make_sensors(names: tuple[str | Sensor, ...]) -> tuple[Sensor, ...]:
     """The sensors that are asked for; a `Sensor` stands for itself, with its own settings.
 
     Raises:
-        ValueError: there is no such sensor, none is asked for, or one twice.
+        SensorError: there is no such sensor, none is asked for, one twice, or two of a kind.
     """
     unknown = [name for name in names if isinstance(name, str) and name not in SENSORS]
     if unknown:
-        raise ValueError(f"there is no sensor {unknown[0]!r}; the sensors are {', '.join(SENSORS)}")
+        raise SensorError(f"there is no sensor {unknown[0]!r}; the sensors are {', '.join(SENSORS)}")
     made = tuple(SENSORS[sensor]() if isinstance(sensor, str) else sensor for sensor in names)
     given = [sensor.name for sensor in made]
     if not given or len(set(given)) < len(given):
-        raise ValueError(f"sensors are {', '.join(given) or 'none'}; it takes at least one, and each once")
+        raise SensorError(f"sensors are {', '.join(given) or 'none'}; it takes at least one, and each once")
+    for kind, names_of_kind in KINDS.items():
+        two = [name for name in given if name in names_of_kind]
+        if len(two) > 1:
+            raise SensorError(f"a car has one {kind} at most, not {' and '.join(two)}")
     return made
