@@ -203,7 +203,7 @@ def create_run(
     """Make a new run folder.
 
     Args:
-        folder: must not exist, or be empty.
+        folder: must not exist, or be empty, or hold a run that ended before anything was learned.
         track, reward, agent: what is kept in it.
         names: what they were called on the command line.
         plan: the remaining fields of `Plan`.
@@ -212,7 +212,7 @@ def create_run(
         RunError: the folder is taken.
         FileError: it cannot be written.
     """
-    if os.path.lexists(folder) and not (folder.is_dir() and not any(folder.iterdir())):
+    if os.path.lexists(folder) and not _free(folder):
         raise RunError(f"{folder} exists already; add --resume to go on with it, or choose another --name")
     made = Plan(
         *names,
@@ -229,6 +229,14 @@ def create_run(
     run = Run(folder, made)
     write_plan(run)
     return run
+
+
+def _free(folder: Path) -> bool:
+    """Whether a run may be made in an existing folder: nothing is lost."""
+    if not folder.is_dir():
+        return False
+    held = {path.name for path in folder.iterdir()}
+    return not held or ("track.json" in held and not any(name.endswith(".safetensors") for name in held))
 
 
 def write_plan(run: Run) -> None:

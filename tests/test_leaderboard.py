@@ -314,12 +314,12 @@ def test_the_same_replay_from_many_counts_once(replay):
     context = multiprocessing.get_context(
         "fork" if "fork" in multiprocessing.get_all_start_methods() else None
     )
-    go, outcomes = context.Event(), context.SimpleQueue()
+    go, outcomes = context.Event(), context.Queue()
     workers = [context.Process(target=enter_once, args=(replay, f"p{k}", go, outcomes)) for k in range(6)]
     for worker in workers:
         worker.start()
     go.set()
-    told = sorted(outcomes.get() for _ in workers)
+    told = sorted(outcomes.get(timeout=60) for _ in workers)
     for worker in workers:
         worker.join(60)
     assert told == ["already"] * 5 + ["entered"]
