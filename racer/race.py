@@ -116,6 +116,7 @@ class Score:
 
 
 NOISE = 0.1  # standard deviation of the disturbance of the actions, in a space of -1..1
+SLIPS = 0.02  # where they are discrete, the share of them that is drawn by lot instead
 
 
 def score(env: TimeTrialVector, driver: Driver, laps: int, seed: int) -> Score:
@@ -156,8 +157,8 @@ def _race(
     step = 0
     while any(len(result) < laps for result in results):
         actions = actions_of(driver, observations, env)
-        if env.num_envs > 1 and isinstance(env.actions, ContinuousActions):
-            actions[1:] += noise.normal(0.0, NOISE, actions[1:].shape).astype(np.float32)
+        if env.num_envs > 1:
+            _disturb(actions[1:], env.actions, noise)
         if recorder is not None:
             recorder.before(actions[0])
         began = env.state["lap_start_s"].copy()
@@ -215,6 +216,15 @@ def actions_of(driver: Driver, observations: Any, env: TimeTrialVector) -> NDArr
         most = len(env.actions.choices) - 1
         raise AgentError(f"act() gave {actions.tolist()!r:.60}; a choice is a whole number from 0 to {most}")
     return actions
+
+
+def _disturb(actions: NDArray[Any], space: ActionSpace, noise: np.random.Generator) -> None:
+    """Put noise on the actions, in place."""
+    if isinstance(space, ContinuousActions):
+        actions += noise.normal(0.0, NOISE, actions.shape).astype(np.float32)
+    else:
+        slips = noise.random(actions.shape) < SLIPS
+        actions[slips] = noise.integers(len(space.choices), size=int(slips.sum()))
 
 
 class _Recorder:
