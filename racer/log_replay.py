@@ -178,14 +178,13 @@ def episodes_of(replay: Replay) -> list[Placed]:
     rows["X"] = steps["x"] + replay.car.front_point * np.cos(steps["heading"])
     rows["Y"] = steps["y"] + replay.car.front_point * np.sin(steps["heading"])
     rows["yaw"] = np.degrees(steps["heading"])
-    rows["steer"] = np.round(
-        np.degrees(steps["steering_command"]), 9
-    )  # 30 was commanded, not 29.999999999999996
+    rows["steer"] = np.round(np.degrees(steps["steering_command"]), 9)  # 30 was commanded, not 29.999999999999996
     rows["throttle"], rows["reward"] = steps["speed_command"], steps["reward"]
     rows["all_wheels_on_track"], rows["track_len"] = steps["wheels_on_track"], track.length
     along = steps["distance"] / track.length - (steps["lap"] - first_lap)
     rows["progress"] = np.where(behind, 100.0, np.minimum(100.0, along * 100.0))
-    rows["tstamp"], rows["wall_clock"] = (np.arange(len(steps)) + 2.0) * STEP_S, np.nan
+    clock = np.arange(len(steps)) + np.cumsum(steps["restart"]) + 1.0  # every restart costs a prepare step
+    rows["tstamp"], rows["wall_clock"] = clock * STEP_S, np.nan
     rows["episode_status"] = np.where(steps["off_track"], "off_track", "in_progress")
     found = []
     for told in replay.laps:

@@ -75,9 +75,7 @@ def read_logs(path: str | Path) -> list[Log]:
     files = [file for file in found if re.fullmatch(r"\d+-iteration\.csv", file.name)]
     files = files or [file for file in found if _is_log(file)]
     if not files:
-        raise LogError(
-            f"{source} holds no DeepRacer log: no N-iteration.csv, and no other CSV or text file with steps"
-        )
+        raise LogError(f"{source} holds no DeepRacer log: no N-iteration.csv, and no other CSV or text file with steps")
     if len(files) > LOGS_LIMIT:
         raise LogError(f"{source} holds {len(files)} logs, more than {LOGS_LIMIT}; name a smaller folder")
     return [read_log(file) for file in sorted(files, key=_natural)]
@@ -95,9 +93,7 @@ def read_log(path: str | Path) -> Log:
         return _log(source, _text_fields(source, text), rounded=True)
     if _has_header(text):
         return _log(source, _csv_fields(source, text), rounded=False)
-    raise LogError(
-        f"{source} is no DeepRacer log: it has neither lines with {MARK} nor a header episode,steps,X,Y,…"
-    )
+    raise LogError(f"{source} is no DeepRacer log: it has neither lines with {MARK} nor a header episode,steps,X,Y,…")
 
 
 @dataclass(frozen=True)
@@ -123,9 +119,7 @@ def _csv_fields(source: Path, text: str) -> _Fields:
         raise LogError(f"{source}, line {reader.line_num}: this is no CSV: {wrong}") from wrong
     missing = [name for name in NEEDED if name not in names]
     if missing:
-        raise LogError(
-            f"{source}, line 1: the header lacks {', '.join(missing)}; it needs {', '.join(NEEDED)}"
-        )
+        raise LogError(f"{source}, line 1: the header lacks {', '.join(missing)}; it needs {', '.join(NEEDED)}")
     return _whole(source, names, lines, values, text.endswith("\n"))
 
 
@@ -144,15 +138,13 @@ def _text_fields(source: Path, text: str) -> _Fields:
     return _whole(source, names or COLUMNS, lines, values, text.endswith("\n"))
 
 
-def _whole(
-    source: Path, names: tuple[str, ...], lines: list[int], values: list[list[str]], ended: bool
-) -> _Fields:
+def _whole(source: Path, names: tuple[str, ...], lines: list[int], values: list[list[str]], ended: bool) -> _Fields:
     """Leave out a last line that was cut short; any other line must be whole."""
     notice = ""
     if values:
         status = names.index("episode_status") if "episode_status" in names else None
         last = values[-1]
-        cut = len(last) < len(names)
+        cut = len(last) < len(names) or (not ended and not last[-1].strip())
         cut |= not ended and status is not None and status < len(last) and last[status].strip() not in LABELS
         if cut:
             notice = f"{source} ends in the middle of line {lines[-1]}, which was left out"
@@ -202,9 +194,7 @@ def _column(place: str, name: str, texts: Sequence[str], lines: Sequence[int]) -
     return numbers.astype(kind)
 
 
-def _refuse(
-    place: str, bad: NDArray[np.bool_], texts: Sequence[str], lines: Sequence[int], allowed: str
-) -> None:
+def _refuse(place: str, bad: NDArray[np.bool_], texts: Sequence[str], lines: Sequence[int], allowed: str) -> None:
     if bad.any():
         first = int(np.argmax(bad))
         raise LogError(f"{place.format(lines[first])} is {texts[first]!r:.60}; it must be {allowed}")
