@@ -1,0 +1,364 @@
+"""Training with DeepRacer's files and by its rules: starts, both directions, discrete actions, runs that go on."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from racer.actions import DEFAULT, ContinuousActions, DiscreteActions
+from racer.agent import load_agent
+from racer.both_ways import BothWays
+from racer.cli import app
+from racer.env import TimeTrialVector
+from racer.errors import AgentError, RunError
+from racer.replay import load_replay, verify
+from racer.rules import Rotation, Rules
+from racer.run import open_run
+from racer.track import load_track
+from racer.train import resume, start, train
+
+FIVE_BY_TWO = DiscreteActions(tuple((a, v) for a in (-30.0, -15.0, 0.0, 15.0, 30.0) for v in (1.0, 2.0)))
+RUNNER = CliRunner()
+
+
+def export(folder, **settings):
+    """A folder as the console exports it, of a camera car."""
+    listed = [{"steering_angle": a, "speed": str(v), "index": 0} for a, v in FIVE_BY_TWO.choices]
+    files = {
+        "model/model_metadata.json": {"action_space": listed, "sensor": ["FRONT_FACING_CAMERA"], "version": "4"},
+        "ip/hyperparameters.json": {"discount_factor": 0.97, "beta_entropy": "0.02", "num_epochs": 4, "stack_size": 3},
+    }
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(json.dumps(data))
+    (folder / "reward_function.py").write_text("def reward_function(params):\n    return params['speed'] + 1e-3\n")
+    (folder / "training_params.yaml").write_text(yaml.safe_dump({"WORLD_NAME": "harbor"} | settings))
+    return folder
+
+
+# --- starts ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "starts, shares",
+    [
+        ("rotate", [0.0, 0.05, 0.10, 0.15]),
+        (Rotation(), [0.0, 0.05, 0.10, 0.15]),
+        (Rotation(0.4, 0.5), [0.5, 0.9, 0.3, 0.7]),
+        (Rotation(0.0, 0.25), [0.25, 0.25, 0.25, 0.25]),
+        ("line", [0.0, 0.0, 0.0, 0.0]),
+    ],
+)
+def test_the_start_moves_on_with_each_episode(starts, shares):
+    env = TimeTrialVector(3, "harbor", start=starts)
+    found = []
+    for episode in range(4):
+        env.reset(seed=7 if episode == 0 else None)
+        found.append(env.state["start_s"] / env.track.length)
+        state = env.state[0]
+        s = state["start_s"]
+        on_line = [np.interp(s, env.track.s, env.track.center[:, k]) for k in (0, 1)]
+        assert (state["x"], state["y"]) == pytest.approx(on_line, abs=1e-9)  # the origin, not the front point
+        assert state["speed"] == 0.0
+    assert np.array(found) == pytest.approx(np.repeat(np.array(shares)[:, None], 3, axis=1), abs=1e-12)
+
+
+def test_each_car_counts_its_own_episodes():
+    env = TimeTrialVector(2, "harbor", start="rotate")
+    env.reset(seed=0)
+    actions = np.array([[1.0, 1.0], [0.0, -1.0]], dtype=np.float32)  # the first one leaves the track again and again
+    for _ in range(60):
+        env.step(actions)
+    episodes = env.state["episode"]
+    assert episodes[0] > episodes[1] == 0
+    assert env.state["start_s"] == pytest.approx(0.05 * episodes * env.track.length)
+
+
+@pytest.mark.parametrize("values", [(-0.1, 0.0), (1.1, 0.0), (0.05, float("nan")), ("0.05", 0.0), (True, 0.0)])
+def test_a_rotation_is_a_share_of_a_lap(values):
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        Rotation(*values)
+    with pytest.raises(ValueError, match="random, rotate, line"):
+        Rules(start="turn")
+
+
+# --- both ways -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("actions", [DEFAULT, FIVE_BY_TWO], ids=["continuous", "discrete"])
+def test_both_ways_is_bit_for_bit_the_two_directions_side_by_side(actions):
+    track = load_track("harbor")
+
+    def reward(params):
+        return params["progress"] + params["is_left_of_center"]
+
+    def pair():
+        courses = (track, 3), (track.reverse(), 2)
+        return [TimeTrialVector(n, course, reward, start="rotate", actions=actions) for course, n in courses]
+
+    both, (ahead, against) = BothWays(*pair()), pair()
+    assert both.num_envs == 5 and both.track is both.ahead.track and both.against.track.reversed
+    assert both.action_space.shape[0] == both.observation_space.shape[0] == 5
+    seen = both.reset(seed=11)[0]
+    seen_apart = np.concatenate([ahead.reset(seed=11)[0], against.reset(seed=14)[0]])
+    assert (seen == seen_apart).all()
+    draw = np.random.default_rng(3)
+    ended_in = set()
+    for _ in range(150):
+        if isinstance(actions, ContinuousActions):
+            chosen = draw.uniform(-1, 1, (5, 2)).astype(np.float32)
+        else:
+            chosen = draw.integers(10, size=5)
+        told = both.step(chosen)
+        apart = [ahead.step(chosen[:3]), against.step(chosen[3:])]
+        for k in range(4):
+            assert (told[k] == np.concatenate([one[k] for one in apart])).all()
+        assert (both.state == np.concatenate([ahead.state, against.state])).all()
+        info, ended = told[4], told[2] | told[3]
+        assert (info["progress"] == np.concatenate([one[4]["progress"] for one in apart])).all()
+        assert ("final_info" in info) == ended.any()
+        for i in np.flatnonzero(ended):
+            own = apart[i // 3][4]
+            place = i if i < 3 else i - 3
+            ended_in.add(i // 3)
+            assert info["_final_info"][i]
+            assert (info["final_obs"][i] == own["final_obs"][place]).all()
+            assert info["final_info"]["status"][i] == own["final_info"]["status"][place]
+    assert ended_in == {0, 1}, "episodes must end in both halves, or this test is worth nothing"
+    with pytest.raises(ValueError, match="a row for each car"):
+        both.step(chosen[:4])
+    both.close()
+
+
+def test_both_ways_with_a_list_of_seeds_and_several_sensors():
+    track = load_track("dune")
+
+    class Second(type(TimeTrialVector(1, track).field._sensors[0])):  # the same sensor by another name
+        name = "second"
+
+    def cars(course):
+        return TimeTrialVector(2, course, sensors=("state", Second()))
+
+    both = BothWays(cars(track), cars(track.reverse()))
+    seen, _ = both.reset(seed=[5, 6, 5, 6])
+    assert set(seen) == {"state", "second"} and seen["second"].shape[0] == 4
+    starts = both.state["start_s"]
+    assert (starts[:2] == both.ahead.state["start_s"]).all()
+    assert (both.state["seed"] == [5, 6, 5, 6]).all()
+
+
+# --- discrete actions ------------------------------------------------------------------------------------------------
+
+
+def test_discrete_ppo_drives_three_clean_laps_after_seconds_of_training(tmp_path):
+    run = start("harbor", "progress", name=str(tmp_path / "five"), steps=150_000, actions=FIVE_BY_TWO, logs=False)
+    replay = train(run)
+    assert replay.completed_laps == 3 and not any(lap.off_track for lap in replay.laps)
+    commands = np.stack([np.degrees(replay.steps["steering_command"]), replay.steps["speed_command"]], axis=1)
+    assert {tuple(row) for row in commands.round(6)} <= set(FIVE_BY_TWO.choices)
+    assert verify(load_replay(run.replay)).ok
+    again = open_run(run.folder)
+    assert again.plan == run.plan and again.plan.actions == FIVE_BY_TWO
+    env = TimeTrialVector(1, "harbor")
+    driver = again.driver()
+    size = env.single_observation_space.shape[0]
+    acted = driver.act(np.zeros((4, 3, size), np.float32))
+    assert acted.shape == (4, 3) and acted.dtype.kind == "i"
+
+
+def test_exploration_falls_with_the_budget_and_knobs_reach_the_recipe():
+    env = TimeTrialVector(256, "harbor", actions=FIVE_BY_TWO)
+    agent = load_agent("ppo").make(env, 0, {"gamma": 0.9, "entropy": 0.5, "epochs": 1})
+    assert (agent.model.gamma, agent.env.gamma, agent.model.n_epochs) == (0.9, 0.9, 1)
+    worth = []
+
+    def report(steps, metrics):
+        worth.append(agent.model.ent_coef)
+        return min(1.0, steps / 16384)
+
+    agent.learn(report)
+    assert worth == [0.5, 0.5, 0.25] and agent.model.ent_coef == 0.0
+    own = load_agent("ppo").make(TimeTrialVector(256, "harbor"), 0)
+    assert own.model.ent_coef == 0.0
+
+
+def test_a_recipe_without_knobs_says_so(tmp_path):
+    path = tmp_path / "plain.py"
+    path.write_text(
+        "class Agent:\n    def __init__(self, env, seed):\n        pass\n    def act(self, o):\n        pass\n"
+    )
+    env = TimeTrialVector(1, "harbor")
+    load_agent(path).make(env)
+    with pytest.raises(AgentError, match=r"plain\.py: its Agent takes no 'gamma'.*agents/ppo\.py"):
+        load_agent(path).make(env, 0, {"gamma": 0.9})
+    path.write_text(path.read_text().replace("seed)", "seed, **knobs)"))
+    load_agent(path).make(env, 0, {"gamma": 0.9})
+
+
+# --- runs ------------------------------------------------------------------------------------------------------------
+
+
+def make(folder, **how):
+    return start("harbor", "progress", name=str(folder), steps=1000, **how)
+
+
+def test_a_plan_is_read_as_it_was_written(tmp_path):
+    space = ContinuousActions((-20.0, 10.0), (0.7, 3.3))
+    how = {"starts": Rotation(0.1, 0.9), "both_ways": True, "knobs": {"gamma": 0.9}, "actions": space}
+    run = make(tmp_path / "one", car="deepracer-v4", **how)
+    assert open_run(run.folder).plan == run.plan
+    assert run.plan.starts == Rotation(0.1, 0.9)
+
+
+def test_runs_of_the_first_format_have_the_defaults(tmp_path):
+    run = make(tmp_path / "old")
+    path = run.folder / "run.json"
+    data = json.loads(path.read_text())
+    for key in ("actions", "sensors", "starts", "both_ways", "knobs"):
+        del data[key]
+    path.write_text(json.dumps(data | {"format": 1}))
+    plan = open_run(run.folder).plan
+    assert (plan.actions, plan.sensors, plan.starts, plan.both_ways, plan.knobs) == (
+        DEFAULT,
+        ("state",),
+        "random",
+        False,
+        {},
+    )
+
+
+@pytest.mark.parametrize(
+    "key, value, message",
+    [
+        ("actions", 5, "actions is 5"),
+        ("actions", {"action_space": []}, r"holds 0 actions"),
+        ("sensors", [], "sensors is"),
+        ("sensors", ["radar"], "sensors is"),
+        ("sensors", [{}], "sensors is"),
+        ("starts", "turn", "starts is 'turn'"),
+        ("starts", {"advance": 2, "offset": 0}, "starts.advance is 2"),
+        ("starts", {"advance": 0.5}, "starts.offset is missing"),
+        ("starts", [], "starts is"),
+        ("both_ways", "perhaps", "both_ways is 'perhaps'"),
+        ("knobs", {"gamma": "much"}, "knobs.gamma is 'much'"),
+        ("knobs", 3, "knobs is 3"),
+        ("format", 3, "format 3"),
+        ("format", 0, "format 0"),
+    ],
+)
+def test_damaged_plans(tmp_path, key, value, message):
+    run = make(tmp_path / "damaged")
+    path = run.folder / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    with pytest.raises(RunError, match=message) as caught:
+        open_run(run.folder)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("how", [{"starts": "turn"}, {"sensors": ("radar",)}, {"sensors": ()}])
+def test_a_training_that_makes_no_sense_is_not_begun(tmp_path, how):
+    with pytest.raises(RunError):
+        make(tmp_path / "none", **how)
+    assert not (tmp_path / "none").exists()
+
+
+# --- the command line ------------------------------------------------------------------------------------------------
+
+
+def racer(*arguments):
+    result = RUNNER.invoke(app, [str(argument) for argument in arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A learner's folder with a console export, `model`, and a short run of it, `model-1`."""
+    folder = tmp_path_factory.mktemp("learner")
+    export(folder / "model", ALTERNATE_DRIVING_DIRECTION="true", REVERSE_DIR="True", NUM_WORKERS=4)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        trained = racer("train", "--deepracer", "model", "--sensors", "state", "--steps", 20_000)
+        assert trained.exit_code == 0, trained.output
+    (folder / "said").write_text(trained.stderr)
+    return folder
+
+
+@pytest.fixture
+def at_home(home, monkeypatch):
+    monkeypatch.chdir(home)
+    return home
+
+
+def test_a_folder_of_the_console_trains_as_it_is(at_home):
+    plan = open_run(Path("runs/model-1")).plan
+    assert plan.actions == FIVE_BY_TWO
+    assert plan.knobs == {"gamma": 0.97, "entropy": 0.02, "epochs": 4}
+    assert (plan.starts, plan.both_ways, plan.sensors) == (Rotation(), True, ("state",))
+    assert open_run(Path("runs/model-1")).track().reversed
+    assert load_replay("runs/model-1/best.replay").track.reversed
+
+
+def test_one_table_tells_what_became_of_every_setting(at_home):
+    said = Path("said").read_text()
+    for name in ("action_space", "discount_factor", "ALTERNATE_DRIVING_DIRECTION"):
+        assert any(name in line and "taken over" in line for line in said.splitlines()), name
+    for name in ("batch_size", "lr", "neural_network", "FRONT_FACING_CAMERA", "NUM_WORKERS"):
+        assert any(name in line and "replaced" in line for line in said.splitlines()), name
+    for name in ("stack_size", "term_cond_avg_score"):
+        assert any(name in line and "no effect" in line for line in said.splitlines()), name
+    assert "model/reward_function.py" in said
+
+
+def test_what_was_trained_with_discrete_actions_is_evaluated_and_goes_on(at_home):
+    done = racer("evaluate", "model-1", "--laps", 1, "--json", "--replay", "one.replay")
+    assert done.exit_code == 0, done.output
+    replay = load_replay("one.replay")
+    assert verify(replay).ok
+    commands = np.stack([np.degrees(replay.steps["steering_command"]), replay.steps["speed_command"]], axis=1)
+    assert {tuple(row) for row in commands.round(6)} <= set(FIVE_BY_TWO.choices)
+    shutil.copytree("runs/model-1", "runs/model-2")
+    went_on = racer("train", "--name", "model-2", "--resume", "--steps", 30_000)
+    assert went_on.exit_code == 0, went_on.output
+    assert open_run(Path("runs/model-2")).plan.actions == FIVE_BY_TWO
+
+
+@pytest.mark.parametrize("option", [["--start", "line"], ["--both-ways"], ["--reverse"], ["--deepracer", "model"]])
+def test_a_run_that_goes_on_keeps_how_it_trains(at_home, option):
+    refused = racer("train", "--name", "model-1", "--resume", *option)
+    assert refused.exit_code == 2 and "keeps its track" in refused.stderr.replace("\n", " ")
+
+
+def test_rules_may_be_chosen_without_deepracers_files(at_home):
+    options = ["--start", "rotate", "--reverse", "--both-ways", "--car", "deepracer-v4", "--steps", 5_000, "--no-logs"]
+    trained = racer("train", "--name", "chosen", *options)
+    assert trained.exit_code == 0, trained.output
+    run = open_run(Path("runs/chosen"))
+    assert (run.plan.starts, run.plan.both_ways, run.plan.car) == ("rotate", True, "deepracer-v4")
+    assert run.track().reversed
+
+
+@pytest.mark.parametrize(
+    "options, part",
+    [
+        (["--start", "turn"], "it must be one of random, rotate, line"),
+        (["--sensors", "radar"], "'radar'"),
+        (["--car", "truck"], "there is no car 'truck'"),
+        (["--deepracer", "nowhere"], "nowhere is no folder"),
+        (["--model-metadata", "said"], "said, line 1: not valid JSON"),
+        (["--hyperparameters", "none.json"], "cannot read none.json"),
+    ],
+)
+def test_mistakes_get_one_message(at_home, options, part):
+    refused = racer("train", "--name", "mistake", *options)
+    assert refused.exit_code == 1 and part in refused.stderr
+    assert not Path("runs/mistake").exists()
+
+
+def test_resume_keeps_the_knobs(at_home):
+    run = resume(Path("runs/model-1"), steps=40_000)
+    assert run.plan.knobs == {"gamma": 0.97, "entropy": 0.02, "epochs": 4}
