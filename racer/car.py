@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from racer.kernel import kernel
+from racer.kernel import inlined, kernel
 
 STEP_S = 1.0 / 15.0  # one control step: the original's camera period, s
 SUB_STEPS = 4  # of 1/60 s each, the rate of the original's joint controllers
@@ -44,7 +44,8 @@ class Car:
             one speed, the front ones of one angle, scrub in a bend and push the car straight on.
         front_stiffness, rear_stiffness: an axle's sideways force per radian of slip while that is small, for
             the mass that it carries, m/s2.
-        grip: the greatest sideways force of an axle for the mass that it carries, its wheels straight, m/s2.
+        grip, rear_grip: what the sideways force of the front and of the rear axle tends to as the axle slides, for
+            the mass that it carries, wheels straight, m/s2. Turned wheels hold less; a steady bend takes some 60 %.
 
     Raises:
         ValueError: a constant is not a number within its `RANGES`, or the least speed is above the greatest.
@@ -67,10 +68,11 @@ class Car:
     deceleration: float = 3.90
     dead_time: float = 0.0133
     steering_lag: float = 0.065
-    wheelbase: float = 0.258
-    front_stiffness: float = 27.5
+    wheelbase: float = 0.252
+    front_stiffness: float = 23.9
     rear_stiffness: float = 83.0
-    grip: float = 3.65
+    grip: float = 6.5
+    rear_grip: float = 4.4
 
     def __post_init__(self) -> None:
         """Refuse what could not drive."""
@@ -116,6 +118,7 @@ RANGES = MappingProxyType(
         "front_stiffness": (1.0, 1000.0),
         "rear_stiffness": (1.0, 1000.0),
         "grip": (0.5, 50.0),
+        "rear_grip": (0.5, 50.0),
     }
 )
 """Least and greatest value of each constant of a car: `move` is tried within them."""
@@ -128,16 +131,17 @@ CARS = MappingProxyType(
         "deepracer": Car("deepracer"),
         "deepracer-v4": Car(
             "deepracer-v4",
-            speed_gain=1.040,
-            speed_lag=0.162,
-            acceleration=3.23,
-            deceleration=3.68,
+            speed_gain=1.038,
+            speed_lag=0.1625,
+            acceleration=3.17,
+            deceleration=3.60,
             dead_time=0.0,
-            steering_lag=0.446,
-            wheelbase=0.234,
-            front_stiffness=58.0,
+            steering_lag=0.456,
+            wheelbase=0.229,
+            front_stiffness=58.8,
             rear_stiffness=150.0,
-            grip=3.15,
+            grip=3.94,
+            rear_grip=4.4,
         ),
     }
 )
@@ -146,14 +150,16 @@ collision rectangle, limits of steering and speed).
 
 `deepracer`: the console's physics of 2025. Gain, lag and limits of the drive and the dead time: fitted to
 47,821 logged steps of console evaluations on 11 tracks in November 2025 (dead time 0.080 s counted from the
-row before the command: less one control step). Wheelbase, front stiffness and grip: least squares on the
-steady curvatures at 30 degrees in these logs (2.17, 1.82, 1.10 1/m at 0.63, 0.95, 1.5 m/s) and on their fit
-at 5 to 20 degrees. Rear stiffness: the origin's sideways motion per radian of yaw (0.065, 0.047, 0.008 m at
-about 0.9, 1.6, 2.5 m/s). Steering lag: the yaw rate's answer to a step of the steering (0.20, 0.60, 0.78,
-0.86, 0.91 after 1 to 5 steps), of which the lag is one part and the car's inertia the other.
+row before the command: less one control step). Wheelbase, front stiffness and the loss of grip by steering:
+least squares on the steady curvatures at 30 degrees in these logs (2.17, 1.82, 1.10 1/m at 0.63, 0.95, 1.5
+m/s) and on their fit at 5 to 20 degrees. Rear stiffness: the origin's sideways motion per radian of yaw (0.065,
+0.047, 0.008 m at about 0.9, 1.6, 2.5 m/s). Steering lag: the yaw rate's answer to a step of the steering (0.20,
+0.60, 0.78, 0.86, 0.91 after 1 to 5 steps), of which the lag is one part and the car's inertia the other. Grip of
+both axles: chosen, between what these logs demand and the league's best laps; `docs/fidelity.md` defends it.
 
 `deepracer-v4`: the physics of 2021 and 2022 (model version 4), with its slow steering. Fitted to 4,520 logged
-steps (`benchmarks/calibrate.py`); rear stiffness from the sideways motion as above (0.080, 0.073, 0.04 m).
+steps (`benchmarks/calibrate.py`); rear stiffness from the sideways motion as above (0.080, 0.073, 0.04 m), rear
+grip as the other car's.
 """
 
 MOTION = [
@@ -170,7 +176,7 @@ MOTION = [
 """Fields of a car's motion: all that its next move depends on besides the next command."""
 
 
-@kernel
+@inlined
 def move(state: Any, steering: float, speed: float, car: Any) -> None:
     """Move a car through one control step with a new command (rad, m/s; clipped by the actuators).
 
@@ -184,7 +190,7 @@ def move(state: Any, steering: float, speed: float, car: Any) -> None:
         p' = F - v w,   q' = R - v w,   v' = drive + w u - F t b / (a + b),
         F = -C slip / sqrt(v^2 + (C slip / G)^2),   slip = p - v t,   t = tan(delta) (a + b) / wheelbase,
 
-    and R alike with the slip q. C is the axle's stiffness; G the grip, in front times cos(delta)^2. Wheels
+    and R alike with the slip q. C is the axle's stiffness; G its grip, in front times cos(delta)^6. Wheels
     that slide sideways push less: the drive's acceleration is multiplied by v / sqrt(...), the mean of both
     axles.
 
@@ -192,24 +198,26 @@ def move(state: Any, steering: float, speed: float, car: Any) -> None:
     blow up, however stiff the tyres are at low speed; at a crawl it is the kinematic model of that wheelbase.
     """
     a, b = car.front_axle, -car.rear_axle
-    axles = a + b
+    on_front, on_rear, per_axles = b / (a + b), a / (a + b), 1.0 / (a + b)
     speed_share = 1.0 - exp(-SUB_STEP_S / car.speed_lag)
     steering_share = 1.0 - exp(-SUB_STEP_S / car.steering_lag)
     waiting = car.dead_time / SUB_STEP_S
     most, least = car.acceleration * SUB_STEP_S, -car.deceleration * SUB_STEP_S
-    stiff_front, stiff_rear = car.front_stiffness / car.grip, car.rear_stiffness / car.grip
+    stiff_front, stiff_rear = car.front_stiffness / car.grip, car.rear_stiffness / car.rear_grip
+    geared = (a + b) / car.wheelbase
     steering = min(car.max_steering, max(-car.max_steering, steering))
     speed = min(car.max_speed, max(car.min_speed, speed))
     x, y, heading, v, delta = state.x, state.y, state.heading, state.speed, state.steering_angle
     front, rear = state.lateral_speed + a * state.yaw_rate, state.lateral_speed - b * state.yaw_rate
+    sideways, yaw_rate = state.lateral_speed, state.yaw_rate
     for k in range(SUB_STEPS):
         new = min(1.0, max(0.0, k + 1 - waiting))
         delta += (state.steering_command + new * (steering - state.steering_command) - delta) * steering_share
         tangent = tan(delta)
-        turn = tangent * axles / car.wheelbase
-        yaw_rate = (front - rear) / axles
+        turn = tangent * geared
 
-        slip_front = stiff_front * (1.0 + tangent * tangent) * (front - v * turn)
+        scrub = 1.0 + tangent * tangent  # 1 / cos^2
+        slip_front = stiff_front * scrub * scrub * scrub * (front - v * turn)
         slip_rear = stiff_rear * rear
         rolling = v * v + CREEP * CREEP
         hold_front = 1.0 / sqrt(rolling + slip_front * slip_front)
@@ -219,19 +227,20 @@ def move(state: Any, steering: float, speed: float, car: Any) -> None:
         wanted = state.speed_command + new * (speed - state.speed_command)
         change = min(push, max(least, (car.speed_gain * wanted - v) * speed_share))
         middle = v
-        v += change + yaw_rate * (b * front + a * rear) / axles * SUB_STEP_S
+        v += change + yaw_rate * sideways * SUB_STEP_S
 
         outwards = v * yaw_rate * SUB_STEP_S
         hold_front *= car.front_stiffness * SUB_STEP_S
         hold_rear *= car.rear_stiffness * SUB_STEP_S
         front = (front + hold_front * v * turn - outwards) / (1.0 + hold_front)
         rear = (rear - outwards) / (1.0 + hold_rear)
-        v += hold_front * (front - v * turn) * turn * b / axles
+        v += hold_front * (front - v * turn) * turn * on_front
 
         middle = 0.5 * (middle + v)
-        yaw_rate = (front - rear) / axles
-        sideways = (b * front + a * rear) / axles
-        c, s = cos(heading + 0.5 * yaw_rate * SUB_STEP_S), sin(heading + 0.5 * yaw_rate * SUB_STEP_S)
+        yaw_rate = (front - rear) * per_axles
+        sideways = on_front * front + on_rear * rear
+        angle = heading + 0.5 * yaw_rate * SUB_STEP_S
+        c, s = cos(angle), sin(angle)
         x += (middle * c - sideways * s) * SUB_STEP_S
         y += (middle * s + sideways * c) * SUB_STEP_S
         heading += yaw_rate * SUB_STEP_S
@@ -240,7 +249,7 @@ def move(state: Any, steering: float, speed: float, car: Any) -> None:
     elif heading <= -pi:
         heading += 2.0 * pi
     state.x, state.y, state.heading, state.speed, state.steering_angle = x, y, heading, v, delta
-    state.lateral_speed, state.yaw_rate = (b * front + a * rear) / axles, (front - rear) / axles
+    state.lateral_speed, state.yaw_rate = sideways, yaw_rate
     state.steering_command, state.speed_command = steering, speed
 
 
@@ -266,9 +275,7 @@ def drive(
     """
     rows = np.asarray(commands, dtype=np.float64)
     if rows.ndim != 2 or rows.shape[1] != 2 or not np.isfinite(rows).all():
-        raise ValueError(
-            f"commands must be a finite (k, 2) array of steering (rad) and speed (m/s), not {rows.shape}"
-        )
+        raise ValueError(f"commands must be a finite (k, 2) array of steering (rad) and speed (m/s), not {rows.shape}")
     motion = np.zeros(len(rows) + 1, dtype=MOTION)
     motion[0]["x"], motion[0]["y"], motion[0]["heading"] = pose
     motion[0]["speed"], motion[0]["speed_command"] = speed, speed / car.speed_gain
