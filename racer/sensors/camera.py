@@ -72,8 +72,9 @@ class Camera:
         if self.name not in LENSES:
             raise SensorError(f"there is no camera {self.name!r}; the cameras are {', '.join(LENSES)}")
         least, most = SIZES
-        if len(self.size) != 2 or not all(isinstance(n, int) and least <= n <= most for n in self.size):
-            shown = " x ".join(str(n) for n in self.size)
+        sides = self.size if isinstance(self.size, tuple | list) else (self.size,)
+        if len(sides) != 2 or not all(isinstance(n, int) and least <= n <= most for n in sides):
+            shown = " x ".join(str(n) for n in sides)
             raise SensorError(
                 f"a picture of {shown} pixels cannot be drawn; its sides must be {least} to {most} pixels"
             )
