@@ -28,6 +28,7 @@ class Agent:
     """A driver that learns; what it learns from is the environment's reward alone."""
 
     num_envs = CARS
+    sensors = ("state",)  # that it can learn from
 
     def __init__(self, env, seed=0, gamma=GAMMA, entropy=None, epochs=EPOCHS):
         """Make an untrained driver.

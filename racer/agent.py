@@ -109,9 +109,10 @@ class AgentFile:
             knobs: further arguments of its class, by name.
 
         Raises:
-            AgentError: the file or the class raises, or takes no such knob.
+            AgentError: the file or the class raises, or takes no such knob or sensor.
         """
         agent, chosen = self.load(), knobs or {}
+        self._check_sensors(agent, env)
         taken = inspect.signature(agent).parameters
         for knob in chosen:
             if knob not in taken and not any(kind.kind is kind.VAR_KEYWORD for kind in taken.values()):
@@ -125,6 +126,19 @@ class AgentFile:
             raise
         except (Exception, SystemExit) as wrong:
             raise AgentError(explain(wrong, self.path)) from wrong
+
+
+    def _check_sensors(self, agent: type[Any], env: TimeTrialVector | BothWays) -> None:
+        """Refuse sensors that an agent does not know, if it says which it knows."""
+        known = getattr(agent, "sensors", None)
+        if known is None:
+            return
+        unknown = [name for name in getattr(env.single_observation_space, "spaces", ["state"]) if name not in known]
+        if unknown:
+            raise AgentError(
+                f"{self.path}: this agent cannot learn from {', '.join(unknown)} yet; "
+                f"add --sensors {known[0]}, or choose another --agent"
+            )
 
 
 def failure(driver: object, wrong: BaseException) -> AgentError:

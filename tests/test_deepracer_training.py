@@ -155,7 +155,7 @@ def test_both_ways_with_a_list_of_seeds_and_several_sensors():
 
 
 def test_discrete_ppo_drives_three_clean_laps_after_seconds_of_training(tmp_path):
-    run = start("harbor", "progress", name=str(tmp_path / "five"), steps=150_000, actions=FIVE_BY_TWO, logs=False)
+    run = start("harbor", "progress", name=str(tmp_path / "five"), steps=100_000, actions=FIVE_BY_TWO, logs=False)
     replay = train(run)
     assert replay.completed_laps == 3 and not any(lap.off_track for lap in replay.laps)
     commands = np.stack([np.degrees(replay.steps["steering_command"]), replay.steps["speed_command"]], axis=1)
@@ -362,3 +362,11 @@ def test_mistakes_get_one_message(at_home, options, part):
 def test_resume_keeps_the_knobs(at_home):
     run = resume(Path("runs/model-1"), steps=40_000)
     assert run.plan.knobs == {"gamma": 0.97, "entropy": 0.02, "epochs": 4}
+
+
+@pytest.mark.parametrize("sensor", ["FRONT_FACING_CAMERA", "STEREO_CAMERAS", "LIDAR"])
+def test_a_recipe_that_does_not_know_a_sensor_says_so_in_one_line(at_home, sensor):
+    refused = racer("train", "--name", "mistake", "--sensors", sensor)
+    assert refused.exit_code == 1
+    (said,) = [line for line in refused.stderr.splitlines() if line.startswith("Error")]
+    assert f"cannot learn from {sensor} yet; add --sensors state" in said
