@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 
 from racer.cli import complete, console, laps
-from racer.errors import AgentError
+from racer.errors import AgentError, FileError
 from racer.shelf import DEFAULTS
 
 if TYPE_CHECKING:
@@ -160,7 +160,10 @@ def _drive(name: str, track: str | None, number: int, seed: int, logs: bool) -> 
                 trace=tracer if logs else None,
             )
         if logs:
-            write_evaluation(run.folder, race.laps, tracer.laps(course))
+            try:
+                write_evaluation(run.folder, race.laps, tracer.laps(course))
+            except FileError as error:  # somebody else's run, perhaps; the race is as good without
+                console.note(f"[yellow]No logs are kept:[/yellow] {escape(str(error))}; --no-logs asks for none")
         return race
     try:
         agent = load_agent(name)
