@@ -92,7 +92,7 @@ class AgentFile:
         try:
             spec.loader.exec_module(module)
         except (Exception, SystemExit) as wrong:
-            raise AgentError(explain(wrong, self.path)) from wrong
+            raise AgentError(explain(wrong, self.path.absolute())) from wrong
         agent = getattr(module, "Agent", None)
         if not isinstance(agent, type) or not callable(getattr(agent, "act", None)):
             raise AgentError(f"{self.path}: its Agent must be a class with a method act(observation)")
@@ -125,7 +125,7 @@ class AgentFile:
         except AgentError:
             raise
         except (Exception, SystemExit) as wrong:
-            raise AgentError(explain(wrong, self.path)) from wrong
+            raise AgentError(explain(wrong, self.path.absolute())) from wrong
 
 
     def _check_sensors(self, agent: type[Any], env: TimeTrialVector | BothWays) -> None:

@@ -32,8 +32,8 @@ class Prints(io.TextIOBase):
         """
         self._path, self._waiting = path, io.StringIO()
         try:
-            path.touch()
-            self._left = PRINTED_LIMIT - path.stat().st_size
+            with path.open("a") as file:
+                self._left = PRINTED_LIMIT - file.seek(0, io.SEEK_END)
         except OSError as wrong:
             raise file_error("write", path, wrong) from wrong
 

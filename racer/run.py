@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -31,6 +33,7 @@ from racer.sensors import SENSORS
 from racer.track import Track, track_from_arrays
 
 FORMAT = 2  # before, a run had the defaults of actions, sensors, starts, directions and knobs
+MOST_SEED, MOST_STEPS, MOST_SECONDS = 2**32 - 1, 10**12, 1e7
 RUNS = Path("runs")
 """Where runs are kept, in the working folder."""
 
@@ -177,20 +180,24 @@ class Run:
         save_state(path, state, {"racer": json.dumps(notes)})
 
     def load(self, path: Path) -> tuple[State, dict[str, Any]]:
-        """Read a driver and the notes on it.
+        """Read a driver and the notes on it: among others `steps` and `seconds`, both finite.
 
         Raises:
             AgentError, RunError: the file is damaged.
         """
         state, notes = load_state(path)
         try:
-            return state, dict(json.loads(notes["racer"]))
-        except (KeyError, TypeError, ValueError) as wrong:
-            raise RunError(f"{path} lacks racer's notes; it cannot be resumed: {wrong}") from wrong
+            told = dict(json.loads(notes["racer"]))
+            told |= {"steps": int(told["steps"]), "seconds": float(told["seconds"])}
+            if not (0 <= told["steps"] <= sys.maxsize and 0.0 <= told["seconds"] < math.inf):
+                raise ValueError(f"{told['steps']:g} steps in {told['seconds']:g} s")
+        except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as wrong:
+            raise RunError(f"{path} lacks racer's notes; it cannot be resumed: {wrong!r:.100}") from wrong
+        return state, told
 
     def _outside(self, given: str, what: str) -> str:
         path = Path(given)
-        if path.exists() and path.resolve().is_relative_to(self.folder.resolve()):
+        if _exists(path) and path.resolve().is_relative_to(self.folder.resolve()):
             raise RunError(
                 f"{self.folder}: its {what} {given} lies in the run folder; name it yourself with --{what} {given}"
             )
@@ -213,7 +220,8 @@ def create_run(
         FileError: it cannot be written.
     """
     if os.path.lexists(folder) and not _free(folder):
-        raise RunError(f"{folder} exists already; add --resume to go on with it, or choose another --name")
+        how = "add --resume to go on with it" if _exists(folder / "run.json") else "it is no run"
+        raise RunError(f"{folder} exists already; {how}, or choose another --name")
     made = Plan(
         *names,
         reward_digest=digest(reward.text),
@@ -272,7 +280,6 @@ def open_run(folder: Path) -> Run:
         "reward_digest": str,
         "agent_digest": str,
         "car": str,
-        "seed": int,
     }
     if not isinstance(data, dict) or any(not isinstance(data.get(key), kind) for key, kind in kinds.items()):
         raise RunError(f"{path}: this is not a run's plan; it needs {', '.join(kinds)}")
@@ -280,9 +287,6 @@ def open_run(folder: Path) -> Run:
         raise RunError(f"{path}: format {data.get('format')!r}; this racer reads formats up to {FORMAT}")
     if data["car"] not in CARS:
         raise RunError(f"{path}: there is no car {data['car']!r}; the cars are {', '.join(CARS)}")
-    steps, seconds = data.get("steps"), data.get("seconds")
-    if not (steps is None or isinstance(steps, int)) or not (seconds is None or isinstance(seconds, int | float)):
-        raise RunError(f"{path}: steps {steps!r} and seconds {seconds!r} must be numbers or null")
     if not isinstance(data.get("logs", True), bool):
         raise RunError(f"{path}: logs is {data['logs']!r}; it must be true or false")
     given = {name: data[name] for name in Plan.__dataclass_fields__ if name in data}
@@ -290,9 +294,14 @@ def open_run(folder: Path) -> Run:
 
 
 def _how(path: Path, data: dict[str, Any]) -> dict[str, Any]:
-    """What a plan says about how its driver acts, perceives and trains, as far as it does."""
-    section, found = Section(str(path), data), {}  # type: tuple[Section, dict[str, Any]]
+    """What a plan says about its budget, and, as far as it does, about how its driver acts, perceives and trains."""
+    section, found = Section(str(path), data), {"steps": None, "seconds": None}  # type: tuple[Section, dict[str, Any]]
     try:
+        found["seed"] = section.whole("seed", None, 0, MOST_SEED)
+        if data.get("steps") is not None:
+            found["steps"] = section.whole("steps", None, 1, MOST_STEPS)
+        elif data.get("seconds") is not None:
+            found["seconds"] = section.number("seconds", None, 0.0, MOST_SECONDS)
         if "actions" in data:
             found["actions"] = read_action_space(section.section("actions"))
         if isinstance(data.get("starts"), dict):
@@ -319,7 +328,7 @@ def find_run(name: str) -> Run | None:
         RunError: there is one, but it is damaged.
     """
     for folder in (Path(name), RUNS / name):
-        if (folder / "run.json").exists():
+        if _exists(folder / "run.json"):
             return open_run(folder)
     return None
 
@@ -342,6 +351,10 @@ def free_name(stem: str) -> str:
     while os.path.lexists(RUNS / f"{stem}-{number}"):
         number += 1
     return f"{stem}-{number}"
+
+
+def _exists(path: Path) -> bool:
+    return os.path.exists(path)  # noqa: PTH110 (false, not an error, for names that no system can hold)
 
 
 def digest(text: str) -> str:

@@ -26,7 +26,18 @@ from racer.record import Replay
 from racer.replay import save_replay
 from racer.reward import Reward, Rewards, load_reward
 from racer.rules import Rules, Start
-from racer.run import RUNS, Run, create_run, digest, free_name, open_run, write_plan
+from racer.run import (
+    MOST_SECONDS,
+    MOST_SEED,
+    MOST_STEPS,
+    RUNS,
+    Run,
+    create_run,
+    digest,
+    free_name,
+    open_run,
+    write_plan,
+)
 from racer.run_logs import TrainingLogs, write_evaluation
 from racer.sensors import make_sensors
 from racer.tracer import Tracer
@@ -114,8 +125,8 @@ def start(
         make_sensors(sensors)
     except ValueError as wrong:
         raise RunError(str(wrong)) from wrong
-    if not 0 <= seed < 2**32:
-        raise RunError(f"--seed is {seed}; it must be from 0 to {2**32 - 1}")
+    if not 0 <= seed <= MOST_SEED:
+        raise RunError(f"--seed is {seed}; it must be from 0 to {MOST_SEED}")
     source, recipe, course = load_reward(reward), load_agent(agent), load_track(track)
     _cars_of(recipe)
     if car not in CARS:
@@ -215,7 +226,7 @@ def train(run: Run, show: Show | None = None, exit_when_stuck: bool = False) -> 
         training.learner.learn(training.report)
     except RacerError:
         raise
-    except Exception as wrong:
+    except (Exception, SystemExit) as wrong:
         raise failure(training.learner, wrong) from wrong
     finally:
         training.close()
@@ -392,7 +403,7 @@ def _cars_of(recipe: AgentFile) -> int:
 
 
 def _check_budget(steps: int | None, seconds: float | None) -> None:
-    if steps is not None and steps < 1:
-        raise RunError(f"--steps is {steps}; it must be at least 1")
-    if seconds is not None and not 0.0 < seconds < 1e7:
-        raise RunError(f"--seconds is {seconds}; it must be above 0")
+    if steps is not None and not 1 <= steps <= MOST_STEPS:
+        raise RunError(f"--steps is {steps!r:.30}; it must be from 1 to {MOST_STEPS:g}")
+    if seconds is not None and not 0.0 < seconds <= MOST_SECONDS:
+        raise RunError(f"--seconds is {seconds:g}; it must be above 0 and at most {MOST_SECONDS:g}")
