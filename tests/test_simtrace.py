@@ -3,15 +3,19 @@
 import csv
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from drives import ring
+from typer.testing import CliRunner
 
 from racer import run_logs
 from racer.agent import load_agent
 from racer.car import STEP_S
+from racer.cli import app
+from racer.deepracer import read_hyperparameters, read_model_metadata
 from racer.env import TimeTrialVector
 from racer.errors import LogError
 from racer.race import drive
@@ -122,6 +126,8 @@ def test_the_folder_has_the_layout_of_deepracer_for_cloud(trained):
     metadata = json.loads((folder / "model/model_metadata.json").read_text())
     assert metadata["action_space"]["steering_angle"] == {"low": -30.0, "high": 30.0}
     assert {"action_space_type", "sensor", "neural_network", "version"} <= set(metadata)
+    assert read_model_metadata(folder / "model/model_metadata.json").sensors == ("state",)
+    assert read_hyperparameters(folder / "ip/hyperparameters.json").lr == 0.5
     hyperparameters = json.loads((folder / "ip/hyperparameters.json").read_text())
     assert hyperparameters == {"lr": 0.5, "num_episodes_between_training": EPISODES}
     assert "20 episodes" in (folder / "training-simtrace/README.txt").read_text()
@@ -247,6 +253,26 @@ def test_the_client_loads_the_metrics_and_agrees(client, trained, capsys):
     assert set(evaluation["completion"]) == {100}
     assert evaluation["time"].median() == pytest.approx(np.median([lap.time_s for lap in replay.laps]), abs=0.2)
     assert len(metrics.getSummary()) == files
+
+
+def test_evaluations_of_a_run_are_logged_unless_unwanted_or_impossible(trained, tmp_path, monkeypatch):
+    folder = tmp_path / "run"
+    shutil.copytree(trained[0], folder)
+    monkeypatch.chdir(trained[0].parent)  # where the recipe is
+
+    def evaluate(*options):
+        result = CliRunner().invoke(app, ["evaluate", str(folder), "--laps", "1", *options])
+        assert result.exit_code == 0, result.output
+        return len(list(folder.glob("evaluation-*"))), result.stderr
+
+    before = len(list(folder.glob("evaluation-*")))
+    assert evaluate("--no-logs")[0] == before
+    assert evaluate()[0] == before + 1
+    shutil.rmtree(folder / "metrics" / "evaluation")
+    (folder / "metrics" / "evaluation").touch()  # in the way
+    count, said = evaluate()
+    assert count == before + 1
+    assert "No logs are kept: cannot make the folder" in said
 
 
 def test_evaluation_metrics_count_what_happened(tmp_path):
