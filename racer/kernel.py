@@ -35,10 +35,8 @@ def inlined(function: Function) -> Function:
 
 def _compiled(function: Function, options: dict[str, Any]) -> Function:
     settings: Any = numba.config
-    before, settings.CACHE_DIR = (
-        settings.CACHE_DIR,
-        _FOLDER,
-    )  # read when the function is decorated; other packages' caches stay theirs
+    # Read when the function is decorated; other packages' caches stay theirs.
+    before, settings.CACHE_DIR = settings.CACHE_DIR, FOLDER
     try:
         return numba.njit(cache=True, nogil=True, **options)(function)  # type: ignore[no-any-return]
     finally:
@@ -72,4 +70,5 @@ def _cache_folder() -> str:
     return tempfile.mkdtemp(prefix="racer-kernels-")
 
 
-_FOLDER = _cache_folder()
+FOLDER = _cache_folder()
+"""Where compiled functions are kept, for this state of the kernels alone; it can be written."""
