@@ -10,9 +10,9 @@ from math import cos, hypot, pi, sin
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from racer.kernel import inlined, kernel
 from racer.sensors.boxes import corners
 
 CELL_M = 0.25  # of the grid of walls, at the least
@@ -51,7 +51,7 @@ def walls_of(edges: NDArray[np.float64], reach: float) -> Walls:
     return Walls(edges, start, near, columns, float(low[0]), float(low[1]), cell)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _sort(edges: Any, x: float, y: float, cell: float, rows: int, columns: int, reach: float) -> Any:
     counts = np.zeros(rows * columns + 1, dtype=np.int64)
     near = np.empty(0, dtype=np.int32)
@@ -87,7 +87,7 @@ def _sort(edges: Any, x: float, y: float, cell: float, rows: int, columns: int, 
     return start, near
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def cast(
     poses: Any,
     ahead: float,
@@ -158,7 +158,7 @@ def cast(
                             )  # fmt: skip
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _angle(x: float, y: float) -> float:
     """Angle of (x, y), rad, to within `ROUGH` (the arctangent as a parabola; Rajan et al. 2006)."""
     wide, high = abs(x), abs(y)
@@ -171,7 +171,7 @@ def _angle(x: float, y: float) -> float:
     return angle if y >= 0.0 else -angle
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _meet(
     out: Any,
     i: int,
@@ -200,7 +200,7 @@ def _meet(
     _shorten(out, i, j, max(0, int(first)), min(beams, int(last) + 1), directions, ax, ay, bx, by, ex, ey, area)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _shorten(
     out: Any,
     i: int,

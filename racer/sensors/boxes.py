@@ -10,9 +10,9 @@ from math import ceil, cos, pi, sin
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from racer.kernel import inlined, kernel
 from racer.simulation import World
 
 BOX = np.dtype(
@@ -54,7 +54,7 @@ def boxes_of(world: World) -> NDArray[np.void]:
     return boxes
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def draw_boxes(poses: Any, mount_x: float, mount_y: float, views: Any, boxes: Any, out: Any) -> None:
     """Draw boxes over pictures of the ground.
 
@@ -96,7 +96,7 @@ def draw_boxes(poses: Any, mount_x: float, mount_y: float, views: Any, boxes: An
                     _fill_faces(faces, sizes, greys, seen, grey, cover, out[i, j])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def corners(box: Any, eye_x: float, eye_y: float, c: float, s: float, plan: Any) -> None:
     """Fill `plan` (4, 2) with a box's corners, counter-clockwise: m ahead and left of an eye looking along c, s."""
     cos_box, sin_box = cos(box.heading), sin(box.heading)
@@ -108,7 +108,7 @@ def corners(box: Any, eye_x: float, eye_y: float, c: float, s: float, plan: Any)
         plan[k, 0], plan[k, 1] = c * x + s * y, c * y - s * x
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _hindmost(plan: Any, done: Any) -> int:
     """A box, of those not yet done, that hides none of the others from the origin."""
     furthest, most = -1, -1.0
@@ -128,7 +128,7 @@ def _hindmost(plan: Any, done: Any) -> int:
     return furthest
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _cannot_hide(a: Any, b: Any) -> bool:
     """Whether a side's line parts the two, and the origin is not on the side of `a` alone."""
     for k in range(4):
@@ -139,7 +139,7 @@ def _cannot_hide(a: Any, b: Any) -> bool:
     return False
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _outside(plan: Any, k: int, x: float, y: float) -> bool:
     """Whether a point is outside the side of a box from its corner k to the next."""
     n = (k + 1) % 4
@@ -147,7 +147,7 @@ def _outside(plan: Any, k: int, x: float, y: float) -> bool:
     return bool(dx * (y - plan[k, 1]) - dy * (x - plan[k, 0]) <= 0.0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _all_outside(a: Any, k: int, b: Any) -> bool:
     outside = 0
     for n in range(4):
@@ -156,7 +156,7 @@ def _all_outside(a: Any, k: int, b: Any) -> bool:
     return outside == 4
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _face(box: Any, plan: Any, side: int, view: Any, work: Any, greys: Any, seen: int) -> bool:
     """Whether a side (4: the top) is seen; its corners go to `work` (4, 3), m along the lens's axis, right, down."""
     if side < 4:
@@ -178,7 +178,7 @@ def _face(box: Any, plan: Any, side: int, view: Any, work: Any, greys: Any, seen
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _clip(corners_in: Any, count: int, out: Any) -> int:
     """Cut off what is not in front of the lens (Sutherland and Hodgman 1974, one plane)."""
     size = 0
@@ -197,7 +197,7 @@ def _clip(corners_in: Any, count: int, out: Any) -> int:
     return size
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _fill_faces(faces: Any, sizes: Any, greys: Any, count: int, grey: Any, cover: Any, picture: Any) -> None:
     """Fill the faces of one box, which do not overlap, in one go, so that no ground shines through between them."""
     height, width = picture.shape
@@ -222,7 +222,7 @@ def _fill_faces(faces: Any, sizes: Any, greys: Any, count: int, grey: Any, cover
             picture[v, u] = np.uint8(grey[u] + max(0.0, 1.0 - cover[u]) * picture[v, u] + 0.5)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _cut(faces: Any, f: int, size: int, y: float) -> tuple[float, float]:
     """Where a line across the picture enters and leaves a convex face."""
     left, right = 1e9, -1e9

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from racer.geometry import Points, arc_length
+from racer.kernel import kernel
 from racer.track import Track
 
 TEXEL_M = 0.01  # of the profile; the finest level of the shares has twice that
@@ -114,7 +114,7 @@ def _edges(ring: Points) -> Points:
     return np.hstack([ring[:-1], ring[1:]])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _distances(edges: Any, x: float, y: float, reach: float, out: Any) -> None:
     """Lower `out` to the distance from the edges, m, wherever that is less than `reach`."""
     for e in range(len(edges)):
@@ -135,7 +135,7 @@ def _distances(edges: Any, x: float, y: float, reach: float, out: Any) -> None:
                     out[row, column] = away
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _flip(edges: Any, x: float, y: float, inside: Any) -> None:
     """Turn over every cell whose middle lies inside a ring (the even-odd rule)."""
     rows, columns = inside.shape
@@ -150,7 +150,7 @@ def _flip(edges: Any, x: float, y: float, inside: Any) -> None:
                     inside[row, column] = not inside[row, column]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _dashes(center: Any, arc: Any, period: float, x: float, y: float, out: Any) -> None:
     """Set `out` to how deep a cell's middle lies in a dash, m, below 0 outside, where that is more than -`MARGIN_M`."""
     dash = period * DASH_M / PERIOD_M
@@ -179,7 +179,7 @@ def _dashes(center: Any, arc: Any, period: float, x: float, y: float, out: Any) 
                     out[row, column] = min(0.5 * DASH_WIDTH_M - away, end)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _profile(edge: Any, inside: Any, dash: Any) -> Any:
     out = np.zeros(edge.shape, dtype=np.uint8)
     for row in range(edge.shape[0]):
@@ -192,7 +192,7 @@ def _profile(edge: Any, inside: Any, dash: Any) -> Any:
     return out
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _materials(profile: Any) -> Any:
     """Shares (rows, columns, 4) of ground, line, road and dash in cells of the profile's size."""
     out = np.empty((*profile.shape, 4), dtype=np.float32)
@@ -208,7 +208,7 @@ def _materials(profile: Any) -> Any:
     return out
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _halved(share: Any) -> Any:
     """Means over squares of two by two cells; beyond the edge is ground."""
     rows, columns = (share.shape[0] + 1) // 2, (share.shape[1] + 1) // 2
@@ -225,7 +225,7 @@ def _halved(share: Any) -> Any:
     return out
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _packed(share: Any) -> Any:
     out = np.empty(share.shape[:2], dtype=np.uint64)
     for row in range(share.shape[0]):

@@ -14,10 +14,10 @@ from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from racer.errors import SensorError
+from racer.kernel import kernel
 from racer.road import road_of
 from racer.sensors.beams import Walls, cast, walls_of
 from racer.sensors.boxes import NO_BOXES, boxes_of
@@ -165,7 +165,7 @@ def _walls_of(track: Track, reach: float) -> Walls:
     return kept[reach]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _clip(distances: Any, least: float, most: float, out: Any) -> None:
     for i in range(distances.shape[0]):
         for j in range(distances.shape[1]):
@@ -173,7 +173,7 @@ def _clip(distances: Any, least: float, most: float, out: Any) -> None:
                 out[i, j, k] = min(most, max(least, distances[i, j, k]))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _sum_up(distances: Any, clip: float, sectors: int, values: int, out: Any) -> None:
     """Put a 1 where the nearest thing of a sector is among `values` equal ranges up to `clip`."""
     beams = distances.shape[2] // sectors

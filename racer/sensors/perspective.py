@@ -10,8 +10,8 @@ from math import ceil, floor, log2
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from racer.kernel import inlined, kernel
 from racer.sensors.ground import MARGIN_M, TEXEL_M
 
 VIEW = np.dtype(
@@ -40,7 +40,7 @@ AHEAD, ACROSS, UP, WIDER, SKY = range(5)  # columns of the rows
 SCALE, LEVEL, SHIFT = range(2, 5)  # columns of the taps, after the first two
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def survey(view: Any, width: int, height: int, levels: int, rows: Any, first: Any, taps: Any) -> None:
     """Work out which lines of the ground the rows of a picture see.
 
@@ -95,7 +95,7 @@ def survey(view: Any, width: int, height: int, levels: int, rows: Any, first: An
     first[height] = count
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _ahead(view: Any, down: float) -> Any:
     """How far ahead of the lens a row looks, m; `down` is the row's place below the middle over the focal length."""
     return view.height * (view.cosine - down * view.sine) / (view.sine + down * view.cosine)

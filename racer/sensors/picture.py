@@ -11,8 +11,8 @@ from math import ceil, cos, floor, sin
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from racer.kernel import inlined, kernel
 from racer.sensors.ground import DASH_EDGE, GROUND_EDGE, LINE_EDGE, TEXEL_M, WHOLE, Ground
 from racer.sensors.perspective import ACROSS, AHEAD, LEVEL, SCALE, SHIFT, SKY, UP, WIDER, survey
 
@@ -22,7 +22,7 @@ EDGE = 0.01  # cells at the edge of a map that are not used, for the sake of rou
 I32, F32, U64 = np.int32, np.float32, np.uint64  # what vector code is made of; indices without a test of their sign
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def draw(
     poses: Any,
     mount_x: float,
@@ -91,7 +91,7 @@ def draw(
                 place += width
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _near(
     out: Any,
     place: int,
@@ -138,7 +138,7 @@ def _near(
         out[U64(place + begin + k)] = greys[U64(k)]
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _shade(
     cells: Any,
     greys: Any,
@@ -181,7 +181,7 @@ def _shade(
         greys[k] = np.uint8(I32(ground + is_line * to_line + is_road * to_road + is_dash * to_dash + F32(0.5)))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _far(
     out: Any,
     place: int,
@@ -236,7 +236,7 @@ def _far(
         out[place + u] = np.uint8(I32(grey))
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _inside(at: float, step: float, most: float, begin: int, end: int) -> tuple[int, int]:
     """The part of the range `begin`..`end` of u for which `at + u * step` lies well within 0..`most`."""
     first, last = at + begin * step, at + (end - 1) * step
@@ -252,7 +252,7 @@ def _inside(at: float, step: float, most: float, begin: int, end: int) -> tuple[
     return begin, end
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _fill(out: Any, begin: int, end: int, grey: Any) -> None:
     for k in range(begin, end):
         out[U64(k)] = grey
