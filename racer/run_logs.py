@@ -103,9 +103,6 @@ class TrainingLogs:
         Args:
             laps: of the car that is judged.
             traced: its rows, lap by lap; the last row of the last lap may be missing.
-
-        Raises:
-            FileError: the metrics cannot be written.
         """
         if self._items:
             last = {key: self._items[-1][key] for key in ("episode", "trial")}
@@ -115,12 +112,17 @@ class TrainingLogs:
                 if lap.complete:
                     item |= {"completion_percentage": 100, "episode_status": LABELS["lap_complete"]}
                 self._items.append({**item, **last, "phase": "evaluation"})
-            self._write_metrics()
 
     def close(self) -> None:
-        """Write what a very short training has brought, so that it leaves some log."""
+        """Write the last evaluations, and what a very short training has brought, so that it leaves some log.
+
+        Raises:
+            FileError: a file cannot be written.
+        """
         if self._next_file == 0:
             self._write()
+        elif self._items:
+            self._write_metrics()
 
     def _write(self) -> None:
         found = [self._tracer.episode(car, self._track) for car in range(self._episodes)]
