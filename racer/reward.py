@@ -10,23 +10,27 @@ from __future__ import annotations
 
 import inspect
 import sys
-import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from operator import call
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from racer import shelf
+from racer.aside import Aside
 from racer.blame import explain, read_source, shown
 from racer.errors import RewardError
 from racer.instance import Instance, Source
 from racer.params import KEYS, Params, params_at
 from racer.watchdog import Stuck, Watchdog
+
+if TYPE_CHECKING:
+    from racer.compile import Compiled
+    from racer.track import Track
 
 __all__ = ["KEYS", "LIMIT", "Reward", "Rewards", "load_reward", "params_at"]
 
@@ -85,9 +89,7 @@ class Rewards:
         reward: whose instances these are.
     """
 
-    def __init__(
-        self, reward: Reward, count: int, stdout: TextIO | None = None, exit_when_stuck: bool = False
-    ) -> None:
+    def __init__(self, reward: Reward, count: int, stdout: TextIO | None = None, exit_when_stuck: bool = False) -> None:
         """Make the instances.
 
         Args:
@@ -103,7 +105,8 @@ class Rewards:
         """
         self.reward = reward
         self._watchdog = Watchdog(PATIENCE_S, exit_when_stuck)
-        self._aside = None if stdout is None else (_Aside(stdout), _Aside(stdout))
+        self._aside = Aside(stdout)
+        self._compiled: Compiled | None = None
         self._clock = _Clock([[0.0]] * count)
         self._functions: list[Function] = []
         if reward.function is not None:
@@ -112,6 +115,34 @@ class Rewards:
             self._load(count)
         if count:
             self._check_signature(self._functions[0])
+
+    def compile(self, track: Track) -> bool:
+        """Reward with machine code from now on, if on this track it gives what Python gives, to the last bit.
+
+        A new reward takes a second or two, so this pays for many cars and many steps. A reward that keeps a state,
+        or that does more than arithmetic on `params`, stays Python.
+
+        Args:
+            track: where it will be used. Elsewhere Python goes on rewarding.
+
+        Returns:
+            Whether it is compiled.
+        """
+        from racer.compile import Compiled, Untranslatable, poses, translated
+
+        self._compiled = None
+        if self.reward.path is None or not self._functions:
+            return False
+        answers: list[float | None] = []
+        try:
+            compiled = Compiled(translated(self.reward.text, self.reward.path, self._functions), track, LIMIT)
+            asked = poses(track)
+            self._watchdog.watch(lambda: _ask(self._functions[0], asked, answers), answers.__len__)
+            if compiled.agrees(asked, answers):
+                self._compiled = compiled
+        except (Untranslatable, Stuck):
+            pass
+        return self._compiled is not None
 
     def __call__(self, params: Params, out: NDArray[np.float64]) -> None:
         """Reward every car.
@@ -123,35 +154,46 @@ class Rewards:
         Raises:
             RewardError: the function raises, hangs, or returns something that is no number within `LIMIT`.
         """
-        floats = params.floats.tolist()
-        if len(floats) != len(self._functions):
-            raise ValueError(
-                f"there are {len(floats)} cars and {len(self._functions)} instances of the reward"
-            )
-        self._clock.floats = floats
-        rows = map(params.build, floats, params.waypoints.tolist(), params.flags.tolist())
+        if len(params.floats) != len(self._functions):
+            raise ValueError(f"there are {len(params.floats)} cars and {len(self._functions)} instances of the reward")
+        if self._compiled is not None and self._compiled.fits(params):
+            for i in self._compiled(params, out):
+                out[i : i + 1] = self._python(params, int(i), int(i) + 1)
+        else:
+            out[:] = self._python(params, 0, len(self._functions))
+
+    def _python(self, params: Params, first: int, last: int) -> NDArray[np.float64]:
+        """The rewards of the cars from `first` to the one before `last`."""
+        cars = slice(first, last)
+        floats = params.floats[cars].tolist()
+        functions = self._functions[cars]
+        self._clock.floats, self._clock.first = floats, first
+        rows = map(params.build, floats, params.waypoints[cars].tolist(), params.flags[cars].tolist())
         answers: list[Any] = []
         values: list[float] = []
 
         def work() -> None:
             # No loop of Python's: it would cost a sixth more. What came before an error stays in the lists.
-            answers.extend(map(call, self._functions, rows))
+            answers.extend(map(call, functions, rows))
             try:
                 values.extend(map(float, answers))
             except (TypeError, ValueError, OverflowError):
                 values.extend(_number(answer) for answer in answers[len(values) :])
 
         try:
-            self._watched(work, answers.__len__)
+            with self._aside:
+                self._watchdog.watch(work, answers.__len__)
         except BaseException as wrong:
             i = len(answers) if len(answers) < len(floats) else len(values)
             if isinstance(wrong, Stuck) and wrong.args:  # swallowed, so that other cars have answered since
                 i = wrong.args[1]
-            raise self._explained(wrong, _when(params, i)) from wrong
-        out[:] = values
-        if not (np.abs(out) <= LIMIT).all():
-            i = int(np.argmin(np.abs(out) <= LIMIT))
-            raise self._refused(i, answers[i], _when(params, i))
+            raise self._explained(wrong, _when(params, first + i)) from wrong
+        rewards = np.array(values)
+        fine = np.abs(rewards) <= LIMIT
+        if not fine.all():
+            i = int(np.argmin(fine))
+            raise self._refused(first + i, answers[i], _when(params, first + i))
+        return rewards
 
     def _load(self, count: int) -> None:
         path = self.reward.path
@@ -165,42 +207,22 @@ class Rewards:
                 instance = Instance(source, i, self._clock.of(i), registered)
                 function = getattr(instance.module, "reward_function", None)
                 if not callable(function):
-                    what = (
-                        f"is {shown(function)}, not a function"
-                        if function is not None
-                        else "is never defined"
-                    )
+                    what = f"is {shown(function)}, not a function" if function is not None else "is never defined"
                     raise RewardError(f"{path}: reward_function {what}; racer calls it with params")
                 self._functions.append(function)
 
         try:
-            self._watched(work, self._functions.__len__)
+            with self._aside:
+                self._watchdog.watch(work, self._functions.__len__)
         except BaseException as wrong:
             raise self._explained(wrong, "\n    while the file was loaded") from wrong
-
-    def _watched(self, work: Callable[[], None], sign_of_life: Callable[[], int]) -> None:
-        if self._aside is None:
-            self._watchdog.watch(work, sign_of_life)
-            return
-        usual = sys.stdout, sys.stderr
-        for aside, stream in zip(self._aside, usual, strict=True):
-            aside.usual, aside.thread = stream, threading.get_ident()
-        sys.stdout, sys.stderr = self._aside
-        try:
-            self._watchdog.watch(work, sign_of_life)
-        finally:
-            sys.stdout, sys.stderr = usual
 
     def _check_signature(self, function: Function) -> None:
         place = f"{self._place(function)}: reward_function"
         if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-            raise RewardError(
-                f"{place} is asynchronous, so a call gives no number; write 'def', not 'async def'"
-            )
+            raise RewardError(f"{place} is asynchronous, so a call gives no number; write 'def', not 'async def'")
         if inspect.isgeneratorfunction(function):
-            raise RewardError(
-                f"{place} is a generator, so a call gives no number; write 'return', not 'yield'"
-            )
+            raise RewardError(f"{place} is a generator, so a call gives no number; write 'return', not 'yield'")
         try:
             signature = inspect.signature(function)
         except (TypeError, ValueError):  # of something written in C; calling it will tell
@@ -246,28 +268,11 @@ class _Clock:
     """The race time of every car; it knows nothing of the `Rewards`, so that these can be let go."""
 
     def __init__(self, floats: list[list[float]]) -> None:
-        self.floats = floats  # as `Params` has them: the last column is the time
+        self.floats = floats  # as `Params` has them, from car `first` on: the last column is the time
+        self.first = 0
 
     def of(self, i: int) -> Callable[[], float]:
-        return lambda: self.floats[i][-1]
-
-
-class _Aside:
-    """A stream: the log for the thread that runs the learner's code, the usual place for all others."""
-
-    def __init__(self, log: TextIO) -> None:
-        self._log = log
-        self.usual: TextIO | None = None
-        self.thread = 0
-
-    def write(self, text: str) -> int:
-        return int(self._stream().write(text))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream(), name)
-
-    def _stream(self) -> Any:
-        return self._log if threading.get_ident() == self.thread else self.usual
+        return lambda: self.floats[i - self.first][-1]
 
 
 def _number(answer: Any) -> float:
@@ -278,11 +283,19 @@ def _number(answer: Any) -> float:
         return float("nan")
 
 
+def _ask(function: Function, asked: Params, answers: list[float | None]) -> None:
+    """What a function that keeps no state answers to each of `asked`; None for an exception."""
+    for i in range(len(asked.floats)):
+        try:
+            answers.append(float(function(asked.of(i))))
+        except Exception:
+            answers.append(None)
+
+
 def _when(params: Params, i: int) -> str:
     given = params.of(i)
     return f"\n    for car {i}, given " + ", ".join(
-        f"{key} = {given[key]:.6g}" if isinstance(given[key], float) else f"{key} = {given[key]}"
-        for key in SHOWN
+        f"{key} = {given[key]:.6g}" if isinstance(given[key], float) else f"{key} = {given[key]}" for key in SHOWN
     )
 
 

@@ -16,14 +16,16 @@ import racer
 LAYERS = """
 errors kernel
 files geometry simtrace
-shelf npz watchdog clock
+shelf npz watchdog clock aside
 track_file blame simtrace_file
 track_check track_grade instance
 track
 car actions rules
 road
 simulation
+randomization
 sensors params
+compile
 reward deepracer
 record
 env replay_file canvas
@@ -39,6 +41,7 @@ __main__
 
 OWNERS = {
     "gymnasium": {"__init__", "both_ways", "env", "sb3"},
+    "llvmlite": {"compile"},
     "stable_baselines3": {"sb3"},
     "tensorboard": {"logbook"},
     "safetensors": {"agent"},
