@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from racer.files import file_error
+from racer.files import file_error, read_text, write_atomically
 
 PRINTED_LIMIT = 5_000_000
 """Characters of a reward's prints that are kept: 256 cars that print on every step fill a disk in minutes."""
@@ -82,7 +82,7 @@ class Logbook:
             raise file_error("open", Path(wrong.filename or folder), wrong) from wrong
 
     def write(self, steps: int, seconds: float, numbers: Mapping[str, float | None]) -> None:
-        """Add a row. The first row makes the columns; what is None or not finite is left blank.
+        """Add a row; a new number makes a new column. What is None or not finite is left blank.
 
         Raises:
             FileError: the file cannot be written.
@@ -90,10 +90,13 @@ class Logbook:
         known = {key: value for key, value in numbers.items() if value is not None and math.isfinite(value)}
         row = {"steps": str(steps), "seconds": f"{seconds:.3f}"}
         row |= {key: f"{known[key]:.6g}" if key in known else "" for key in numbers}
+        new = [column for column in row if column not in self._columns]
         text = io.StringIO()
         if not self._columns:
-            self._columns = list(row)
-            csv.writer(text, lineterminator="\n").writerow(self._columns)
+            csv.writer(text, lineterminator="\n").writerow(new)
+        elif new:
+            self._widen(new)
+        self._columns += new
         csv.writer(text, lineterminator="\n").writerow([row.get(column, "") for column in self._columns])
         try:
             with self._path.open("a", encoding="utf-8") as file:
@@ -105,6 +108,14 @@ class Logbook:
     def close(self) -> None:
         """Close TensorBoard's file."""
         self._events.close()
+
+    def _widen(self, new: list[str]) -> None:
+        """Give the table further columns, which its rows so far leave blank."""
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerow([*self._columns, *new])
+        for row in read_text(self._path).splitlines()[1:]:
+            text.write(row + "," * len(new) + "\n")
+        write_atomically(self._path, text.getvalue())
 
 
 class _Events:
