@@ -229,6 +229,12 @@ def test_a_run_goes_on_where_it_stopped():
     assert open_run(run.folder).plan.steps == 2560
 
 
+def test_a_run_killed_before_its_first_checkpoint_begins_again():
+    run = resume(begin().folder)
+    train(run)
+    assert notes(run.checkpoint)["steps"] == 1280
+
+
 def test_a_finished_run_needs_a_larger_budget():
     train(begin())
     for budget in ({}, {"steps": 1280}, {"steps": 64}, {"seconds": 1e-9}):
@@ -538,6 +544,22 @@ def test_any_text_can_be_printed(tmp_path):
     assert "\N{SNOWMAN}" in (tmp_path / "rewards.log").read_text(encoding="utf-8")
 
 
+def test_a_number_that_comes_later_gets_a_column_of_its_own(tmp_path):
+    """A recipe may not know its reward per episode before the first one has ended."""
+    book = Logbook(tmp_path, "m")
+    for steps, numbers in ((1, {"a": 1.0}), (2, {"b": 2.0, "a": 3.0}), (3, {}), (4, {"c,d": 4.0, "b": 5.0})):
+        book.write(steps, 0.0, numbers)
+    book.close()
+    with (tmp_path / "m.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [{key: value for key, value in row.items() if value} for row in rows] == [
+        {"steps": "1", "seconds": "0.000", "a": "1"},
+        {"steps": "2", "seconds": "0.000", "a": "3", "b": "2"},
+        {"steps": "3", "seconds": "0.000"},
+        {"steps": "4", "seconds": "0.000", "b": "5", "c,d": "4"},
+    ]
+
+
 @pytest.mark.parametrize("old", ["", "steps,seconds,x\n64,1,2\n", "\0\1\2", "x" * 200_000, '"open\n'])
 def test_a_table_of_metrics_is_gone_on_with_whatever_it_holds(tmp_path, old):
     (tmp_path / "m.csv").write_text(old)
@@ -546,9 +568,9 @@ def test_a_table_of_metrics_is_gone_on_with_whatever_it_holds(tmp_path, old):
         book.write(steps, 0.5, {"x": 3.0, "y": None, "z": math.nan})
         book.close()
     text = (tmp_path / "m.csv").read_text()
-    assert text.startswith(old)
+    assert old.startswith(("steps", '"')) or text.startswith(old)
     if old.startswith("steps"):
-        assert text == old + "1,0.500,3\n2,0.500,3\n"
+        assert text == "steps,seconds,x,y,z\n64,1,2,,\n1,0.500,3,,\n2,0.500,3,,\n"
     elif not old:
         assert text == "steps,seconds,x,y,z\n1,0.500,3,,\n2,0.500,3,,\n"
 
