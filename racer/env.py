@@ -19,9 +19,11 @@ from numpy.typing import NDArray
 from racer.actions import DEFAULT, ActionSpace, DiscreteActions
 from racer.car import CARS, Car
 from racer.params import Params
+from racer.randomization import OFF, Randomization, VariedWorld
 from racer.reward import Reward, Rewards, load_reward
 from racer.rules import IN_PROGRESS, LAP_COMPLETE, STATUS, TIME_UP, Rules, Start
 from racer.sensors import Sensor, make_sensors
+from racer.sensors.senses import Senses
 from racer.shelf import DEFAULTS
 from racer.simulation import World
 from racer.track import Track, load_track
@@ -96,6 +98,7 @@ class TimeTrial(gym.Env[Observation, Action]):
     | `time_limit_s` | 180 | simulated seconds |
     | `actions` | continuous | `racer.actions.ContinuousActions`, or `DiscreteActions` for a `Discrete(n)` space |
     | `sensors` | `("state",)` | names or `racer.sensors.Sensor`s; other than the state alone makes the space a `Dict` |
+    | `randomization` | off | `racer.randomization.Randomization`: what differs from episode to episode |
 
     ## Example
     >>> import gymnasium, racer
@@ -121,6 +124,7 @@ class TimeTrial(gym.Env[Observation, Action]):
         time_limit_s: float = 180.0,
         actions: ActionSpace = DEFAULT,
         sensors: tuple[str | Sensor, ...] = ("state",),
+        randomization: Randomization = OFF,
     ) -> None:
         """Make the environment; the arguments are in the class's table.
 
@@ -129,7 +133,7 @@ class TimeTrial(gym.Env[Observation, Action]):
             ValueError: another argument makes no sense.
         """
         rules = Rules(start, laps, time_limit_s)
-        self._field = _Field(1, track, reward_function, car, rules, actions, sensors, threads=1)
+        self._field = _Field(1, track, reward_function, car, rules, actions, sensors, randomization, threads=1)
         self.observation_space, self.action_space = self._field.observation_space, self._field.action_space
         self._seeded = False
 
@@ -210,13 +214,14 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
         time_limit_s: float = 180.0,
         actions: ActionSpace = DEFAULT,
         sensors: tuple[str | Sensor, ...] = ("state",),
+        randomization: Randomization = OFF,
         threads: int = 1,
     ) -> None:
         """Make the environment.
 
         Args:
             num_envs: number of cars.
-            track, reward_function, car, start, laps, time_limit_s, actions, sensors: as for `TimeTrial`.
+            track, reward_function, car, start, laps, time_limit_s, actions, sensors, randomization: as for `TimeTrial`.
             threads: over which the cars are spread; results do not depend on it.
 
         Raises:
@@ -227,7 +232,7 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
             raise ValueError(f"num_envs is {num_envs}; it must be at least 1")
         self.num_envs = num_envs
         rules = Rules(start, laps, time_limit_s)
-        self.field = _Field(num_envs, track, reward_function, car, rules, actions, sensors, threads)
+        self.field = _Field(num_envs, track, reward_function, car, rules, actions, sensors, randomization, threads)
         self.single_observation_space = self.field.observation_space
         self.single_action_space = self.field.action_space
         self.observation_space = batch_space(self.single_observation_space, num_envs)
@@ -345,12 +350,14 @@ class _Field:
         rules: Rules,
         actions: ActionSpace,
         sensors: tuple[str | Sensor, ...],
+        randomization: Randomization,
         threads: int,
     ) -> None:
         kind = car if isinstance(car, Car) else CARS.get(car)
         if kind is None:
             raise ValueError(f"there is no car {car!r}; the cars are {', '.join(CARS)}")
-        self.world = World(load_track(track), count, 1, kind, rules, threads)
+        arguments = (load_track(track), count, 1, kind, rules, threads)
+        self.world = World(*arguments) if randomization == OFF else VariedWorld(*arguments, randomization)
         self.params = Params(self.world.track, count)
         self.learner = _rewards(reward, count)
         self.rewards = np.zeros(count)
@@ -360,12 +367,12 @@ class _Field:
         self.actions = actions
         self.action_space = _action_space(actions)
         self._shape = (count, *(self.action_space.shape or ()))
-        self._sensors = make_sensors(sensors)
-        self._buffers = [np.zeros((count, 1, *sensor.shape), dtype=sensor.dtype) for sensor in self._sensors]
+        self._senses = Senses(self.world, make_sensors(sensors))
         spaces_by_name: dict[str, gym.Space[Any]] = {
-            s.name: gym.spaces.Box(s.low, s.high, s.shape, cast(Any, s.dtype)) for s in self._sensors
+            s.name: gym.spaces.Box(s.low, s.high, s.shape, cast(Any, s.dtype)) for s in self._senses.sensors
         }
-        self._single = list(spaces_by_name) == ["state"]
+        self._names = list(spaces_by_name)
+        self._single = self._names == ["state"]
         self.observation_space: gym.Space[Any] = (
             spaces_by_name["state"] if self._single else gym.spaces.Dict(spaces_by_name)
         )
@@ -383,7 +390,7 @@ class _Field:
 
     def reset(self, which: NDArray[np.bool_] | None = None) -> None:
         self.world.reset(which)
-        self._observe()
+        self._senses.observe(which)
         if which is None and self._describes:
             self.params.describe(self.world, np.zeros((len(self.rewards), 1, 2)))
             self.params.floats[:, 6] -= 1.0
@@ -399,18 +406,12 @@ class _Field:
             self.learner(self.params, self.rewards)
         if self.tracer is not None:
             self.tracer(self.params, actions, self.rewards, self.status)
-        self._observe()
+        self._senses.observe()
 
     def observed(self, i: int | None = None) -> Any:
         """A copy of what all cars perceive, or car i."""
-        if self._single:
-            return self._buffers[0][:, 0].copy() if i is None else self._buffers[0][i, 0].copy()
-        pairs = zip(self._sensors, self._buffers, strict=True)
-        return {sensor.name: (buffer[:, 0] if i is None else buffer[i, 0]).copy() for sensor, buffer in pairs}
-
-    def _observe(self) -> None:
-        for sensor, buffer in zip(self._sensors, self._buffers, strict=True):
-            sensor.observe(self.world, buffer)
+        told = [(values[:, 0] if i is None else values[i, 0]).copy() for values in self._senses.values]
+        return told[0] if self._single else dict(zip(self._names, told, strict=True))
 
 
 _STATUS_NAMES = np.array(STATUS)

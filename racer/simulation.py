@@ -7,8 +7,9 @@ it does alone, because every car is computed by the same scalar code from its ow
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from math import cos, isfinite, pi, sin, sqrt
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,20 +137,27 @@ class World:
             raise ValueError(
                 f"the {name} of car {car} in race {race} is {commands[race, car, which]}, not a finite number"
             )
-        arguments = (self.road, self.constants, self._rules)
         if self._pool is None:
-            _step(self.cars, commands, rewards, *arguments)
+            self._drive(slice(None), commands, rewards)
             return
         slices = [slice(chunk[0], chunk[-1] + 1) for chunk in self._chunks]
-        jobs = [self._pool.submit(_step, self.cars[k], commands[k], rewards[k], *arguments) for k in slices]
-        for job in jobs:
+        for job in [self._pool.submit(self._drive, k, commands, rewards) for k in slices]:
             job.result()
+
+    def only(self, which: NDArray[np.bool_]) -> Self:
+        """A copy of the races that `which` is true for, to be looked at."""
+        part = copy(self)
+        part.cars = self.cars[which]
+        return part
 
     def close(self) -> None:
         """Let go of the threads."""
         if self._pool is not None:
             self._pool.shutdown()
             self._pool = None
+
+    def _drive(self, races: slice, commands: NDArray[np.float64], rewards: NDArray[np.float64]) -> None:
+        drive_cars(self.cars[races], commands[races], rewards[races], self.road, self.constants, self._rules)
 
 
 @kernel
@@ -161,13 +169,26 @@ def uniform(seed: int, episode: int, draw: int) -> float:
 
 
 @kernel
-def place(state: Any, s: float, road: Road, car: Any) -> None:
-    """Put a car's origin on the centre line at arc length s, facing along it, at rest, at the start of an episode."""
+def place(state: Any, s: float, road: Road, car: Any, aside: float = 0.0, turn: float = 0.0) -> None:
+    """Put a car down at rest, at the start of an episode.
+
+    Args:
+        state: the car's record.
+        s: arc length at which its origin comes to lie on the centre line, m; the car faces along the line.
+        road, car: where, and which kind.
+        aside, turn: m and rad to the left, from there.
+    """
     i = min(int(np.searchsorted(road.s, s, side="right")) - 1, len(road.s) - 2)
     dx, dy = road.center[i + 1, 0] - road.center[i, 0], road.center[i + 1, 1] - road.center[i, 1]
     share = (s - road.s[i]) / (road.s[i + 1] - road.s[i])
-    state.x, state.y = road.center[i, 0] + share * dx, road.center[i, 1] + share * dy
-    state.heading = np.arctan2(dy, dx)
+    along = distance(dx, dy)
+    state.x = road.center[i, 0] + share * dx - aside * dy / along
+    state.y = road.center[i, 1] + share * dy + aside * dx / along
+    state.heading = np.arctan2(dy, dx) + turn
+    if state.heading > pi:
+        state.heading -= 2.0 * pi
+    elif state.heading <= -pi:
+        state.heading += 2.0 * pi
     state.speed = state.lateral_speed = state.yaw_rate = state.steering_angle = 0.0
     state.steering_command = state.speed_command = 0.0
     state.s, state.segment, state.start_s = s, i, s
@@ -210,7 +231,8 @@ def _reset(cars: Any, which: Any, road: Road, car: Any, rules: Any) -> None:
 
 
 @kernel
-def _step(cars: Any, commands: Any, rewards: Any, road: Road, car: Any, rules: Any) -> None:
+def drive_cars(cars: Any, commands: Any, rewards: Any, road: Road, car: Any, rules: Any) -> None:
+    """Judge the cars of several races, then move each of them through one control step; see `World.step`."""
     # Taken out of the record once: each time a kernel takes an array out of one, it counts a reference.
     center, arc, curvature = road.center, road.s, road.curvature
     grid, grid_x, grid_y = road.grid, road.grid_x, road.grid_y

@@ -24,6 +24,7 @@ car actions rules
 road
 simulation
 randomization
+randomization
 sensors params
 compile
 reward deepracer

@@ -16,10 +16,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from racer.errors import SensorError
+from racer.randomization import randomization_of
 from racer.sensors.boxes import NO_BOXES, boxes_of, draw_boxes
 from racer.sensors.ground import ground_of
 from racer.sensors.perspective import MOST_TAPS, VIEW, survey
 from racer.sensors.picture import draw
+from racer.sensors.variation import add_pixel_noise, views_of
 from racer.simulation import World
 from racer.track import Track
 
@@ -97,7 +99,11 @@ class Camera:
         """Fill `out` (n, m, *shape) with what the cars (n, m) of `world` see."""
         cars = world.cars
         poses = np.stack([cars["x"], cars["y"], cars["heading"]], axis=-1)
-        self._draw(world.track, poses, boxes_of(world), self.view, out)
+        varies = randomization_of(world)
+        views = views_of(self.view, self.size[0], cars, varies) if varies.of_the_picture else None
+        self._draw(world.track, poses, boxes_of(world), out, views)
+        if varies.pixel_noise:
+            add_pixel_noise(out, cars, varies.pixel_noise)
 
     def look(self, track: Track, poses: ArrayLike, boxes: NDArray[np.void] | None = None) -> NDArray[np.uint8]:
         """What a car would see.
@@ -112,7 +118,7 @@ class Camera:
         """
         places = np.ascontiguousarray(poses, dtype=np.float64).reshape(-1, 1, 3)
         out = np.empty((len(places), 1, *self.shape), np.uint8)
-        self._draw(track, places, NO_BOXES if boxes is None else boxes[None, None], self.view, out)
+        self._draw(track, places, NO_BOXES if boxes is None else boxes[None, None], out)
         return out[:, 0]
 
     @property
@@ -130,17 +136,21 @@ class Camera:
         track: Track,
         poses: NDArray[np.float64],
         boxes: NDArray[np.void],
-        views: NDArray[np.void],
         out: NDArray[np.uint8],
+        views: NDArray[np.void] | None = None,
     ) -> None:
+        """Draw with the camera as it is, or with other `views` (n, m)."""
         ground = ground_of(track)
-        lines = _lines_of(self, len(ground.levels))
+        rows, first, taps = _lines_of(self, len(ground.levels))
+        if views is not None:  # worked out for each picture, and not for others to find
+            rows, first, taps = rows.copy(), first.copy(), taps.copy()
+        seen = self.view if views is None else views
         for channel, left in enumerate(LENSES[self.name]):
             whole = out.shape[-1] == 1 and out.flags.c_contiguous
             picture = out[..., 0] if whole else np.empty(out.shape[:-1], np.uint8)
-            draw(poses, self.ahead_m, left, views, *lines, ground, picture)
+            draw(poses, self.ahead_m, left, seen, views is None, rows, first, taps, ground, picture)
             if boxes.shape[2]:
-                draw_boxes(poses, self.ahead_m, left, views, boxes, picture)
+                draw_boxes(poses, self.ahead_m, left, seen, boxes, picture)
             if not whole:
                 out[..., channel] = picture
 

@@ -18,9 +18,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from racer.errors import SensorError
 from racer.kernel import kernel
+from racer.randomization import randomization_of
 from racer.road import road_of
 from racer.sensors.beams import Walls, cast, walls_of
 from racer.sensors.boxes import NO_BOXES, boxes_of
+from racer.sensors.variation import add_beam_noise
 from racer.simulation import World
 from racer.track import Track
 
@@ -109,7 +111,11 @@ class Lidar:
         """Fill `out` (n, m, *shape) with what the cars (n, m) of `world` meet."""
         cars = world.cars
         poses = np.stack([cars["x"], cars["y"], cars["heading"]], axis=-1)
-        self._tell(self._measure(world.track, poses, boxes_of(world)), out)
+        distances = self._measure(world.track, poses, boxes_of(world))
+        noise = randomization_of(world).lidar_noise_m
+        if noise:
+            add_beam_noise(distances, cars, noise, self.reach)
+        self._tell(distances, out)
 
     def look(self, track: Track, poses: ArrayLike, boxes: NDArray[np.void] | None = None) -> NDArray[np.float32]:
         """What a car would be told.

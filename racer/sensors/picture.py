@@ -28,6 +28,7 @@ def draw(
     mount_x: float,
     mount_y: float,
     views: Any,
+    surveyed: bool,
     rows: Any,
     first: Any,
     taps: Any,
@@ -40,7 +41,8 @@ def draw(
         poses: x, y (m) and heading (rad) of the cars' origins.
         mount_x, mount_y: m, where on the car the lens is.
         views: (n, m) or, the same for all, (1, 1) of `VIEW`.
-        rows, first, taps: filled by `survey` if there is one view, room for it if there are several.
+        surveyed: whether `rows`, `first` and `taps` are filled by `survey` for all; else they are room for that.
+        rows, first, taps: see there.
         ground: of the track.
         out: uint8.
     """
@@ -50,11 +52,10 @@ def draw(
     flat_profile, flat_out = profile.reshape(-1), out.reshape(-1)
     sums, cells = np.zeros(width, dtype=np.uint64), np.zeros(width + BLOCK, dtype=np.int32)
     greys = np.zeros(width + BLOCK, dtype=np.uint8)
-    several = views.shape[0] * views.shape[1] > 1
     for i in range(poses.shape[0]):
         for j in range(poses.shape[1]):
-            view = views[i if several else 0, j if several else 0]
-            if several:
+            view = views[i if len(views) > 1 else 0, j if views.shape[1] > 1 else 0]
+            if not surveyed:
                 survey(view, width, height, len(levels), rows, first, taps)
             c, s = cos(poses[i, j, 2]), sin(poses[i, j, 2])
             foot_x = poses[i, j, 0] + c * mount_x - s * mount_y - ground.x

@@ -1,0 +1,101 @@
+"""What randomisation does to sensors: other lenses and colours, noise."""
+
+from __future__ import annotations
+
+from math import atan, cos, pi, sin, sqrt, tan
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from racer.kernel import kernel
+from racer.randomization import BEAMS, ENTRIES, PICTURE, PIXELS, Randomization, chance, gauss, spread
+
+FOCAL, PITCH, HEIGHT, LIGHT, COLOURS = range(PICTURE, PICTURE + 5)
+NARROWEST, WIDEST, LOWEST_M = 5.0 * pi / 180.0, 160.0 * pi / 180.0, 0.01
+I32, U32, F32 = np.int32, np.uint32, np.float32
+
+
+def views_of(
+    view: NDArray[np.void], width: int, cars: NDArray[np.void], randomization: Randomization
+) -> NDArray[np.void]:
+    """What the pictures of the cars (n, m) depend on: (n, m) of `racer.sensors.perspective.VIEW`.
+
+    Args:
+        view: (1, 1), of the camera as it should be.
+        width: of the picture, px.
+        cars: their states.
+        randomization: of their episodes.
+    """
+    views = np.repeat(np.repeat(view, cars.shape[0], axis=0), cars.shape[1], axis=1)
+    _vary_views(views, width, cars, randomization.constants)
+    return views
+
+
+@kernel
+def _vary_views(views: Any, width: int, cars: Any, ranges: Any) -> None:
+    for i in range(cars.shape[0]):
+        for j in range(cars.shape[1]):
+            view, state = views[i, j], cars[i, j]
+            field = 2.0 * atan(0.5 * width / view.focal) + ranges.field_of_view * spread(state, j, FOCAL)
+            view.focal = 0.5 * width / tan(0.5 * min(WIDEST, max(NARROWEST, field)))
+            turn = ranges.pitch * spread(state, j, PITCH)
+            sine, cosine = view.sine, view.cosine
+            view.sine, view.cosine = sine * cos(turn) + cosine * sin(turn), cosine * cos(turn) - sine * sin(turn)
+            view.height = max(LOWEST_M, view.height + ranges.height_m * spread(state, j, HEIGHT))
+            light = 1.0 + ranges.light * spread(state, j, LIGHT)
+            view.ground = _grey(view.ground + ranges.colours * spread(state, j, COLOURS), light)
+            view.line = _grey(view.line + ranges.colours * spread(state, j, COLOURS + 1), light)
+            view.road = _grey(view.road + ranges.colours * spread(state, j, COLOURS + 2), light)
+            view.dash = _grey(view.dash + ranges.colours * spread(state, j, COLOURS + 3), light)
+            sky = ranges.colours * spread(state, j, COLOURS + 4)
+            view.horizon, view.zenith = _grey(view.horizon + sky, light), _grey(view.zenith + sky, light)
+            view.light = light * (1.0 + ranges.colours / 255.0 * spread(state, j, COLOURS + 5))
+
+
+@kernel
+def _grey(grey: float, light: float) -> float:
+    return min(255.0, max(0.0, grey) * light)
+
+
+@kernel
+def add_pixel_noise(pictures: Any, cars: Any, deviation: float) -> None:
+    """Add noise to the pictures (n, m, ...) of the cars (n, m), other noise at each step."""
+    flat = pictures.reshape(-1)
+    pixels = len(flat) // cars.size
+    scale = F32(deviation / (256.0 / sqrt(3.0)))  # the sum of four bytes is nearly normal
+    for i in range(cars.shape[0]):
+        for j in range(cars.shape[1]):
+            key = U32(int(chance(cars[i, j], j, PIXELS) * 4294967296.0))
+            first = (i * cars.shape[1] + j) * pixels
+            for k in range(pixels):
+                # Murmur3's finaliser (Appleby 2011); every product and shift stays within 32 bits.
+                bits = U32(key ^ U32(U32(k) * U32(0x9E3779B1)))
+                bits = U32(U32(bits ^ U32(bits >> U32(16))) * U32(0x85EBCA6B))
+                bits = U32(U32(bits ^ U32(bits >> U32(13))) * U32(0xC2B2AE35))
+                bits = U32(bits ^ U32(bits >> U32(16)))
+                total = I32(U32(bits & U32(255))) + I32(U32(U32(bits >> U32(8)) & U32(255)))
+                total += I32(U32(U32(bits >> U32(16)) & U32(255))) + I32(U32(bits >> U32(24)))
+                noisy = F32(flat[first + k]) + scale * F32(I32(total - 510)) + F32(0.5)
+                flat[first + k] = np.uint8(I32(min(F32(255.0), max(F32(0.0), noisy))))
+
+
+@kernel
+def add_beam_noise(distances: Any, cars: Any, deviation: float, reach: float) -> None:
+    """Add noise to the distances (n, m, beams) that the cars (n, m) measure; what is out of reach stays so."""
+    for i in range(cars.shape[0]):
+        for j in range(cars.shape[1]):
+            for k in range(distances.shape[2]):
+                if distances[i, j, k] < reach:
+                    noisy = distances[i, j, k] + deviation * gauss(cars[i, j], j, BEAMS + 2 * k)
+                    distances[i, j, k] = min(reach, max(0.0, noisy))
+
+
+@kernel
+def add_noise(values: Any, cars: Any, deviation: float, bound: float) -> None:
+    """Add noise to the entries (n, m, k) of the cars (n, m), which stay within plus and minus `bound`."""
+    for i in range(cars.shape[0]):
+        for j in range(cars.shape[1]):
+            for k in range(values.shape[2]):
+                noisy = values[i, j, k] + deviation * gauss(cars[i, j], j, ENTRIES + 2 * k)
+                values[i, j, k] = min(bound, max(-bound, noisy))
