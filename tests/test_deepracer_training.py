@@ -305,9 +305,9 @@ def test_a_folder_of_the_console_trains_as_it_is(at_home):
 
 def test_one_table_tells_what_became_of_every_setting(at_home):
     said = Path("said").read_text()
-    for name in ("action_space", "discount_factor", "ALTERNATE_DRIVING_DIRECTION"):
+    for name in ("action_space", "discount_factor", "CHANGE_START_POSITION"):
         assert any(name in line and "taken over" in line for line in said.splitlines()), name
-    for name in ("batch_size", "lr", "neural_network", "FRONT_FACING_CAMERA", "NUM_WORKERS"):
+    for name in ("batch_size", "lr", "ALTERNATE_DRIVING_DIRECTION", "FRONT_FACING_CAMERA", "NUM_WORKERS"):
         assert any(name in line and "replaced" in line for line in said.splitlines()), name
     for name in ("stack_size", "term_cond_avg_score"):
         assert any(name in line and "no effect" in line for line in said.splitlines()), name

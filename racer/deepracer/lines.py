@@ -43,7 +43,8 @@ def rule_lines(settings: Settings) -> Iterator[Line]:
     """How a training goes on; where it drives is told by who knows the track."""
     yield Line("RACE_TYPE", settings.race_type, Fate.TAKEN)
     both = "half of the cars drive each way all the time; races are judged in the track's direction"
-    yield Line("ALTERNATE_DRIVING_DIRECTION", str(settings.alternate), Fate.TAKEN, both if settings.alternate else "")
+    fate = Fate.REPLACED if settings.alternate else Fate.TAKEN
+    yield Line("ALTERNATE_DRIVING_DIRECTION", str(settings.alternate), fate, both if settings.alternate else "")
     moves = f"{settings.advance:.3g} of a lap further on each episode" if settings.change_start else "always the same"
     yield Line("CHANGE_START_POSITION", str(settings.change_start), Fate.TAKEN, f"start: {moves}")
     if settings.offset:
