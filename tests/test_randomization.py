@@ -177,8 +177,8 @@ def test_light_makes_pictures_brighter_or_darker_as_a_whole():
     factors = np.median(pictures[:, 70:], axis=(1, 2, 3)) / camera.GREYS["road"]
     assert 0.69 < factors.min() < 0.8 and 1.2 < factors.max() < 1.31
     scaled = np.minimum(255.0, plain * factors[:, None, None, None])
-    assert np.abs(pictures - scaled)[(pictures < 250.0) | (scaled < 250.0)].mean() < 1.0
-    assert np.abs(pictures - scaled).max() < 8.0
+    assert np.abs(pictures - scaled).mean() < 2.0
+    assert np.abs(pictures - scaled)[factors < 1.05].max() < 8.0  # brighter lines are as white as can be
 
 
 def test_colours_change_each_for_itself():
