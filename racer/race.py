@@ -65,7 +65,7 @@ def drive(
     env = TimeTrialVector(1, track, reward_function, car, "line", laps, limit, actions=actions, sensors=sensors)
     env.trace(trace)
     recorder = _Recorder(env)
-    result = _race(env, driver, laps, seed, recorder, progress)[0]
+    result = _race(env, driver, laps, seed, recorder, progress)[0][0]
     if trace is not None and result[-1].complete:
         env.step(actions_of(driver, env.field.observed(), env))
     if isinstance(reward_function, Rewards):
@@ -93,11 +93,13 @@ class Score:
         completed: share of the laps tried that were completed, over all cars.
         lap_time_s: mean time of the complete laps of the undisturbed car, s; infinite if it has none.
         laps: the undisturbed car's laps.
+        ends: how each of them ended, a name of `racer.rules.STATUS`, and its progress, percent.
     """
 
     completed: float
     lap_time_s: float
     laps: tuple[Lap, ...]
+    ends: tuple[tuple[str, float], ...] = ()
 
     @property
     def clean(self) -> bool:
@@ -133,12 +135,13 @@ def score(env: TimeTrialVector, driver: Driver, laps: int, seed: int) -> Score:
     Raises:
         AgentError: as for `drive`.
     """
-    results = _race(env, driver, laps, seed, None, None)
+    results, ends = _race(env, driver, laps, seed, None, None)
     first = results[0]
     times = [lap.time_s for lap in first if lap.complete]
     done = [lap.complete for result in results for lap in result]
     mean = float(np.mean(times)) if len(times) == laps else float("inf")
-    return Score(float(np.mean(done)), mean, tuple(first))
+    told = tuple(ends.get(lap.index, ("lap_complete", 100.0)) for lap in first)
+    return Score(float(np.mean(done)), mean, tuple(first), told)
 
 
 def _race(
@@ -148,12 +151,13 @@ def _race(
     seed: int,
     recorder: _Recorder | None,
     progress: Callable[[int], None] | None,
-) -> list[list[Lap]]:
-    """Race until every car has tried its laps; returns them, car by car."""
+) -> tuple[list[list[Lap]], dict[int, tuple[str, float]]]:
+    """Race until every car has tried its laps; returns them, car by car, and how the first car's failed ones ended."""
     observations, _ = env.reset(seed=seed)
     noise = np.random.default_rng(seed)
     results: list[list[Lap]] = [[] for _ in range(env.num_envs)]
     episode_s, done = np.zeros(env.num_envs), np.zeros(env.num_envs, dtype=np.int64)
+    ends: dict[int, tuple[str, float]] = {}
     step = 0
     while any(len(result) < laps for result in results):
         actions = actions_of(driver, observations, env)
@@ -181,13 +185,15 @@ def _race(
                     start_s = float(episode_s[i] + began[i])
                     off = status == "off_track"
                     result.append(Lap(len(result) + 1, start_s, (step + 1) * STEP_S - start_s, False, off))
+                    if i == 0:
+                        ends[len(result)] = status, float(infos["final_info"]["progress"][i])
                     if recorder is not None and i == 0:
                         recorder.lap += 1
                 episode_s[i], done[i] = (step + 1) * STEP_S, 0
             if progress is not None and i == 0:
                 progress(len(result))
         step += 1
-    return [result[:laps] for result in results]
+    return [result[:laps] for result in results], ends
 
 
 def actions_of(driver: Driver, observations: Any, env: TimeTrialVector) -> NDArray[Any]:
