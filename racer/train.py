@@ -247,8 +247,6 @@ class Training:
         limit = track.length / SLOWEST * JUDGED_LAPS
         how: Any = {"actions": run.plan.actions, "sensors": run.plan.sensors}
         self._judges = TimeTrialVector(JUDGES, track, None, run.car, "line", JUDGED_LAPS, limit, **how)
-        self._judged = Tracer(1, endless=True)
-        self._judges.trace(self._judged if run.plan.logs else None)
         learner = recipe.make(self._env, run.plan.seed, run.plan.knobs)
         assert isinstance(learner, Learner)
         self.learner = learner
@@ -357,10 +355,9 @@ class Training:
 
     def _evaluate(self) -> None:
         began = time.monotonic()
-        self._judged.begin()
         self._score = self._judge()
         if self._traces is not None:
-            self._traces.evaluated(self._score.laps, self._judged.laps(self._judges.track))
+            self._traces.evaluated(self._score)
         if self._best is None or self._score.rank > self._best.rank:
             self._best = self._score
             self._keep(self.run.best)
