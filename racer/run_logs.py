@@ -8,6 +8,7 @@ sample that does not depend on how the episodes went: one whole episode of each 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ from racer.deepracer.metadata import ModelMetadata
 from racer.env import TimeTrialVector
 from racer.errors import LogError
 from racer.files import make_folder, read_json, read_text, write_atomically
+from racer.race import Score
 from racer.record import STEP_S, Lap
 from racer.simtrace import LABELS, csv_text
 from racer.tracer import Tracer
@@ -97,21 +99,14 @@ class TrainingLogs:
             self._waiting = False
             self._begin_at = steps + max(APART, SHARE * steps)
 
-    def evaluated(self, laps: Sequence[Lap], traced: Sequence[NDArray[np.void]]) -> None:
-        """Add an evaluation to the metrics of the newest iteration; there is none to add to before the first.
-
-        Args:
-            laps: of the car that is judged.
-            traced: its rows, lap by lap; the last row of the last lap may be missing.
-        """
+    def evaluated(self, score: Score) -> None:
+        """Add an evaluation to the metrics of the newest iteration; there is none to add to before the first."""
         if self._items:
             last = {key: self._items[-1][key] for key in ("episode", "trial")}
-            for lap, rows in zip(laps, traced, strict=False):
-                cut = lap.complete and rows["progress"][-1] < 100.0
-                item = _item(rows, len(rows) + cut) | {"reward_score": None}
-                if lap.complete:
-                    item |= {"completion_percentage": 100, "episode_status": LABELS["lap_complete"]}
-                self._items.append({**item, **last, "phase": "evaluation"})
+            for lap, steps, (status, progress) in zip(score.laps, whole_steps(score.laps), score.ends, strict=True):
+                times = _times(lap.start_s, steps)
+                told = {"completion_percentage": int(progress), "episode_status": LABELS[status]}
+                self._items.append({"reward_score": None, **times, **last, "phase": "evaluation", **told})
 
     def close(self) -> None:
         """Write the last evaluations, and what a very short training has brought, so that it leaves some log.
@@ -132,7 +127,7 @@ class TrainingLogs:
         for trial, rows in enumerate(episodes):
             rows["episode"] = self._next_file * self._episodes + trial
             numbers = {"episode": int(rows["episode"][0]) + 1, "trial": trial + 1, "phase": "training"}
-            self._items.append({**_item(rows, len(rows)), **numbers})
+            self._items.append({**_item(rows), **numbers})
         write_atomically(self._traces / f"{self._next_file}-iteration.csv", csv_text(np.concatenate(episodes)))
         self._next_file += 1
         self._write_metrics()
@@ -188,7 +183,7 @@ def write_evaluation(folder: Path, laps: Sequence[Lap], traced: Sequence[NDArray
         one["episode"] = number
         status = str(one["episode_status"][-1])
         counts = {f"{name}_count": int(status == code) for name, code in COUNTS.items()}
-        items.append({**_item(one, len(one)), **counts, "reset_count": 0, "trial": number + 1})
+        items.append({**_item(one), **counts, "reset_count": 0, "trial": number + 1})
         del items[-1]["reward_score"]
     metrics = make_folder(folder / "metrics" / "evaluation")
     trace = make_folder(made / "evaluation-simtrace") / "0-iteration.csv"
@@ -205,17 +200,37 @@ COUNTS = {
 }
 
 
-def _item(rows: NDArray[np.void], steps: int) -> dict[str, Any]:
-    """What the metrics say of an episode or a lap of so many steps, the prepare step included."""
+def whole_steps(laps: Sequence[Lap]) -> list[int]:
+    """How many steps DeepRacer would log for each lap of a race, the prepare step of a standing start included.
+
+    A lap is found complete in the step after the one that crosses the line, and that step is its own.
+    """
+    counts, before = [], -1  # row of the race in which the lap before ended
+    for lap in laps:
+        begins, ends = lap.start_s / STEP_S, (lap.start_s + lap.time_s) / STEP_S
+        standing = abs(begins - (before + 1)) < 1e-6
+        last = math.ceil(ends - 1e-6) if lap.complete else round(ends) - 1
+        counts.append(last - before + standing)
+        before = last
+    return counts
+
+
+def _item(rows: NDArray[np.void]) -> dict[str, Any]:
+    """What the metrics say of an episode or a lap."""
     last = rows[-1]
-    start_s, elapsed_s = float(rows["tstamp"][0]) - STEP_S, steps * STEP_S
     return {
         "reward_score": round(float(rows["reward"].sum())),
-        "metric_time": round((start_s + elapsed_s) * 1000.0),
-        "start_time": round(start_s * 1000.0),
-        "elapsed_time_in_milliseconds": round(elapsed_s * 1000.0),
+        **_times(float(rows["tstamp"][0]) - STEP_S, len(rows)),
         "completion_percentage": int(last["progress"]),
         "episode_status": LABELS[str(last["episode_status"])],
+    }
+
+
+def _times(start_s: float, steps: int) -> dict[str, int]:
+    return {
+        "metric_time": round((start_s + steps * STEP_S) * 1000.0),
+        "start_time": round(start_s * 1000.0),
+        "elapsed_time_in_milliseconds": round(steps * STEP_S * 1000.0),
     }
 
 
