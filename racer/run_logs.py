@@ -28,7 +28,7 @@ from racer.record import STEP_S, Lap
 from racer.simtrace import LABELS, csv_text
 from racer.tracer import Tracer
 
-__all__ = ["EPISODES", "TrainingLogs", "write_evaluation"]
+__all__ = ["EPISODES", "TrainingLogs", "whole_steps", "write_evaluation"]
 
 EPISODES = 20  # in an iteration file: the original's default
 APART = 100_000  # car steps from one file's first step to the next one's ...

@@ -25,7 +25,7 @@ from racer.race import drive
 from racer.replay import load_replay, save_replay, verify
 from racer.rescore import rescore
 from racer.reward import load_reward
-from racer.run_logs import write_evaluation
+from racer.run_logs import whole_steps, write_evaluation
 from racer.simtrace import COLUMNS, csv_text
 from racer.simtrace_file import read_log, read_logs
 from racer.tracer import Tracer
@@ -72,6 +72,7 @@ def driven(tmp_path_factory, harbor):
     tracer = Tracer(1, endless=True)
     replay = drive(Leaves(), harbor, 4, reward_function=everything, trace=tracer, name="leaves")
     assert [lap.complete for lap in replay.laps] == [True, False, True, True]
+    assert whole_steps(replay.laps) == [len(rows) for rows in tracer.laps(harbor)]
     folder = tmp_path_factory.mktemp("driven")
     made = write_evaluation(folder, replay.laps, tracer.laps(harbor))
     return replay, made / "evaluation-simtrace" / "0-iteration.csv"

@@ -20,7 +20,7 @@ from racer.env import TimeTrialVector
 from racer.errors import LogError
 from racer.race import drive
 from racer.run import open_run
-from racer.run_logs import EPISODES, write_evaluation
+from racer.run_logs import EPISODES, whole_steps, write_evaluation
 from racer.simtrace import COLUMNS, csv_text
 from racer.simtrace_file import read_log, read_logs
 from racer.tracer import Tracer
@@ -282,6 +282,7 @@ def test_evaluation_metrics_count_what_happened(tmp_path):
 
     tracer = Tracer(1, endless=True)
     replay = drive(Away(), ring(), 2, trace=tracer)
+    assert whole_steps(replay.laps) == [len(rows) for rows in tracer.laps(replay.track)]
     made = write_evaluation(tmp_path, replay.laps, tracer.laps(replay.track))
     again = write_evaluation(tmp_path, replay.laps, tracer.laps(replay.track))
     assert made != again, "an evaluation in the same second gets a folder of its own"
@@ -303,6 +304,7 @@ def test_flying_laps_are_logged_as_the_original_logs_them(tmp_path):
     replay = drive(load_agent("pure_pursuit").make(env), env.track, 3, trace=tracer)
     made = write_evaluation(tmp_path, replay.laps, tracer.laps(replay.track))
     episodes = read_log(made / "evaluation-simtrace/0-iteration.csv").episodes
+    assert whole_steps(replay.laps) == [len(episode.rows) for episode in episodes]
     assert [episode.number for episode in episodes] == [0, 1, 2]
     assert [episode.flying for episode in episodes] == [False, True, True]
     assert [episode.status for episode in episodes] == ["in_progress", "in_progress", "lap_complete"]
