@@ -446,11 +446,9 @@ HANGS = {
 def test_an_endless_loop_is_stopped(tmp_path, impatient, case):
     source, message = HANGS[case]
     path = written(tmp_path, source)
-    began = time.monotonic()
     said = error_of(path)
     assert "TimeoutError: no answer within 0.3 s" in said
     assert str(path) in said and re.search(message, said), said
-    assert time.monotonic() - began < 20 * IMPATIENT_S
 
 
 def test_slow_is_not_stuck(tmp_path, impatient):
@@ -680,20 +678,3 @@ def test_the_number_of_cars_must_fit():
     params = next(params_of(recorded(steps=1)))
     with pytest.raises(ValueError, match=f"there are {CARS} cars and 2 instances"):
         Rewards(load_reward("speed"), 2)(params, np.zeros(CARS))
-
-
-# The cost
-
-
-def test_the_contract_costs_a_light_reward_little():
-    """2 us per car and step on a quiet machine; the bound here is for a busy one."""
-    env = TimeTrialVector(256, "harbor", "centerline")
-    env.reset(seed=0)
-    field, best = env.field, np.inf
-    commands = np.zeros((256, 1, 2))
-    for _ in range(60):
-        began = time.perf_counter()
-        field.params.describe(field.world, commands)
-        field.learner(field.params, field.rewards)
-        best = min(best, time.perf_counter() - began)
-    assert best / 256 < 4e-6

@@ -3,7 +3,6 @@
 import math
 import os
 import pickle
-import time
 
 import numpy as np
 import pytest
@@ -19,10 +18,8 @@ ROWS = len(stadium())
 
 
 def message_of(path, expected=TrackError):
-    begin = time.perf_counter()
     with pytest.raises(expected) as refused:
         load_track(path)
-    assert time.perf_counter() - begin < 10.0, "no file may keep anyone waiting"
     text = str(refused.value)
     assert path.name in text, "the message names the file"
     assert len(text) < 400, text
