@@ -265,10 +265,10 @@ def within(x: float, start: float, stop: float, step: float) -> bool:
 def hypotenuse(x: float, y: float) -> float:
     """`math.hypot(x, y)`, as CPython computes it: with squares and a root that are corrected for their rounding."""
     x, y = abs(x), abs(y)
-    most = max(x, y)
-    if most == 0.0:
+    if x == 0.0 and y == 0.0:
         return 0.0
-    if not 1e-300 < most < np.inf:
+    most = max(x, y)
+    if not (isfinite(x) and isfinite(y)) or most < 1e-300:
         raise ArithmeticError
     scale = ldexp(1.0, -frexp(most)[1])
     total, low = _add(1.0, x * scale, 1.0)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import functools
+import operator
 import types
 from typing import TYPE_CHECKING
 
@@ -63,16 +65,16 @@ class Expressions:
                 return self._name(name)
             case ast.Tuple(elts=parts) | ast.List(elts=parts):
                 return Items(tuple(self.value(part) for part in parts), isinstance(node, ast.List))
-            case ast.BinOp(left=left, op=operator, right=right) if type(operator) in BINARY:
-                return BINARY[type(operator)](self.number(left), self.number(right))
+            case ast.BinOp(left=left, op=sign, right=right) if type(sign) in BINARY:
+                return BINARY[type(sign)](self.number(left), self.number(right))
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return negated(self.number(operand))
             case ast.UnaryOp(op=ast.UAdd(), operand=operand):
                 return negated(negated(self.number(operand)))
             case ast.UnaryOp(op=ast.Not()) | ast.Compare():
                 return truth(self.condition(node))
-            case ast.BoolOp(op=operator, values=values):
-                return self._either(isinstance(operator, ast.And), values)
+            case ast.BoolOp(op=word, values=values):
+                return self._either(isinstance(word, ast.And), values)
             case ast.IfExp(test=test, body=body, orelse=other):
                 return self._choice(self.condition(test), self.value(body), self.value(other))
             case ast.Attribute(value=of, attr=attribute):
@@ -92,11 +94,11 @@ class Expressions:
         match node:
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 return f"(not {self.condition(operand)})"
-            case ast.BoolOp(op=operator, values=values):
-                word = " and " if isinstance(operator, ast.And) else " or "
-                return f"({word.join(self.condition(value) for value in values)})"
-            case ast.Compare(left=left, ops=operators, comparators=rights):
-                return self._comparison(left, operators, rights)
+            case ast.BoolOp(op=word, values=values):
+                between = " and " if isinstance(word, ast.And) else " or "
+                return f"({between.join(self.condition(value) for value in values)})"
+            case ast.Compare(left=left, ops=signs, comparators=rights):
+                return self._comparison(left, signs, rights)
         return f"({self.number(node).code} != 0.0)"
 
     def temporary(self) -> str:
@@ -148,6 +150,11 @@ class Expressions:
             return of.at(f"place({at.code}, {of.rows})")
         if isinstance(of, Items) and at.constant is not None and -len(of.values) <= at.constant < len(of.values):
             return of.values[int(at.constant)]
+        if isinstance(of, Items) and of.values:
+            entries = [number(entry) for entry in of.values]
+            kind = functools.reduce(operator.or_, (entry.kind for entry in entries))
+            codes = ", ".join(entry.code for entry in entries)
+            return Number(f"({codes},)[place({at.code}, {len(entries)})]", kind)
         raise Untranslatable("an index into something else than a table")
 
     def _call(self, function: ast.expr, arguments: list[ast.expr]) -> Value:
@@ -165,31 +172,31 @@ class Expressions:
             return KNOWN[thing.it](values)
         raise Untranslatable(f"a call of {thing.it}")
 
-    def _comparison(self, left: ast.expr, operators: list[ast.cmpop], rights: list[ast.expr]) -> str:
+    def _comparison(self, left: ast.expr, signs: list[ast.cmpop], rights: list[ast.expr]) -> str:
         parts = []
         value = self.value(left)
-        for operator, right in zip(operators, rights, strict=True):
-            if isinstance(operator, ast.In | ast.NotIn):
+        for sign, right in zip(signs, rights, strict=True):
+            if isinstance(sign, ast.In | ast.NotIn):
                 if len(rights) > 1:
                     raise Untranslatable("a chain with 'in'")
                 code = self._membership(number(value), right)
-                return code if isinstance(operator, ast.In) else f"(not {code})"
+                return code if isinstance(sign, ast.In) else f"(not {code})"
             other = self.value(right)
-            parts.append(self._compared(value, operator, other, right))
+            parts.append(self._compared(value, sign, other, right))
             value = other
         return f"({' and '.join(parts)})"
 
-    def _compared(self, a: Value, operator: ast.cmpop, b: Value, right: ast.expr) -> str:
-        if isinstance(operator, ast.Is | ast.IsNot):
+    def _compared(self, a: Value, sign: ast.cmpop, b: Value, right: ast.expr) -> str:
+        if isinstance(sign, ast.Is | ast.IsNot):
             if not (isinstance(a, Number) and a.kind == BOOL and isinstance(right, ast.Constant)):
                 raise Untranslatable("is")
             code = equal(a, b) if number(b).kind == BOOL else "False"
-            return code if isinstance(operator, ast.Is) else f"(not {code})"
-        if isinstance(operator, ast.Eq):
+            return code if isinstance(sign, ast.Is) else f"(not {code})"
+        if isinstance(sign, ast.Eq):
             return equal(a, b)
-        if isinstance(operator, ast.NotEq):
+        if isinstance(sign, ast.NotEq):
             return f"(not {equal(a, b)})"
-        return f"({number(a).code} {COMPARED[type(operator)]} {number(b).code})"
+        return f"({number(a).code} {COMPARED[type(sign)]} {number(b).code})"
 
     def _membership(self, x: Number, node: ast.expr) -> str:
         if isinstance(node, ast.Call) and self.value(node.func) == Thing(range):

@@ -76,12 +76,12 @@ def machine_code(functions: Mapping[str, str], constants: Mapping[str, NDArray[n
 def _file(name: str, text: str) -> str | None:
     """A file of the text: Numba keeps what it compiles for a file, and looks at its age. None if it cannot be."""
     folder = Path(FOLDER) / "rewards"
-    path = folder / f"{name}.py"
+    path = folder / f"{name}.txt"
     try:
         folder.mkdir(exist_ok=True)
         if not path.exists():
             write_atomically(path, text)
-            for old in sorted(folder.glob("*.py"), key=lambda p: p.stat().st_mtime)[:-KEPT]:
+            for old in sorted(folder.glob("*.txt"), key=lambda p: p.stat().st_mtime)[:-KEPT]:
                 for file in [old, *Path(FOLDER).glob(f"rewards_*/{old.stem}.*")]:
                     file.unlink(missing_ok=True)
     except OSError:  # a full disk; or another process was the first to remove an old one
