@@ -7,7 +7,7 @@ the horizon in view, nothing cropped.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import cos, degrees, pi, sin, tan
 from types import MappingProxyType
 from typing import Any
@@ -121,7 +121,7 @@ class Camera:
         self._draw(track, places, NO_BOXES if boxes is None else boxes[None, None], out)
         return out[:, 0]
 
-    @property
+    @cached_property
     def view(self) -> NDArray[np.void]:
         """What its pictures depend on besides the pose: (1, 1) of `VIEW`."""
         view = np.zeros((1, 1), VIEW)

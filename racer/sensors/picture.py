@@ -51,6 +51,7 @@ def draw(
     profile_rows, profile_columns = profile.shape
     flat_profile, flat_out = profile.reshape(-1), out.reshape(-1)
     sums, cells = np.zeros(width, dtype=np.uint64), np.zeros(width + BLOCK, dtype=np.int32)
+    places = np.zeros(width + BLOCK, dtype=np.int32)
     greys = np.zeros(width + BLOCK, dtype=np.uint8)
     for i in range(poses.shape[0]):
         for j in range(poses.shape[1]):
@@ -83,12 +84,30 @@ def draw(
                         flat_profile,
                         profile_rows,
                         profile_columns,
+                        places,
                         cells,
                         greys,
                         view,
                     )
                 else:
-                    _far(flat_out, place, width, v, foot_x, foot_y, c, s, rows, first, taps, shares, levels, sums, view)
+                    _far(
+                        flat_out,
+                        place,
+                        width,
+                        v,
+                        foot_x,
+                        foot_y,
+                        c,
+                        s,
+                        rows,
+                        first,
+                        taps,
+                        shares,
+                        levels,
+                        places,
+                        sums,
+                        view,
+                    )
                 place += width
 
 
@@ -106,6 +125,7 @@ def _near(
     profile: Any,
     profile_rows: int,
     profile_columns: int,
+    places: Any,
     cells: Any,
     greys: Any,
     view: Any,
@@ -124,11 +144,9 @@ def _near(
     _fill(out, place + end, place + width, ground)
     by_x, by_y = floor(x_step * SUB + 0.5), floor(y_step * SUB + 0.5)
     zero_x, zero_y = floor((x + begin * x_step) * SUB + 0.5), floor((y + begin * y_step) * SUB + 0.5)
-    at_x, at_y = zero_x, zero_y
+    _indices(places, end - begin, I32(zero_x), I32(zero_y), I32(by_x), I32(by_y), I32(profile_columns), I32(0))
     for k in range(end - begin):
-        cells[U64(k)] = profile[U64(at_y >> 16) * U64(profile_columns) + U64(at_x >> 16)]
-        at_x += by_x
-        at_y += by_y
+        cells[U64(k)] = profile[U64(places[U64(k)])]
     up_x, up_y = c * up - s * (middle - begin) * wider, s * up + c * (middle - begin) * wider
     _shade(
         cells, greys, end - begin, I32(zero_x), I32(zero_y), I32(by_x), I32(by_y),
@@ -197,6 +215,7 @@ def _far(
     taps: Any,
     shares: Any,
     levels: Any,
+    places: Any,
     sums: Any,
     view: Any,
 ) -> None:
@@ -218,10 +237,9 @@ def _far(
             sums[u] += U64(WHOLE)
         at_x, at_y = floor((x + begin * x_step) * SUB + 0.5), floor((y + begin * y_step) * SUB + 0.5)
         by_x, by_y = floor(x_step * SUB + 0.5), floor(y_step * SUB + 0.5)
-        for u in range(begin, end):
-            sums[U64(u)] += shares[U64(start) + U64(at_y >> 16) * U64(columns) + U64(at_x >> 16)]
-            at_x += by_x
-            at_y += by_y
+        _indices(places, end - begin, I32(at_x), I32(at_y), I32(by_x), I32(by_y), I32(columns), I32(start))
+        for k in range(end - begin):
+            sums[U64(begin + k)] += shares[U64(places[U64(k)])]
     sky = F32(view.horizon * rows[v, SKY] + 0.5)
     part = (1.0 - rows[v, SKY]) / (WHOLE * (first[v + 1] - first[v]))
     ground, border, road, dash = (
@@ -235,6 +253,15 @@ def _far(
         grey = sky + F32(I32(four & U64(65535))) * ground + F32(I32((four >> U64(16)) & U64(65535))) * border
         grey += F32(I32((four >> U64(32)) & U64(65535))) * road + F32(I32(four >> U64(48))) * dash
         out[place + u] = np.uint8(I32(grey))
+
+
+@inlined
+def _indices(places: Any, count: int, x: Any, y: Any, by_x: Any, by_y: Any, columns: Any, start: Any) -> None:
+    """Where the cells of `count` pixels (and some more) are in a map, for fixed-point places x, y of the first one."""
+    for k in range((count + BLOCK - 1) // BLOCK * BLOCK):
+        n = I32(k)
+        column, row = I32(I32(x + I32(n * by_x)) >> I32(16)), I32(I32(y + I32(n * by_y)) >> I32(16))
+        places[k] = I32(start + I32(row * columns)) + column
 
 
 @inlined

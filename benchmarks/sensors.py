@@ -1,0 +1,115 @@
+"""Speed of the sensors on one thread, each beside the least it must reach, and of whole environments that use them.
+
+    python benchmarks/sensors.py
+
+Cars stand where cars drive: beside the centre line, a little askew, all around the track. A kernel's figure is its
+best round, since other programs only ever slow it down; CartPole-v1, stepped in the same run, tells what the machine
+is worth.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from bench import Row, cartpole_steps, machine, rate, row
+from rich.console import Console
+from rich.table import Table
+
+from racer.env import TimeTrialVector
+from racer.randomization import SIM_TO_REAL, Randomization, VariedWorld
+from racer.rules import Rules
+from racer.sensors import Camera, Lidar, Sensor, State
+from racer.simulation import World
+from racer.track import load_track
+
+ROUNDS = 40
+ASKEW = Randomization(start_offset_m=0.3, start_heading=0.5)
+MARKS: tuple[tuple[str, Sensor, int, float], ...] = (
+    ("camera 160 x 120, 64 cars", Camera(), 64, 30_000),
+    ("camera 80 x 60, 64 cars", Camera(size=(80, 60)), 64, 120_000),
+    ("LIDAR, 64 beams, 256 cars", Lidar(), 256, 200_000),
+    ("SECTOR_LIDAR, 256 cars", Lidar("SECTOR_LIDAR"), 256, 800_000),
+)
+OTHERS: tuple[tuple[str, Sensor, int], ...] = (
+    ("camera 160 x 120, one car", Camera(), 1),
+    ("camera 320 x 240, 64 cars", Camera(size=(320, 240)), 64),
+    ("STEREO_CAMERAS, 64 cars", Camera("STEREO_CAMERAS"), 64),
+    ("DISCRETIZED_SECTOR_LIDAR, 256 cars", Lidar("DISCRETIZED_SECTOR_LIDAR"), 256),
+    ("state, 256 cars", State(), 256),
+)
+
+
+def main() -> None:
+    """Measure and print the table."""
+    table = Table(
+        "what", "measured", "at least", "", box=None, title=f"racer's sensors on {machine()}", title_justify="left"
+    )
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    for line in rows():
+        table.add_row(*line)
+        console.print(" ".join(line), style="dim", highlight=False)
+    console.print(table)
+
+
+def rows() -> Iterator[Row]:
+    """Everything that is measured."""
+    cartpole = rate(cartpole_steps)
+    yield row("CartPole-v1, one environment (the yardstick)", cartpole, None, "steps/s")
+    for what, sensor, cars, mark in MARKS:
+        speed = frames(sensor, world_of(cars))
+        yield row(what, speed, mark, "frames/s")
+        yield row("  as a multiple of CartPole-v1", speed / cartpole, None, "x")
+    for what, sensor, cars in OTHERS:
+        yield row(what, frames(sensor, world_of(cars)), None, "frames/s")
+    yield row(
+        "camera 160 x 120, 64 cars, three more cars in each race", frames(Camera(), world_of(16, 4)), None, "frames/s"
+    )
+    yield row("camera 160 x 120, 64 cars, randomised", frames(Camera(), world_of(64, 1, SIM_TO_REAL)), None, "frames/s")
+    for sensors in (("state",), ("LIDAR",), (Camera(size=(80, 60)),), ("FRONT_FACING_CAMERA",)):
+        name = " ".join(s if isinstance(s, str) else f"{s.name} {s.size[0]} x {s.size[1]}" for s in sensors)
+        yield row(f"environment, 64 cars, {name}", rate(lambda s=sensors: steps(s)), None, "car steps/s")
+
+
+def world_of(races: int, cars: int = 1, randomization: Randomization = ASKEW) -> World:
+    """Cars all around the default track."""
+    world = VariedWorld(load_track("harbor"), races, cars, rules=Rules("random"), randomization=randomization)
+    world.seed(0)
+    world.reset()
+    if randomization != ASKEW:
+        return world
+    plain = World(world.track, races, cars)
+    plain.cars[:] = world.cars
+    return plain
+
+
+def frames(sensor: Sensor, world: World) -> float:
+    """Observations a second, the best of some rounds."""
+    out = np.zeros((*world.cars.shape, *sensor.shape), sensor.dtype)
+    sensor.observe(world, out)
+    best = np.inf
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        sensor.observe(world, out)
+        best = min(best, time.perf_counter() - began)
+    return world.cars.size / best
+
+
+def steps(sensors: tuple[str | Sensor, ...]) -> Callable[[], int]:
+    """Step 64 cars that keep to the middle of their actions."""
+    env = TimeTrialVector(64, sensors=sensors)
+    env.reset(seed=0)
+    actions = np.zeros((64, 2), np.float32)
+
+    def run(count: int = 50) -> int:
+        for _ in range(count):
+            env.step(actions)
+        return 64 * count
+
+    return run
+
+
+if __name__ == "__main__":
+    main()
