@@ -287,7 +287,7 @@ def test_nothing_is_lost_by_ctrl_c_and_little_by_kill(home):
     """Two trainings without an end, one interrupted, one killed; both go on."""
     script = (
         "import racer.train as engine; engine.CHECKPOINT_S = 0.3\n"
-        "import sys; run = engine.start('pebble', 'mine.py', 'climber.py', name=sys.argv[1], seconds=1000)\n"
+        "import sys; run = engine.start('pebble', 'mine.py', 'climber.py', name=sys.argv[1], steps=10**9)\n"
         "engine.train(run)\n"
     )
     environment = dict(os.environ, PYTHONPATH=str(REPO))
