@@ -5,15 +5,19 @@ Coulter, "Implementation of the Pure Pursuit Path Tracking Algorithm", CMU-RI-TR
 
 import numpy as np
 
-WHEELBASE = 0.258  # m, effective: what the car behaves like, see racer.car
-UNDERSTEER = 0.037  # s2/m, how much longer it seems with the square of the speed
+# For the default car. With `deepracer-v4`, whose steering is slow, set PLANNED to 1.4 and HASTE to 3.
+WHEELBASE = 0.252  # m, effective: what the car behaves like, see racer.car
+UNDERSTEER = 0.046  # s2/m, how much longer it seems with the square of the speed
+GRIP = 2.8  # m/s2 sideways: towards it the wheels must turn further and further
+PLANNED = 2.15  # m/s2 sideways to plan for
+TIGHTEST = 3.2  # 1/m, the sharpest bend to plan for, at a crawl
+BRAKING = 2.7  # m/s2, deceleration to plan for
+REACTION = 0.16  # s, what passes before it brakes
+AIM = 0.36  # s: the point to steer at is this far ahead, in time ...
+AIM_MIN = 0.52  # m: ... but no nearer than this
+HASTE = 1.8  # of what the wheels still have to turn, how much to ask for: they are slow
 FRONT_POINT = 0.14  # m ahead of the car's origin; the points ahead are seen from there
-GRIP = 3.6  # m/s2, the most the car can hold sideways ...
-PLANNED = 1.8  # m/s2, ... and what to plan for
-BRAKING = 1.3  # m/s2, deceleration to plan for
-AHEAD_M = np.array([0.3, 0.6, 0.9, 1.3, 1.7, 2.2, 2.8, 3.5, 4.3, 5.2])  # where the observation's points lie
-AIM = 0.6  # s: the point to steer at is this far ahead, in time ...
-AIM_MIN = 0.7  # m: ... but no nearer than this
+AHEAD_M = np.array([0.0, 0.3, 0.6, 0.9, 1.3, 1.7, 2.2, 2.8, 3.5, 4.3, 5.2])  # where the observation's points lie
 
 
 class Agent:
@@ -25,27 +29,31 @@ class Agent:
     def act(self, observation):
         """Steering and speed, each -1..1, for observations of any batch shape (..., 30)."""
         observation = np.asarray(observation, dtype=np.float64)
-        speed = observation[..., 0] * 4.0
-        points = observation[..., 10:].reshape(*observation.shape[:-1], len(AHEAD_M), 2) * AHEAD_M[:, None]
+        speed = np.abs(observation[..., 0]) * 4.0
+        points = observation[..., 10:].reshape(*observation.shape[:-1], -1, 2) * AHEAD_M[1:, None]
+        offset = observation[..., 6] * observation[..., 7]
+        here = -offset[..., None] * observation[..., 8:10]  # sine and cosine of the heading against the line
+        points = np.concatenate([here[..., None, :], points], axis=-2)
 
         aim_at = np.clip(AIM * speed, AIM_MIN, AHEAD_M[-2])
         k = np.searchsorted(AHEAD_M, aim_at, side="right") - 1
         share = ((aim_at - AHEAD_M[k]) / (AHEAD_M[k + 1] - AHEAD_M[k]))[..., None]
-        nearer, further = (np.take_along_axis(points, i[..., None, None], axis=-2)[..., 0, :] for i in (k, k + 1))
+        nearer, further = (np.take_along_axis(points, i[..., None, None], -2)[..., 0, :] for i in (k, k + 1))
         aim = nearer + share * (further - nearer)
         ahead, left = aim[..., 0] + FRONT_POINT, aim[..., 1]
         curvature = 2.0 * left / np.maximum(ahead**2 + left**2, 1e-6)
-        use = np.clip(curvature * speed**2 / GRIP, -0.9, 0.9)  # of the grip: near its limit more steering turns less
-        more = np.arctanh(use) / np.where(np.abs(use) > 1e-6, use, 1.0)
-        more = np.where(np.abs(use) > 1e-6, more, 1.0)
-        steering = np.degrees(np.arctan(curvature * more * (WHEELBASE + UNDERSTEER * speed**2)))
+        used = np.minimum(np.abs(curvature) * speed**2 / GRIP, 0.9)  # near the limit the wheels must turn further
+        steering = np.arctan(curvature * (WHEELBASE + UNDERSTEER * speed**2) / np.sqrt(1.0 - used**2))
 
         bend = _curvature(points[..., :-2, :], points[..., 1:-1, :], points[..., 2:, :])
-        allowed = np.sqrt(PLANNED / np.maximum(bend, 1e-3))
-        room = np.maximum(0.0, AHEAD_M[1:-1] - AIM * speed[..., None])  # what is left after the dead time
-        limit = np.min(np.sqrt(allowed**2 + 2.0 * BRAKING * room), axis=-1)
+        allowed = PLANNED / np.maximum(bend, 1e-3) * np.maximum(0.0, 1.0 - (bend / TIGHTEST) ** 2)
+        room = np.maximum(0.0, AHEAD_M[:-2] - REACTION * speed[..., None])
+        limit = np.sqrt(np.min(allowed + 2.0 * BRAKING * room, axis=-1))
 
-        return np.stack([steering / 30.0, (limit - 0.5) / 3.5 * 2.0 - 1.0], axis=-1).clip(-1.0, 1.0).astype(np.float32)
+        wheels, wanted = observation[..., 3], np.degrees(steering) / 30.0
+        turned = wheels + HASTE * (wanted - wheels)
+        action = np.stack([turned, (limit - 0.5) / 3.5 * 2.0 - 1.0], axis=-1)
+        return action.clip(-1.0, 1.0).astype(np.float32)
 
 
 def _curvature(a, b, c):

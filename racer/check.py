@@ -1,7 +1,7 @@
 """Trying a reward function before training with it: what do good and bad drives earn?
 
-Six short drives are scripted on the real track with the real car, and the function is called on every step of them, as
-a training would. A reward that pays a bad drive better than the good one will be taught just that.
+Six short drives are scripted on the real track with the real car, and the function is called on every step of
+them, as a training would. A reward that pays a bad drive better than the good one will be taught just that.
 """
 
 from __future__ import annotations
@@ -19,16 +19,17 @@ from numpy.typing import NDArray
 from racer.params import Params
 from racer.reward import Reward, Rewards
 from racer.road import Road
-from racer.rules import IMMOBILIZED, IN_PROGRESS, STATUS, Rules
+from racer.rules import IMMOBILIZED, IN_PROGRESS, LAP_COMPLETE, STATUS, Rules
 from racer.simulation import World
 from racer.track import Track
 
 GOOD = "good lap"
 
 SLOW_MPS = 0.7  # of the slow lap, the zig-zag, and the drives that go wrong
-LATERAL = 1.8  # m/s2 that the good lap plans to use in bends, half of what the car can hold
+LATERAL = 1.8  # m/s2 that the good lap plans to use in bends, half of what the car can hold ...
+TIGHTEST = 3.2  # 1/m: ... and less the nearer a bend is to this
 BRAKING = 1.3  # m/s2 that it plans to brake with
-AHEAD_S = 0.6  # s, how far ahead it aims: dead time and lags of the car are about half of it
+AHEAD_S = 0.5  # s, how far ahead it aims: the lags of the car are about half of it
 AHEAD_MIN_M = 0.5
 MARGIN = 0.01  # a bad drive earns more only if it is more than this share of what the good lap earns
 
@@ -92,13 +93,13 @@ def check(reward: Reward, track: Track) -> Report:
         world.seed(0)
         world.reset()
         params, out, earned = Params(track, 1), np.zeros(1), []
-        began = time.perf_counter()
         for commands in script(world):
             params.describe(world, commands)
+            began = time.perf_counter()
             rewards(params, out)
+            seconds += time.perf_counter() - began
             earned.append(float(out[0]))
             world.step(commands, np.zeros((1, 1)))
-        seconds += time.perf_counter() - began
         calls += len(earned)
         end = IMMOBILIZED if name == "stopped" else int(world.cars["status"][0, 0])
         drives.append(Drive(name, STATUS[end], tuple(earned), bad))
@@ -107,6 +108,8 @@ def check(reward: Reward, track: Track) -> Report:
 
 def _warnings(drives: list[Drive]) -> Iterator[str]:
     good = drives[0]
+    if good.end != STATUS[LAP_COMPLETE]:
+        yield f"the good lap could not be driven here ({good.end.replace('_', ' ')}), so its pay says little"
     values = {round(reward, 12) for drive in drives for reward in drive.rewards}
     if len(values) == 1:
         yield f"every step of every drive earns {values.pop():g}: there is nothing to learn from"
@@ -142,6 +145,7 @@ def _stopped(world: World) -> Iterator[NDArray[np.float64]]:
     for step in range(world.rules.patience):
         world.cars[:] = held
         world.cars["steps"] += step
+        world.cars["clock"] += step
         yield commands
 
 
@@ -189,7 +193,9 @@ def _follow(world: World, top: float, swing: float = 0.0, way: int = 1) -> Itera
         c, s = cos(state["heading"]), sin(state["heading"])
         ahead, left = c * dx + s * dy, c * dy - s * dx
         curvature = 2.0 * left / max(ahead * ahead + left * left, 1e-6)
-        commands[0, 0, 0] = np.clip(degrees(atan(curvature * (car.wheelbase + car.understeer * speed**2) * 1.1)), -30, 30)
+        commands[0, 0, 0] = np.clip(
+            degrees(atan(curvature * (car.wheelbase + car.understeer * speed**2) * 1.1)), -30, 30
+        )
         reach = float(state["s"]) + way * AHEAD_S * 0.5 * speed
         commands[0, 0, 1] = limits[int(reach / road.ahead_spacing) % len(limits)]
         yield commands
@@ -199,7 +205,8 @@ def _speeds(road: Road, top: float) -> NDArray[np.float64]:
     """Speed (m/s) at each point of the look-ahead table that bends and braking allow, at most `top`."""
     at = np.arange(len(road.ahead) - 1) * road.ahead_spacing
     bend = np.abs(np.interp(at, road.s, road.curvature))
-    limit = np.minimum(top, np.sqrt(LATERAL / np.maximum(bend, 1e-6)))
+    lateral = LATERAL * np.maximum(0.0, 1.0 - (bend / TIGHTEST) ** 2)
+    limit: NDArray[np.float64] = np.minimum(top, np.sqrt(lateral / np.maximum(bend, 1e-6)))
     for k in range(2 * len(limit) - 2, -1, -1):  # twice around, so that the end knows of the start
         i, following = k % len(limit), (k + 1) % len(limit)
         limit[i] = min(limit[i], sqrt(limit[following] ** 2 + 2.0 * BRAKING * road.ahead_spacing))
