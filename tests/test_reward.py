@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import weakref
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from racer.errors import RewardError, ShelfError
 from racer.logbook import Prints
 from racer.reward import LIMIT, Rewards, load_reward
 
+REWARDS = Path(__file__).parent / "rewards"
 IMPATIENT_S = 0.3
 
 
@@ -204,8 +206,7 @@ FAILURES = {
         [],
     ),
     "an exception that fails": (
-        "class Mine(Exception):\n    def __str__(self): raise KeyError\n\n"
-        "def reward_function(params):\n    raise Mine",
+        "class Mine(Exception):\n    def __str__(self): raise KeyError\n\ndef reward_function(params):\n    raise Mine",
         r"line 5: Mine: \(its message cannot be had",
         [],
     ),
@@ -453,9 +454,7 @@ def test_an_endless_loop_is_stopped(tmp_path, impatient, case):
 
 def test_slow_is_not_stuck(tmp_path, impatient):
     """Each call has the whole time; the batch together may take longer."""
-    path = written(
-        tmp_path, "import threading\nreal = threading.Event()\ndef reward_function(params): return 1.0"
-    )
+    path = written(tmp_path, "import threading\nreal = threading.Event()\ndef reward_function(params): return 1.0")
     slow = path.read_text().replace("return 1.0", f"return 1.0 + real.wait({IMPATIENT_S / 2})")
     path.write_text(slow)
     tables = recorded(steps=1)
@@ -470,8 +469,8 @@ def test_slow_is_not_stuck(tmp_path, impatient):
 
 def test_prints_go_where_they_are_sent(capsys):
     text = io.StringIO()
-    judged("tests/rewards/printing.py", steps=2, stdout=text)
-    judged("tests/rewards/logging_out.py", steps=2, stdout=text)
+    judged(REWARDS / "printing.py", steps=2, stdout=text)
+    judged(REWARDS / "logging_out.py", steps=2, stdout=text)
     lines = text.getvalue().splitlines()
     assert len(lines) == 2 * CARS * 4 + 2 * CARS
     assert lines[0].startswith("steps: 2.0 speed: ") and "to stderr" in lines and "x=" in text.getvalue()
@@ -479,15 +478,13 @@ def test_prints_go_where_they_are_sent(capsys):
 
 
 def test_prints_go_to_the_usual_place_otherwise(capsys):
-    judged("tests/rewards/printing.py", steps=2)
+    judged(REWARDS / "printing.py", steps=2)
     out, err = capsys.readouterr()
     assert out.count("steps: ") == 2 * CARS and err.count("to stderr") == 2 * CARS
 
 
 def test_prints_while_loading_and_of_errors(tmp_path):
-    path = written(
-        tmp_path, "print('hello')\ndef reward_function(params):\n    print('bye')\n    return 1 / 0"
-    )
+    path = written(tmp_path, "print('hello')\ndef reward_function(params):\n    print('bye')\n    return 1 / 0")
     text = io.StringIO()
     error_of(path, stdout=text)
     assert text.getvalue() == "hello\n" * CARS + "bye\n"
@@ -577,9 +574,7 @@ def test_every_clock_is_the_simulated_one(tmp_path, expression):
         """,
     )
     simulated = np.stack([floats[:, 10] for floats, _, _ in recorded(steps=40)])
-    np.testing.assert_allclose(
-        judged(path, steps=40), simulated, atol=2e-6
-    )  # datetime rounds to microseconds
+    np.testing.assert_allclose(judged(path, steps=40), simulated, atol=2e-6)  # datetime rounds to microseconds
     np.testing.assert_array_equal(judged(path, steps=40), judged(path, steps=40))
 
 
@@ -650,9 +645,7 @@ def test_a_package_beside(tmp_path):
     (tmp_path / "my_parts_of_reward").mkdir()
     (tmp_path / "my_parts_of_reward" / "__init__.py").write_text("")
     (tmp_path / "my_parts_of_reward" / "bends.py").write_text("TIGHT = 3\n")
-    path = written(
-        tmp_path, "from my_parts_of_reward.bends import TIGHT\ndef reward_function(params): return TIGHT"
-    )
+    path = written(tmp_path, "from my_parts_of_reward.bends import TIGHT\ndef reward_function(params): return TIGHT")
     paths = list(sys.path)
     assert (judged(path, steps=1) == 3.0).all()
     assert sys.path == paths
