@@ -61,23 +61,26 @@ def _grey(grey: float, light: float) -> float:
 @kernel
 def add_pixel_noise(pictures: Any, cars: Any, deviation: float) -> None:
     """Add noise to the pictures (n, m, ...) of the cars (n, m), other noise at each step."""
-    flat = pictures.reshape(-1)
-    pixels = len(flat) // cars.size
-    scale = F32(deviation / (256.0 / sqrt(3.0)))  # the sum of four bytes is nearly normal
     for i in range(cars.shape[0]):
         for j in range(cars.shape[1]):
             key = U32(int(chance(cars[i, j], j, PIXELS) * 4294967296.0))
-            first = (i * cars.shape[1] + j) * pixels
-            for k in range(pixels):
-                # Murmur3's finaliser (Appleby 2011); every product and shift stays within 32 bits.
-                bits = U32(key ^ U32(U32(k) * U32(0x9E3779B1)))
-                bits = U32(U32(bits ^ U32(bits >> U32(16))) * U32(0x85EBCA6B))
-                bits = U32(U32(bits ^ U32(bits >> U32(13))) * U32(0xC2B2AE35))
-                bits = U32(bits ^ U32(bits >> U32(16)))
-                total = I32(U32(bits & U32(255))) + I32(U32(U32(bits >> U32(8)) & U32(255)))
-                total += I32(U32(U32(bits >> U32(16)) & U32(255))) + I32(U32(bits >> U32(24)))
-                noisy = F32(flat[first + k]) + scale * F32(I32(total - 510)) + F32(0.5)
-                flat[first + k] = np.uint8(I32(min(F32(255.0), max(F32(0.0), noisy))))
+            # The sum of four even bytes is nearly normal, of this standard deviation.
+            _add_to(pictures[i, j].reshape(-1), key, F32(deviation / sqrt((256.0**2 - 1.0) / 3.0)))
+
+
+@kernel
+def _add_to(pixels: Any, key: Any, scale: Any) -> None:
+    """Murmur3's finaliser (Appleby 2011) of each pixel's number; all in 32 bits, so that it becomes vector code."""
+    for k in range(len(pixels)):
+        bits = U32(key ^ U32(U32(k) * U32(0x9E3779B1)))
+        bits = U32(U32(bits ^ U32(bits >> U32(16))) * U32(0x85EBCA6B))
+        bits = U32(U32(bits ^ U32(bits >> U32(13))) * U32(0xC2B2AE35))
+        bits = U32(bits ^ U32(bits >> U32(16)))
+        total = I32(I32(U32(bits & U32(255))) + I32(U32(U32(bits >> U32(8)) & U32(255))))
+        total = I32(total + I32(U32(U32(bits >> U32(16)) & U32(255))))
+        total = I32(total + I32(U32(bits >> U32(24))))
+        noisy = F32(I32(pixels[k])) + scale * F32(I32(total - I32(510))) + F32(0.5)
+        pixels[k] = np.uint8(I32(min(F32(255.0), max(F32(0.0), noisy))))
 
 
 @kernel
