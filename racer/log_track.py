@@ -156,11 +156,7 @@ def find_track(episode: Episode) -> Track:
     many = ", ".join(track.name for track in fitting.values())
     raise LogError(
         f"{episode.where} was driven on a track of {told:.2f} m; "
-        + (
-            f"{many} fit: choose with --track"
-            if fitting
-            else "none on the shelf fits: name it with --track FILE"
-        )
+        + (f"{many} fit: choose with --track" if fitting else "none on the shelf fits: name it with --track FILE")
     )
 
 

@@ -21,14 +21,10 @@ __all__ = ["import_log", "rescore"]
 
 PRINTED_LINES = 20  # of what a reward prints
 
-Source = Annotated[
-    Path, typer.Argument(metavar="FILE|FOLDER", help="A simtrace CSV, a text log, or a folder.")
-]
+Source = Annotated[Path, typer.Argument(metavar="FILE|FOLDER", help="A simtrace CSV, a text log, or a folder.")]
 Where = Annotated[
     str | None,
-    typer.Option(
-        help="Where it was driven; found by its length if left out.", autocompletion=complete.tracks
-    ),
+    typer.Option(help="Where it was driven; found by its length if left out.", autocompletion=complete.tracks),
 ]
 Number = Annotated[int | None, typer.Option("--episode", metavar="N", help="Only this one.")]
 
@@ -77,9 +73,7 @@ def import_log(
 
 
 def rescore(
-    log: Annotated[
-        Path, typer.Argument(metavar="LOG", help="A log, a folder of logs, or a replay of racer's.")
-    ],
+    log: Annotated[Path, typer.Argument(metavar="LOG", help="A log, a folder of logs, or a replay of racer's.")],
     reward: Annotated[str, typer.Option(help="What pays now.", autocompletion=complete.rewards)],
     track: Where = None,
     episode: Number = None,
