@@ -32,7 +32,8 @@ record
 env replay_file canvas
 both_ways
 agent replay tracer
-sb3 run race run_logs logbook check plot
+sb3 run race logbook check plot
+run_logs
 train database log_track
 leaderboard viewer log_replay rescore
 scaffold
