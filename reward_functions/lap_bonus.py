@@ -6,7 +6,7 @@ last = 0.0
 
 
 def reward_function(params):
-    """Pay the percent gained since the last step; at 100 % the time saved against the target."""
+    """Pay the percent gained since the last step; at 100 % also 10 for each second under the target."""
     global last
     if params["steps"] <= 2:
         last = params["progress"]
