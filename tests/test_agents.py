@@ -332,8 +332,7 @@ def test_nothing_imports_pickle_or_loads_with_it(path):
             called = ast.unparse(node.func)
             assert called not in ("torch.load", "th.load", "pandas.read_pickle", "PPO.load"), called
             assert not any(
-                word.arg == "allow_pickle"
-                and not (isinstance(word.value, ast.Constant) and not word.value.value)
+                word.arg == "allow_pickle" and not (isinstance(word.value, ast.Constant) and not word.value.value)
                 for word in node.keywords
             )
 
@@ -383,9 +382,7 @@ def test_what_is_no_text_is_no_agent(tmp_path, data):
 def test_reading_an_agent_does_not_run_it(tmp_path):
     mark = tmp_path / "executed"
     path = tmp_path / "mine.py"
-    path.write_text(
-        f"open({str(mark)!r}, 'w')\nclass Agent:\n    def act(self, observation): return observation\n"
-    )
+    path.write_text(f"open({str(mark)!r}, 'w')\nclass Agent:\n    def act(self, observation): return observation\n")
     file = load_agent(path)
     assert (file.name, file.path, file.text) == ("mine", path, path.read_text())
     assert not mark.exists()

@@ -107,9 +107,7 @@ def test_the_first_reward_sees_step_two_the_start_and_the_first_command():
         x, y, heading = track.start
         assert first["steps"] == 2.0
         assert (first["speed"], first["steering_angle"]) == (4.0, 15.0)
-        assert (first["x"], first["y"]) == pytest.approx(
-            (x + 0.14 * math.cos(heading), y + 0.14 * math.sin(heading))
-        )
+        assert (first["x"], first["y"]) == pytest.approx((x + 0.14 * math.cos(heading), y + 0.14 * math.sin(heading)))
         assert first["progress"] == pytest.approx(14.0 / track.length, rel=0.01)  # 0.14 m in percent of a lap
         assert first["heading"] == pytest.approx(math.degrees(heading))
         env.step(FAST_STRAIGHT)
@@ -183,9 +181,7 @@ def test_without_a_reward_function_it_pays_the_metres_gained():
 
 def test_progress_is_told_as_100_once_at_the_end_of_each_lap():
     told = []
-    env = TimeTrial(
-        ring(rows=24), lambda params: told.append(params["progress"]) or 0.0, start="line", laps=3
-    )
+    env = TimeTrial(ring(rows=24), lambda params: told.append(params["progress"]) or 0.0, start="line", laps=3)
     env.reset(seed=0)
     ended = False
     while not ended:
@@ -526,9 +522,7 @@ def test_a_car_of_ones_own_can_be_driven():
 
 
 def test_the_table_of_observations_is_that_of_the_sensor():
-    table = dict(
-        re.findall(r"^\s*\| (\d+(?: \+ 2k)?) \| (.+?) \|$", doc_of("## Observation space"), re.MULTILINE)
-    )
+    table = dict(re.findall(r"^\s*\| (\d+(?: \+ 2k)?) \| (.+?) \|$", doc_of("## Observation space"), re.MULTILINE))
     meanings = [table[str(i)] for i in range(len(ENTRIES)) if str(i) in table]
     forwards, to_the_left = (table[f"{len(meanings) + k} + 2k"] for k in (0, 1))
     assert len(table) == len(meanings) + 2
@@ -539,9 +533,7 @@ def test_the_table_of_observations_is_that_of_the_sensor():
             meanings.append(f"centre line {d} m ahead, {way}, / {d} m")
     assert tuple(meanings) == ENTRIES
     box = TimeTrial("harbor").observation_space
-    assert f"`Box({box.low[0]:g}, {box.high[0]:g}, {box.shape}, {box.dtype})`" in doc_of(
-        "## Observation space"
-    )
+    assert f"`Box({box.low[0]:g}, {box.high[0]:g}, {box.shape}, {box.dtype})`" in doc_of("## Observation space")
 
 
 def test_the_table_of_actions_is_what_they_command():
@@ -561,9 +553,7 @@ def test_the_table_of_actions_is_what_they_command():
 def test_the_table_of_arguments_is_complete():
     import inspect
 
-    defaults = {
-        name: parameter.default for name, parameter in inspect.signature(TimeTrial).parameters.items()
-    }
+    defaults = {name: parameter.default for name, parameter in inspect.signature(TimeTrial).parameters.items()}
     table = dict(re.findall(r"^\s*\| `(\w+)` \| (.+?) \|", doc_of("## Arguments"), re.MULTILINE))
     assert list(table) == list(defaults)
     for name in ("track", "car", "start"):

@@ -71,10 +71,7 @@ class Oracle:
         by_inner, by_outer = (nearest_points(border, foot)[0] for border in (self.inner, self.outer))
         following = int(np.argmax(self.arc > s + 1e-9))  # on a vertex, that vertex is the previous one
         c, sn = math.cos(heading), math.sin(heading)
-        wheels = [
-            (x + (a - FRONT_POINT) * c - left * sn, y + (a - FRONT_POINT) * sn + left * c)
-            for a, left in WHEELS
-        ]
+        wheels = [(x + (a - FRONT_POINT) * c - left * sn, y + (a - FRONT_POINT) * sn + left * c) for a, left in WHEELS]
         in_outer, in_inner = (shapely.contains_xy(polygon, np.array(wheels)) for polygon in self.inside)
         on = in_outer & ~in_inner
         return {
@@ -190,9 +187,7 @@ def test_a_repeated_row_is_kept_and_skipped():
     lines = [np.insert(line, 20, line[20], axis=0) for line in (plain.center, plain.inner, plain.outer)]
     track = track_from_arrays("doubled", *lines)
     angle = [2.0 * math.pi * k / 60 for k in (19.5, 20.5)]
-    before, after = (
-        params_at(track, 2.1 * math.cos(a), 2.1 * math.sin(a), a)["closest_waypoints"] for a in angle
-    )
+    before, after = (params_at(track, 2.1 * math.cos(a), 2.1 * math.sin(a), a)["closest_waypoints"] for a in angle)
     assert (before, after) == ([19, 20], [21, 22])
     x, y = track.center[20]
     assert params_at(track, x, y, 0.0)["closest_waypoints"] == [21, 22]

@@ -64,9 +64,7 @@ def raced(harbor, pursuer):
 
 
 def test_three_clean_laps(raced, harbor):
-    assert [(lap.index, lap.complete, lap.off_track) for lap in raced.laps] == [
-        (k, True, False) for k in (1, 2, 3)
-    ]
+    assert [(lap.index, lap.complete, lap.off_track) for lap in raced.laps] == [(k, True, False) for k in (1, 2, 3)]
     for lap in raced.laps:
         assert 0.8 < harbor.length / lap.time_s < 4.0  # m/s
     first, second, third = raced.laps
@@ -97,9 +95,7 @@ def test_rows_are_the_poses_before_the_actions(raced, harbor):
     for row in raced.steps:
         for name in ("x", "y", "heading", "speed", "steering_angle", "yaw_rate", "s", "distance", "offset"):
             assert row[name] == pytest.approx(car[name], abs=1e-9), name
-        world.step(
-            np.array([[[math.degrees(row["steering_command"]), row["speed_command"]]]]), np.zeros((1, 1))
-        )
+        world.step(np.array([[[math.degrees(row["steering_command"]), row["speed_command"]]]]), np.zeros((1, 1)))
 
 
 def test_each_row_agrees_with_params_of_its_pose(raced, harbor):
@@ -109,9 +105,7 @@ def test_each_row_agrees_with_params_of_its_pose(raced, harbor):
     assert first["speed"] == 0.0
     for row in raced.steps[::7]:
         at = [float(row[k]) for k in ("x", "y", "heading")]
-        given = params_at(
-            harbor, at[0] + 0.14 * math.cos(at[2]), at[1] + 0.14 * math.sin(at[2]), at[2], start=0.0
-        )
+        given = params_at(harbor, at[0] + 0.14 * math.cos(at[2]), at[1] + 0.14 * math.sin(at[2]), at[2], start=0.0)
         assert given["projection_distance"] == pytest.approx(row["s"], abs=0.05)
         assert given["distance_from_center"] == pytest.approx(abs(row["offset"]), abs=1e-6)
         assert row["offset"] == 0.0 or given["is_left_of_center"] == (row["offset"] > 0)

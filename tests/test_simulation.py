@@ -217,9 +217,7 @@ def test_no_step_pays_more_than_the_cars_own_path(spacing):
             middle = np.where(x > 0.5 * straight, straight, 0.0)
             in_bend = (x > straight - 0.2) | (x < 0.2)
             d = radius - np.hypot(x - middle, y)
-            stretch = np.maximum(
-                stretch, np.where(in_bend & (d > 0), 1.0 / np.maximum(1.0 - d / radius, 0.1), 1.0)
-            )
+            stretch = np.maximum(stretch, np.where(in_bend & (d > 0), 1.0 / np.maximum(1.0 - d / radius, 0.1), 1.0))
         gain = cars["distance"] - gone
         assert (gain <= 1.03 * path * stretch + 1e-9).all()
         raw = np.mod(cars["s"] - along + 0.5 * track.length, track.length) - 0.5 * track.length
@@ -281,9 +279,7 @@ def test_distance_is_the_projection_unwrapped(course):
         now = shapely.line_locate_point(line, shapely.points(fronts(cars)))
         gain = np.mod(now - last + 0.5 * length, length) - 0.5 * length
         unwrapped, last = unwrapped + gain, now
-        on &= (cars["wheels_on_track"] == 4) & (
-            np.abs(gain) < 0.6
-        )  # beside the road another stretch may be nearer
+        on &= (cars["wheels_on_track"] == 4) & (np.abs(gain) < 0.6)  # beside the road another stretch may be nearer
         away.append((cars["distance"] - unwrapped)[on])
     away = np.abs(np.concatenate(away))
     assert len(away) > 200
