@@ -1,4 +1,4 @@
-"""Stay near the centre line: three markers at growing distance, each paying less. DeepRacer's first example, and slow."""
+"""Stay near the centre line: three markers at growing distance, each paying less. DeepRacer's first example; slow."""
 
 
 def reward_function(params):

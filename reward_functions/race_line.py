@@ -1,4 +1,4 @@
-"""Follow a race line instead of the centre line: cut the bends, use the road. The line is computed at the first call."""
+"""Follow a race line instead of the centre line: cut the bends, use the road. The first call computes it."""
 
 import numpy as np
 

@@ -13,7 +13,7 @@ def reward_function(params):
     here = params["closest_waypoints"][0]
     points = [waypoints[(here + round(m / spacing)) % len(waypoints)] for m in (0, *AHEAD)]
     turned = 0.0
-    for a, b, c in zip(points, points[1:], points[2:]):
+    for a, b, c in (points[0:3], points[1:4]):
         first = math.atan2(b[1] - a[1], b[0] - a[0])
         second = math.atan2(c[1] - b[1], c[0] - b[0])
         turned += abs(math.remainder(second - first, 2 * math.pi))
