@@ -7,7 +7,7 @@ GRIP = 2.5  # m/s2 of lateral acceleration to count on
 
 
 def reward_function(params):
-    """Pay for metres gained, more the nearer the speed is to what the bend ahead allows."""
+    """Pay for speed on the road, less the further it is from what the bend ahead allows."""
     waypoints = params["waypoints"][:-1]  # the last one repeats the first
     spacing = params["track_length"] / len(waypoints)
     here = params["closest_waypoints"][0]

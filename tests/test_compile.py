@@ -5,7 +5,6 @@ import itertools
 import math
 import random
 import struct
-import time
 from pathlib import Path
 
 import numpy as np
@@ -501,17 +500,3 @@ def test_a_full_disk_does_not_matter(monkeypatch):
     monkeypatch.setattr(racer.compile.machine, "write_atomically", full)
     functions = {"f0": f"def f0({racer.compile.machine.ARGUMENTS}):\n    return {random.random()}"}
     assert callable(racer.compile.machine.machine_code(functions, {}))
-
-
-def test_it_is_fast():
-    """3 million car steps a second: the reward's part of it is far below."""
-    track = load_track("harbor")
-    rewards, params, out = Rewards(load_reward("centerline"), 256), Params(track, 256), np.zeros(256)
-    assert rewards.compile(track)
-    params.floats[:] = posed().floats[:256]
-    best = math.inf
-    for _ in range(100):
-        began = time.perf_counter()
-        rewards(params, out)
-        best = min(best, time.perf_counter() - began)
-    assert best / 256 < 0.2e-6
