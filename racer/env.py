@@ -361,9 +361,7 @@ class _Field:
         self.params = Params(self.world.track, count)
         self.learner = _rewards(reward, count)
         self.rewards = np.zeros(count)
-        self.state_to_write = self.world.cars[:, 0]
-        self.state = self.state_to_write.view()
-        self.state.flags.writeable = False
+        self._see_states()
         self.actions = actions
         self.action_space = _action_space(actions)
         self._shape = (count, *(self.action_space.shape or ()))
@@ -379,6 +377,16 @@ class _Field:
         # With one car alone the params are always at hand; with many only where a reward asks for them.
         self._describes = count == 1 or self.learner is not None
         self.tracer: Trace | None = None
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Be a copy: a copy of a view shows nothing of the copied world."""
+        self.__dict__.update(state)
+        self._see_states()
+
+    def _see_states(self) -> None:
+        self.state_to_write = self.world.cars[:, 0]
+        self.state = self.state_to_write.view()
+        self.state.flags.writeable = False
 
     @property
     def status(self) -> NDArray[np.int64]:

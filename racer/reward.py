@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from operator import call
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,6 +143,17 @@ class Rewards:
         except (Untranslatable, Stuck):
             pass
         return self._compiled is not None
+
+    def __getstate__(self) -> NoReturn:
+        """Refuse to be copied: what a function remembers lives in a module, of which there is no copy.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError(
+            f"an environment with the reward function {self.reward.name} cannot be copied; make another one, "
+            "or one without a reward function"
+        )
 
     def __call__(self, params: Params, out: NDArray[np.float64]) -> None:
         """Reward every car.
