@@ -1,8 +1,10 @@
 """The environments: what an episode tells and when, and that one car and many are the same."""
 
+import copy
 import dataclasses
 import doctest
 import math
+import pickle
 import re
 import warnings
 
@@ -356,6 +358,27 @@ def test_an_episode_that_ends_in_a_batch_starts_again_in_the_same_step():
             assert (info["final_info"]["status"] == "time_up").all()
             assert all((info["final_obs"][i] != first[i]).any() for i in range(3))
             assert (env.state["steps"] == 1).all()
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))], ids=["copy", "pickle"])
+def test_a_copy_goes_on_like_the_original_and_without_it(copied):
+    """As planners do it, who try what would happen. A reward function has memories that cannot be copied."""
+    with pytest.raises(TypeError, match="with the reward function centerline cannot be copied; make another"):
+        copied(TimeTrial("harbor", "centerline"))
+    env = TimeTrial("harbor", None, start="line")
+    env.reset(seed=0)
+    for _ in range(5):
+        env.step(FAST_STRAIGHT)
+    twin, before = copied(env), env.state.tobytes()
+    history, over = [], False
+    while not over:
+        history.append(twin.step(FAST_STRAIGHT))
+        over = history[-1][2]
+    assert env.state.tobytes() == before
+    for observation, *rest in history:
+        again, *same = env.step(FAST_STRAIGHT)
+        assert again.tobytes() == observation.tobytes() and same == rest
+    assert env.state.tobytes() == twin.state.tobytes()
 
 
 # --- Actions ------------------------------------------------------------------------------------------------
