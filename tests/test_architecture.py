@@ -24,7 +24,6 @@ car actions rules
 road
 simulation
 randomization
-randomization
 sensors params
 compile
 reward deepracer
@@ -32,7 +31,7 @@ record
 env replay_file canvas
 both_ways
 agent replay tracer
-sb3 run race logbook check plot
+sb3 run race logbook check plot sensor_plot
 run_logs
 train database log_track
 leaderboard viewer log_replay rescore

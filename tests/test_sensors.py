@@ -1,6 +1,7 @@
 """Sensors: what they perceive, held against projections, pictures and rays that are worked out here once more."""
 
 import gc
+import json
 import math
 import warnings
 import weakref
@@ -12,10 +13,12 @@ from gymnasium.utils.env_checker import check_env
 from roads import RADIUS, STRAIGHT, WIDTH, stadium
 from shapely.geometry import LinearRing, LineString, Point
 from shapely.ops import unary_union
+from typer.testing import CliRunner
 
+from racer.cli import app
 from racer.env import TimeTrial, TimeTrialVector
 from racer.errors import RacerError, SensorError
-from racer.sensors import SENSORS, Camera, Lidar, boxes, camera, ground, make_sensors
+from racer.sensors import ABOUT, SENSORS, Camera, Lidar, boxes, camera, ground, make_sensors
 from racer.simulation import World
 from racer.track import load_track, track_from_arrays
 from racer.track_file import with_offset_borders
@@ -537,3 +540,46 @@ def test_a_list_that_contradicts_itself_is_refused(sensors, message):
         make_sensors(sensors)
     with pytest.raises(SensorError, match=message):
         TimeTrial(sensors=sensors)
+
+
+# --- On the command line ------------------------------------------------------------------------------------
+
+
+def test_every_sensor_is_listed_with_what_it_tells():
+    assert list(ABOUT) == list(SENSORS)
+    done = CliRunner().invoke(app, ["sensors", "--json"])
+    listed = {each["name"]: each for each in json.loads(done.stdout)}
+    assert list(listed) == list(SENSORS)
+    assert listed["LIDAR"] == {
+        "name": "LIDAR",
+        "shape": [64],
+        "dtype": "float32",
+        "low": 0.15,
+        "high": 1.0,
+        "about": ABOUT["LIDAR"],
+    }
+    table = CliRunner().invoke(app, ["sensors"]).stdout
+    assert all(name in table and ABOUT[name] in table for name in SENSORS)
+
+
+def test_the_picture_shows_the_cameras_pictures(tmp_path):
+    from matplotlib.image import imread
+
+    target = tmp_path / "sensors.png"
+    done = CliRunner().invoke(app, ["sensors", "--track", "bean", "--plot", str(target)])
+    assert done.exit_code == 0, done.output
+    picture = (imread(target)[..., :3] * 255).round().astype(int)
+    grey = (picture == picture[..., :1]).all(axis=2)
+    for name in ("road", "dash", "line", "ground"):
+        assert (grey & (picture[..., 0] == camera.GREYS[name])).sum() > 3000, name
+
+
+def test_a_picture_that_cannot_be_drawn_is_refused_with_one_message(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for arguments, message in (
+        (["--plot", "sensors.txt"], "name the picture .png"),
+        (["--track", "nowhere"], "there is no track 'nowhere'"),
+    ):
+        done = CliRunner().invoke(app, ["sensors", *arguments])
+        assert done.exit_code == 1 and message in done.output
+    assert not list(tmp_path.iterdir())

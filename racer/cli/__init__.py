@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from racer import __version__
-from racer.cli import console, demo, driving, logs, results, shelves, training
+from racer.cli import console, demo, driving, logs, results, sensors, shelves, training
 from racer.errors import RacerError
 
 __all__ = ["app", "main"]
@@ -77,6 +77,7 @@ app.command("demo", rich_help_panel=START)(demo.demo)
 app.command("new", rich_help_panel=START)(shelves.new)
 app.command("list", rich_help_panel=START)(shelves.list_shelves)
 app.command("import-track", rich_help_panel=START)(shelves.import_track)
+app.command("sensors", rich_help_panel=START)(sensors.sensors)
 app.command("check", rich_help_panel=DRIVE)(driving.check)
 app.command("train", rich_help_panel=DRIVE)(training.train)
 app.command("evaluate", rich_help_panel=DRIVE)(driving.evaluate)

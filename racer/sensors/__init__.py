@@ -15,7 +15,7 @@ from racer.sensors.lidar import CLIPS, Lidar
 from racer.sensors.state import State
 from racer.simulation import World
 
-__all__ = ["SENSORS", "Camera", "Lidar", "Sensor", "State", "make_sensors"]
+__all__ = ["ABOUT", "SENSORS", "Camera", "Lidar", "Sensor", "State", "make_sensors"]
 
 
 class Sensor(Protocol):
@@ -57,6 +57,18 @@ SENSORS: dict[str, Callable[[], Sensor]] = {
     **{name: partial(Lidar, name) for name in CLIPS},
 }
 """Every sensor by its name, with its default settings, the default sensor first. The others have DeepRacer's names."""
+
+ABOUT = {
+    "state": "where the car is on the road, how fast, and where the road goes on",
+    "FRONT_FACING_CAMERA": "a grey picture of the road ahead",
+    "observation": "the same, by its old name",
+    "LEFT_CAMERA": "the left one of the two cameras",
+    "STEREO_CAMERAS": "both cameras, 6 cm apart, one channel each",
+    "LIDAR": "how far it is to the border, or to a box, in 64 directions, 1 m at most",
+    "SECTOR_LIDAR": "for each of 8 sectors, whether anything is within 0.5 m",
+    "DISCRETIZED_SECTOR_LIDAR": "for each of 8 sectors, in which of 8 ranges up to 2 m the nearest thing is",
+}
+"""What each of them tells, in a line."""
 
 KINDS = {"camera": tuple(LENSES), "LIDAR": tuple(CLIPS)}
 """Sensors of which a car has one at most, as in the original."""

@@ -1,0 +1,71 @@
+"""`racer sensors`: what a car can perceive, as a table and as a picture."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from racer.cli import complete, console
+from racer.shelf import DEFAULTS
+
+__all__ = ["sensors"]
+
+
+def sensors(
+    track: Annotated[str, typer.Option(help="Where the picture is taken.", autocompletion=complete.tracks)] = DEFAULTS[
+        "tracks"
+    ],
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.png", help="Also draw what each sensor tells at three places.", dir_okay=False),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+) -> None:
+    """List what a car can perceive; with --plot, draw what that looks like.
+
+    The names are DeepRacer's. A car has one camera and one LIDAR at most, and
+    they can be combined with each other and with the state.
+
+    Examples:
+      [cyan]racer sensors[/cyan]
+      [cyan]racer sensors --track fjord --plot sensors.png[/cyan]
+    """
+    from racer.sensors import ABOUT, SENSORS
+    from racer.track import load_track
+
+    course = load_track(track)
+    if plot is not None:
+        from racer.sensor_plot import sheet
+
+        with console.busy(console.loading("Drawing")):
+            sheet(course, plot)
+    made = [build() for build in SENSORS.values()]
+    if json:
+        console.print_json(
+            [
+                {
+                    "name": sensor.name,
+                    "shape": list(sensor.shape),
+                    "dtype": sensor.dtype.__name__,
+                    "low": sensor.low,
+                    "high": sensor.high,
+                    "about": ABOUT[sensor.name],
+                }
+                for sensor in made
+            ]
+        )
+    else:
+        rows = [
+            [
+                sensor.name,
+                " x ".join(str(side) for side in sensor.shape),
+                sensor.dtype.__name__,
+                f"{sensor.low:g} to {sensor.high:g}",
+                ABOUT[sensor.name],
+            ]
+            for sensor in made
+        ]
+        console.show(console.table(["name", "shape>", "type", "values>", "what it tells"], rows))
+    if plot is not None:
+        console.note(f"Drew what they tell on {escape(track)} in {escape(str(plot))}")
