@@ -88,6 +88,7 @@ class Compiled:
         self._fitting: Params | None = None
         self._values = np.zeros(0)
         self._failed = np.zeros(0, dtype=np.bool_)
+        self._reached = np.zeros(1, dtype=np.int64)
 
     def __call__(self, params: Params, out: NDArray[np.float64]) -> NDArray[np.intp]:
         """Reward every car, and return the numbers of those that only Python can reward.
@@ -98,17 +99,16 @@ class Compiled:
         """
         if len(self._values) != len(out):
             self._values, self._failed = np.zeros(len(out)), np.zeros(len(out), dtype=np.bool_)
-        failures = self._batch(
-            params.floats,
-            params.waypoints,
-            params.flags,
-            self._points,
-            self._length,
-            self._reversed,
-            self._limit,
-            self._values,
-            self._failed,
-        )
+        tables = params.floats, params.waypoints, params.flags
+        track = self._points, self._length, self._reversed
+        filled = self._values, self._failed, self._reached
+        first = failures = 0
+        while first < len(out):
+            try:
+                failures += self._batch(first, *tables, *track, self._limit, *filled)
+                break
+            except ArithmeticError:  # Numba's own `try` does not catch everything with every Python
+                first, failures = int(self._reached[0]) + 1, failures + 1
         out[:] = self._values
         return np.flatnonzero(self._failed) if failures else _NONE
 

@@ -21,20 +21,18 @@ from racer.kernel import FOLDER, kernel
 KEPT = 100  # compiled rewards on the disk, some 50 kB each
 
 SIGNATURE = (
-    "int64(float64[:, ::1], int64[:, ::1], boolean[:, ::1], float64[:, ::1], float64, float64, "
-    "float64, float64[::1], boolean[::1])"
+    "int64(int64, float64[:, ::1], int64[:, ::1], boolean[:, ::1], float64[:, ::1], float64, float64, "
+    "float64, float64[::1], boolean[::1], int64[::1])"
 )
 
 BATCH = f"""
-def batch({ARGUMENTS.removeprefix("i, ")}, limit, out, failed):
+def batch(first, {ARGUMENTS.removeprefix("i, ")}, limit, out, failed, reached):
     failures = 0
-    for i in range(len(out)):
+    for i in range(first, len(out)):
+        reached[0] = i
         failed[i] = True
-        try:
-            out[i] = {{name}}({ARGUMENTS})
-            failed[i] = not abs(out[i]) <= limit
-        except Exception:
-            failed[i] = True
+        out[i] = {{name}}({ARGUMENTS})
+        failed[i] = not abs(out[i]) <= limit
         failures += failed[i]
     return failures
 """
@@ -48,8 +46,9 @@ def machine_code(functions: Mapping[str, str], constants: Mapping[str, NDArray[n
         constants: arrays that the source names.
 
     Returns:
-        A function of the tables of `racer.params.Params`, the waypoints, the track's length, whether it is reversed,
-        the greatest reward, and two arrays to fill: rewards, and which of them failed. It returns how many did.
+        A function of the row to begin with, the tables of `racer.params.Params`, the waypoints, the track's length,
+        whether it is reversed, the greatest reward, and arrays to fill: rewards, which of them failed, the row that
+        it reached. It returns how many failed, or raises `ArithmeticError` at a row that is Python's.
     """
     text = "\n\n".join([*functions.values(), BATCH.format(name=list(functions)[-1])])
     digest = hashlib.sha256(text.encode())
