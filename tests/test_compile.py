@@ -240,7 +240,7 @@ def test_statements_of_every_kind(tmp_path):
 
 FLOATS = ["x", "y", "heading", "distance_from_center", "progress", "steps", "speed", "steering_angle"]
 BOOLS = ["all_wheels_on_track", "is_left_of_center", "is_offtrack", "is_reversed"]
-LEAVES = ["whole", "mixed", "zero", "2", "-1", "0", "0.5", "-0.0", "1e-3", "True", "3", "100", "1e300"]
+LEAVES = ["whole", "mixed", "zero", "math.inf", "2", "-1", "0", "0.5", "-0.0", "1e-3", "True", "3", "100", "1e300"]
 CALLS = [
     "abs",
     "int",
