@@ -202,7 +202,7 @@ class Budget:
         return steps / self.steps if self.steps is not None else seconds / (self.seconds or SECONDS)
 
 
-def train(run: Run, show: Show | None = None, exit_when_stuck: bool = False) -> Replay:
+def train(run: Run, show: Show | None = None, exit_when_stuck: bool = False, compiled: bool = True) -> Replay:
     """Train until the budget is used up.
 
     Whatever ends the training earlier (an error, Ctrl-C), what was learned is saved first.
@@ -211,6 +211,7 @@ def train(run: Run, show: Show | None = None, exit_when_stuck: bool = False) -> 
         run: a new one, or one to go on with.
         show: called after every update.
         exit_when_stuck: as for `Rewards`.
+        compiled: whether to run the reward as machine code, where that gives what Python gives to the last bit.
 
     Returns:
         Three laps of the best driver; they are also in the run folder.
@@ -221,7 +222,7 @@ def train(run: Run, show: Show | None = None, exit_when_stuck: bool = False) -> 
     reward = run.reward()
     if reward is None:
         raise RunError(f"the reward function {run.plan.reward} has changed since {run.name} was made; make a new run")
-    training = Training(run, reward, show, exit_when_stuck)
+    training = Training(run, reward, show, exit_when_stuck, compiled)
     try:
         training.learner.learn(training.report)
     except RacerError:
@@ -236,9 +237,10 @@ def train(run: Run, show: Show | None = None, exit_when_stuck: bool = False) -> 
 class Training:
     """A training in progress; `report` is what the recipe calls."""
 
-    def __init__(self, run: Run, reward: Reward, show: Show | None, exit_when_stuck: bool) -> None:
+    def __init__(self, run: Run, reward: Reward, show: Show | None, exit_when_stuck: bool, compiled: bool) -> None:
         """Set everything up, compiled and ready, and put a resumed run where it stopped."""
-        self.run, self._show, self._reward, self._exit_when_stuck = run, show, reward, exit_when_stuck
+        self.run, self._show, self._reward = run, show, reward
+        self._exit_when_stuck, self._compiled = exit_when_stuck, compiled
         self._budget = Budget(run.plan.steps, run.plan.seconds)
         recipe, track = run.agent(), run.track()
         count = _cars_of(recipe)
@@ -334,6 +336,8 @@ class Training:
 
         def cars(number: int, course: Track) -> TimeTrialVector:
             rewards = self._rewards(number, self._prints)
+            if self._compiled:
+                rewards.compile(course)
             how: Any = {"actions": plan.actions, "sensors": plan.sensors}
             return TimeTrialVector(number, course, rewards, self.run.car, plan.starts, **how)
 

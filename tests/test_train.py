@@ -744,3 +744,11 @@ def test_a_print_during_a_race_is_no_error(tmp_path):
         print("hello", flush=True)
     assert isinstance(prints, io.TextIOBase)
     assert (tmp_path / "p.log").read_text() == "hello\n"
+
+
+def test_a_compiled_reward_trains_the_same_driver(tmp_path):
+    plans = {name: start("harbor", "centerline", name=str(tmp_path / name), steps=20_000) for name in ("code", "python")}
+    for name, run in plans.items():
+        train(run, compiled=name == "code")
+    code, python = (load_state(run.checkpoint)[0] for run in plans.values())
+    assert all(np.array_equal(code[name], python[name]) for name in code)

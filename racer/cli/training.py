@@ -52,6 +52,9 @@ def train(
     logs: Annotated[
         bool | None, typer.Option("--logs/--no-logs", help="Keep DeepRacer's logs, too; yes if left out.")
     ] = None,
+    compiled: Annotated[
+        bool, typer.Option("--compile/--no-compile", help="Run the reward as machine code where that changes nothing.")
+    ] = True,
     car: Annotated[str | None, typer.Option(help="Kind of car: deepracer if left out, or deepracer-v4.")] = None,
     sensors: Annotated[
         str | None, typer.Option(help="What the driver perceives: state if left out; several with commas.")
@@ -125,7 +128,7 @@ def train(
             logs=logs is not False,
             **asked,
         )
-    replay = run_training(run)
+    replay = run_training(run, compiled)
     laps.show(replay)
     called = escape(run.name)
     console.note(f"Kept in [bold]{escape(str(run.folder))}[/bold]. Next:")
@@ -134,7 +137,7 @@ def train(
     console.note(f"  [cyan]racer train --name {called} --resume --seconds 120[/cyan]")
 
 
-def run_training(run: "Run") -> "Replay":
+def run_training(run: "Run", compiled: bool = True) -> "Replay":
     """Train with everything shown on stderr; says how to go on when it is stopped."""
     from racer.train import train as engine_train
 
@@ -145,7 +148,7 @@ def run_training(run: "Run") -> "Replay":
     )
     try:
         with _shown() as show:
-            return engine_train(run, show, exit_when_stuck=True)
+            return engine_train(run, show, exit_when_stuck=True, compiled=compiled)
     except (KeyboardInterrupt, RacerError):
         if run.checkpoint.exists():
             again = f"racer train --name {escape(run.name)} --resume"
