@@ -24,6 +24,7 @@ test: $(READY) ## Run the tests
 
 lint: $(READY) ## Check style and types
 	@$(VENV)/ruff check .
+	@$(VENV)/ruff format --check .
 	@$(VENV)/mypy
 
 bench: $(READY) ## Measure the speed of everything that has to be fast

@@ -98,9 +98,7 @@ class AgentFile:
             raise AgentError(f"{self.path}: its Agent must be a class with a method act(observation)")
         return agent
 
-    def make(
-        self, env: TimeTrialVector | BothWays, seed: int = 0, knobs: Mapping[str, float] | None = None
-    ) -> Driver:
+    def make(self, env: TimeTrialVector | BothWays, seed: int = 0, knobs: Mapping[str, float] | None = None) -> Driver:
         """Make the driver.
 
         Args:
@@ -126,7 +124,6 @@ class AgentFile:
             raise
         except (Exception, SystemExit) as wrong:
             raise AgentError(explain(wrong, self.path.absolute())) from wrong
-
 
     def _check_sensors(self, agent: type[Any], env: TimeTrialVector | BothWays) -> None:
         """Refuse sensors that an agent does not know, if it says which it knows."""

@@ -177,9 +177,7 @@ def _head(statement: ast.stmt) -> list[ast.AST]:
     parts: list[ast.AST] = []
     for field, value in ast.iter_fields(statement):
         if field not in ("body", "orelse", "finalbody", "handlers", "cases"):
-            parts += [
-                part for part in (value if isinstance(value, list) else [value]) if isinstance(part, ast.AST)
-            ]
+            parts += [part for part in (value if isinstance(value, list) else [value]) if isinstance(part, ast.AST)]
     return parts
 
 

@@ -94,9 +94,7 @@ class BothWays(VectorEnv[Any, Any, NDArray[Any]]):
             raise ValueError(f"actions have the shape {given.shape}; it must be {shape}, a row for each car")
         cut = self.ahead.num_envs
         one, other = self.ahead.step(given[:cut]), self.against.step(given[cut:])
-        rewards, terminated, truncated = (
-            np.concatenate(pair) for pair in zip(one[1:4], other[1:4], strict=True)
-        )
+        rewards, terminated, truncated = (np.concatenate(pair) for pair in zip(one[1:4], other[1:4], strict=True))
         return _joined(one[0], other[0]), rewards, terminated, truncated, self._infos(one[4], other[4])
 
     def trace(self, tracer: Trace | None) -> None:
@@ -120,9 +118,7 @@ class BothWays(VectorEnv[Any, Any, NDArray[Any]]):
                 yield key, self._infos(*(part or {} for part in parts))
                 continue
             dtype = next(part.dtype for part in parts if part is not None)
-            filled = [
-                np.zeros(n, dtype) if part is None else part for part, n in zip(parts, counts, strict=True)
-            ]
+            filled = [np.zeros(n, dtype) if part is None else part for part, n in zip(parts, counts, strict=True)]
             yield key, np.concatenate(filled)
 
 

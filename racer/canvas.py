@@ -50,9 +50,7 @@ class Box(NamedTuple):
 
     def inset(self, margin: float) -> Box:
         """The box without a margin on all sides."""
-        return Box(
-            self.left + margin, self.bottom + margin, self.width - 2.0 * margin, self.height - 2.0 * margin
-        )
+        return Box(self.left + margin, self.bottom + margin, self.width - 2.0 * margin, self.height - 2.0 * margin)
 
     @property
     def top(self) -> float:

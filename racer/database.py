@@ -59,9 +59,7 @@ def opened(db: str, metadata: sa.MetaData, schema: int, *, write: bool) -> Itera
     except LeaderboardError:
         raise
     except (NoSuchModuleError, ImportError) as error:
-        raise LeaderboardError(
-            f"{shown}: racer cannot reach this kind of database: {_short(error)}"
-        ) from error
+        raise LeaderboardError(f"{shown}: racer cannot reach this kind of database: {_short(error)}") from error
     except (ArgumentError, ValueError, OSError) as error:
         hint = "name a file, or a URL such as postgresql+psycopg://user@host/name"
         raise LeaderboardError(f"{shown!r} is no database: {_short(error)}; {hint}") from error
@@ -132,18 +130,14 @@ def _prepare(connection: sa.Connection, metadata: sa.MetaData, schema: int, show
         connection.execute(sa.insert(_schema).values(version=schema))
         return
     if not present & ours:
-        raise LeaderboardError(
-            f"{shown} holds no leaderboard; `racer leaderboard add REPLAY --driver NAME` begins one"
-        )
+        raise LeaderboardError(f"{shown} holds no leaderboard; `racer leaderboard add REPLAY --driver NAME` begins one")
     if not ours <= present:
         raise LeaderboardError(
             f"the leaderboard {shown} lacks {', '.join(sorted(ours - present))}; name another one with --db"
         )
     version = connection.execute(sa.select(sa.func.max(_schema.c.version))).scalar()
     if not isinstance(version, int) or version < schema:
-        raise LeaderboardError(
-            f"the leaderboard {shown} is of no known version ({version!r}); name another with --db"
-        )
+        raise LeaderboardError(f"the leaderboard {shown} is of no known version ({version!r}); name another with --db")
     if version > schema:
         raise LeaderboardError(
             f"the leaderboard {shown} was made by a later racer (version {version}); update racer to use it"

@@ -180,9 +180,7 @@ def nearest(points: Points, line: Points) -> tuple[Points, NDArray[np.float64]]:
         order = np.lexsort((segment, distance, row))
         best = order[np.searchsorted(row[order], np.arange(len(part)))]
         found[first : first + len(part)] = candidate[best]
-        where[first : first + len(part)] = along[segment[best]] + share[best] * np.sqrt(
-            squared[segment[best]]
-        )
+        where[first : first + len(part)] = along[segment[best]] + share[best] * np.sqrt(squared[segment[best]])
     return found, where
 
 
@@ -210,9 +208,7 @@ def crossings(a: Points, b: Points | None = None) -> NDArray[np.intp]:
         if b is None:
             meets[:block] = False
         first = np.arange(*blocks_a[block])
-        for part in np.array_split(
-            np.flatnonzero(meets), max(int(meets.sum()) * BLOCK**2 // PAIRS_AT_ONCE, 1)
-        ):
+        for part in np.array_split(np.flatnonzero(meets), max(int(meets.sum()) * BLOCK**2 // PAIRS_AT_ONCE, 1)):
             if len(part) == 0:
                 continue
             second = np.concatenate([np.arange(*blocks_b[index]) for index in part])

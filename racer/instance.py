@@ -88,9 +88,7 @@ class Instance:
         module: the learner's module, run.
     """
 
-    def __init__(
-        self, source: Source, number: int, race_time: Callable[[], float], registered: list[str]
-    ) -> None:
+    def __init__(self, source: Source, number: int, race_time: Callable[[], float], registered: list[str]) -> None:
         """Run the file; whatever it raises goes through.
 
         Args:

@@ -29,9 +29,7 @@ from racer.track import Track, load_track
 
 __all__ = ["AlreadyEnteredError", "Entry", "Row", "add", "as_records", "database", "driver_name", "standings"]
 
-DEFAULT_DB = (
-    "leaderboard.sqlite"  # in the working folder, like runs/ and the shelves: found and deleted with them
-)
+DEFAULT_DB = "leaderboard.sqlite"  # in the working folder, like runs/ and the shelves: found and deleted with them
 DB_VARIABLE = "RACER_DB"
 NAME_LIMIT = 40  # characters of a driver's name
 SCHEMA = 1
@@ -135,9 +133,7 @@ def add(replay: Replay | str | Path, driver: str, db: str | Path | None = None) 
             raise LeaderboardError(f"{where} was refused: its {column} is {value!a:.80}")
     with opened(database(db), metadata, SCHEMA, write=True) as connection:
         known = (
-            connection.execute(sa.select(table).where(table.c.replay_digest == entry.replay_digest))
-            .mappings()
-            .first()
+            connection.execute(sa.select(table).where(table.c.replay_digest == entry.replay_digest)).mappings().first()
         )
         if known is not None:
             old = _checked(known)
@@ -206,13 +202,9 @@ def driver_name(text: str) -> str:
     if not name:
         raise LeaderboardError("a driver's name must not be empty; give one with --driver NAME")
     if len(name) > NAME_LIMIT:
-        raise LeaderboardError(
-            f"the driver's name {name[:NAME_LIMIT]!r}… has {len(name)} characters; {NAME_LIMIT} fit"
-        )
+        raise LeaderboardError(f"the driver's name {name[:NAME_LIMIT]!r}… has {len(name)} characters; {NAME_LIMIT} fit")
     if not name.isprintable():
-        raise LeaderboardError(
-            f"the driver's name {name!a} holds a character that cannot be printed; leave it out"
-        )
+        raise LeaderboardError(f"the driver's name {name!a} holds a character that cannot be printed; leave it out")
     return name
 
 
@@ -253,9 +245,7 @@ def _check_car(replay: Replay, where: str) -> None:
     shipped = CARS.get(replay.car.name)
     if shipped is None:
         known = ", ".join(CARS)
-        raise LeaderboardError(
-            f"{where} was refused: its car {replay.car.name!r} is none that racer ships ({known})"
-        )
+        raise LeaderboardError(f"{where} was refused: its car {replay.car.name!r} is none that racer ships ({known})")
     for field in dataclasses.fields(shipped):
         here, there = getattr(shipped, field.name), getattr(replay.car, field.name)
         if here != there:
@@ -267,9 +257,7 @@ def _check_car(replay: Replay, where: str) -> None:
 
 def _check_track(track: Track, where: str) -> None:
     """A name on the shelf must mean the road on the shelf. The replay's name is compared, never opened."""
-    paths = [
-        entry.path for entry in shelf_entries("tracks") if entry.name == track.name and not entry.shadowed
-    ]
+    paths = [entry.path for entry in shelf_entries("tracks") if entry.name == track.name and not entry.shadowed]
     for path in paths:
         here = load_track(path)
         if track.digest != (here.reverse() if track.reversed else here).digest:

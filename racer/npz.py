@@ -57,14 +57,10 @@ def pack(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes
         )
     members = {name: array.astype(array.dtype.newbyteorder("<"), order="C") for name, array in arrays.items()}
     strange = [
-        name
-        for name, array in members.items()
-        if array.dtype not in DTYPES.values() or array.ndim not in (1, 2)
+        name for name, array in members.items() if array.dtype not in DTYPES.values() or array.ndim not in (1, 2)
     ]
     if strange:
-        raise ValueError(
-            f"its array {strange[0]!r} is of a kind that is not read again ({members[strange[0]].dtype})"
-        )
+        raise ValueError(f"its array {strange[0]!r} is of a kind that is not read again ({members[strange[0]].dtype})")
     members[HEADER] = np.frombuffer(text, np.uint8)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -100,15 +96,11 @@ def _members(data: bytes) -> dict[str, bytes]:
             directory = archive.infolist()
             size = sum(member.file_size for member in directory)
             if size > CONTENT_LIMIT or len(directory) > MEMBER_LIMIT:
-                raise DamagedError(
-                    f"it would unpack to {len(directory)} arrays of {size / 2**20:.0f} MiB in all"
-                )
+                raise DamagedError(f"it would unpack to {len(directory)} arrays of {size / 2**20:.0f} MiB in all")
             names = [member.filename.removesuffix(".npy") for member in directory]
             if len(set(names)) < len(names):
                 raise DamagedError("it holds two arrays of one name")
-            if any(
-                member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for member in directory
-            ):
+            if any(member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for member in directory):
                 raise DamagedError("it is compressed in a way that NumPy does not write")
             return {name: archive.read(member) for name, member in zip(names, directory, strict=True)}
     except DamagedError:
@@ -133,9 +125,7 @@ def _array(name: str, content: bytes) -> NDArray[Any]:
     flat: NDArray[Any] = np.frombuffer(content[start.end() :], dtype)
     array = flat if columns is None else flat.reshape(rows, int(columns))
     if dtype.kind == "f" and not np.isfinite(array).all():
-        raise DamagedError(
-            f"its array {name!r:.80} holds a value that is not finite, in row {_first_bad(array)}"
-        )
+        raise DamagedError(f"its array {name!r:.80} holds a value that is not finite, in row {_first_bad(array)}")
     if dtype.kind == "b" and array.size and array.view(np.uint8).max() > 1:
         raise DamagedError(f"its array {name!r:.80} holds a value that is neither true nor false")
     return array

@@ -129,13 +129,9 @@ def _race_card(canvas: Canvas, replay: Replay, box: Box, colors: _SpeedColors) -
     canvas.card(box)
     inner = box.inset(0.28)
     canvas.text(inner.left, inner.top - 0.2, replay.track.name, 19.0, weight="bold")
-    canvas.text(
-        inner.left, inner.top - 0.45, f"{_facts(replay.track)}   ·   reward {replay.reward}", 9.0, SOFT
-    )
+    canvas.text(inner.left, inner.top - 0.45, f"{_facts(replay.track)}   ·   reward {replay.reward}", 9.0, SOFT)
     left = inner.width - SIDE_IN
-    place = canvas.road(
-        replay.track, Box(inner.left + 0.05, inner.bottom + 1.35, left - 0.3, inner.height - 2.1)
-    )
+    place = canvas.road(replay.track, Box(inner.left + 0.05, inner.bottom + 1.35, left - 0.3, inner.height - 2.1))
     best = min((lap for lap in replay.laps if lap.complete), key=lambda lap: lap.time_s, default=None)
     shown = best or max(replay.laps, key=lambda lap: lap.time_s, default=None)
     for lap in sorted(replay.laps, key=lambda lap: lap is shown):
@@ -148,9 +144,7 @@ def _race_card(canvas: Canvas, replay: Replay, box: Box, colors: _SpeedColors) -
     _color_bar(canvas, Box(side.left, side.bottom + 0.2, side.width, 0.12), colors)
 
 
-def _draw_lap(
-    canvas: Canvas, replay: Replay, lap: Lap, place: Place, colors: _SpeedColors, *, bold: bool
-) -> None:
+def _draw_lap(canvas: Canvas, replay: Replay, lap: Lap, place: Place, colors: _SpeedColors, *, bold: bool) -> None:
     steps = replay.steps[_rows_of(replay, lap)]
     points, speed = _smooth(steps)
     if len(points) < 2:

@@ -207,20 +207,11 @@ def _lap_difference(told: tuple[Lap, ...], found: tuple[Lap, ...]) -> str:
         return f"it tells of {len(told)} laps, but driving it again gives {len(found)}"
     for claim, lap in zip(told, found, strict=True):
         if (claim.complete, claim.off_track) != (lap.complete, lap.off_track):
-            how = (
-                "completes it"
-                if lap.complete
-                else "ends it off the track"
-                if lap.off_track
-                else "ends it on the way"
-            )
+            how = "completes it" if lap.complete else "ends it off the track" if lap.off_track else "ends it on the way"
             return f"its lap {lap.index} is told otherwise than it was driven: driving it again {how}"
         for name in ("start_s", "time_s"):
             here, there = getattr(lap, name), getattr(claim, name)
             if not abs(here - there) <= TIME_SLACK_S:
                 noun = "time" if name == "time_s" else "start"
-                return (
-                    f"the {noun} of its lap {lap.index} is {there:.3f} s, "
-                    f"but driving it again gives {here:.3f} s"
-                )
+                return f"the {noun} of its lap {lap.index} is {there:.3f} s, but driving it again gives {here:.3f} s"
     return ""

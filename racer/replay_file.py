@@ -138,9 +138,7 @@ def _steps(arrays: Mapping[str, NDArray[Any]]) -> NDArray[np.void]:
     return steps
 
 
-def _array(
-    arrays: Mapping[str, NDArray[Any]], name: str, dtype: np.dtype[Any], dimensions: int
-) -> NDArray[Any]:
+def _array(arrays: Mapping[str, NDArray[Any]], name: str, dtype: np.dtype[Any], dimensions: int) -> NDArray[Any]:
     array = arrays.get(name)
     if array is None:
         raise DamagedError(f"it has no array {name!r}")
@@ -182,12 +180,8 @@ def _check_laps(laps: tuple[Lap, ...], steps: NDArray[np.void], imported: bool) 
         standing = bool(steps["restart"][begin])
         starts = begin * STEP_S if standing or previous is None else previous.start_s + previous.time_s
         stops = lap.start_s + lap.time_s
-        if abs(lap.start_s - starts) > slack_s or not (
-            (end - 1) * STEP_S - slack_s <= stops <= end * STEP_S + slack_s
-        ):
-            raise DamagedError(
-                f"lap {lap.index} lasts {lap.time_s:.3f} s in its header, but not in its steps"
-            )
+        if abs(lap.start_s - starts) > slack_s or not ((end - 1) * STEP_S - slack_s <= stops <= end * STEP_S + slack_s):
+            raise DamagedError(f"lap {lap.index} lasts {lap.time_s:.3f} s in its header, but not in its steps")
         if previous is not None and standing == previous.complete and not imported:
             raise DamagedError(f"lap {lap.index} does not begin as lap {previous.index} ended")
         previous = lap

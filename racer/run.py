@@ -164,9 +164,7 @@ class Run:
                 f"{self.folder} holds no trained driver yet; go on with 'racer train --name {self.name} --resume'"
             )
         plan = self.plan
-        env = TimeTrialVector(
-            1, track or self.track(), None, self.car, actions=plan.actions, sensors=plan.sensors
-        )
+        env = TimeTrialVector(1, track or self.track(), None, self.car, actions=plan.actions, sensors=plan.sensors)
         agent = self.agent().make(env, plan.seed, plan.knobs)
         restore(agent, load_state(path)[0], path)
         return agent

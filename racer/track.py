@@ -218,9 +218,7 @@ def save_track(track: Track, path: str | Path) -> None:
     elif target.suffix == ".csv":
         offsets = offsets_of(track.center, track.right, track.left) if track.closed else None
         if offsets is None:
-            reason = (
-                "it is open" if not track.closed else "its borders are not distances from its centre line"
-            )
+            reason = "it is open" if not track.closed else "its borders are not distances from its centre line"
             raise TrackError(f"{target}: a CSV cannot hold {track.name!r}: {reason}; save it as .npy")
         write_atomically(target, csv_text(track.center, *offsets, dict(track.about)))
     else:
@@ -257,16 +255,10 @@ def import_track(
     source = shelf.resolve("tracks", file)
     track = _track(name or source.stem, _read(source, scale))
     if not re.fullmatch(r"\w[\w.-]{0,99}", track.name):
-        raise TrackError(
-            f"{track.name!r} is no name for a track file; choose one of letters, digits, - and _ (--name)"
-        )
+        raise TrackError(f"{track.name!r} is no name for a track file; choose one of letters, digits, - and _ (--name)")
     shelf_folder = make_folder(folder)
     target = shelf_folder / f"{track.name}{source.suffix.lower()}"
-    others = [
-        path
-        for suffix in shelf.SHELVES["tracks"]
-        if (path := shelf_folder / f"{track.name}{suffix}").exists()
-    ]
+    others = [path for suffix in shelf.SHELVES["tracks"] if (path := shelf_folder / f"{track.name}{suffix}").exists()]
     if others and not overwrite:
         raise TrackError(f"{others[0]} exists already; choose another name (--name) or replace it (--force)")
     save_track(track, target)
@@ -299,9 +291,7 @@ def _read(path: Path, scale: float = 1.0) -> Rows:
         case ".npy":
             return read_npy(path, scale)
         case suffix:
-            raise TrackError(
-                f"{path}: racer reads tracks from .csv and .npy files, not {suffix or 'without a suffix'}"
-            )
+            raise TrackError(f"{path}: racer reads tracks from .csv and .npy files, not {suffix or 'without a suffix'}")
 
 
 def _track(name: str, rows: Rows, *, reversed: bool = False) -> Track:

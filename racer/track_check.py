@@ -35,8 +35,7 @@ def check(rows: Rows) -> None:
     for name, line in (("inner", rows.inner), ("outer", rows.outer)):
         if is_closed(line) != closed:
             raise TrackError(
-                f"{rows.where}: the centre line is {_loop(closed)}, "
-                f"but the {name} border is {_loop(not closed)}"
+                f"{rows.where}: the centre line is {_loop(closed)}, but the {name} border is {_loop(not closed)}"
             )
     _check_steps(rows)
     _check_width(rows)
@@ -61,9 +60,7 @@ def _check_size(rows: Rows) -> None:
     ):
         least = ROWS[0] if is_closed(line) else 2
         if not least <= len(line) <= ROWS[1]:
-            raise TrackError(
-                f"{rows.where}: the {name} has {len(line)} rows; a track has {least} to {ROWS[1]} of them"
-            )
+            raise TrackError(f"{rows.where}: the {name} has {len(line)} rows; a track has {least} to {ROWS[1]} of them")
         if len(bad := np.flatnonzero(~np.all(np.isfinite(line), axis=1))):
             raise TrackError(
                 f"{rows.place(bad[0])}: the {name} is at {_point(line[bad[0]])}; every value must be finite"
@@ -86,9 +83,7 @@ def _check_steps(rows: Rows) -> None:
     steps = np.hypot(*np.diff(line, axis=0).T)
     same = np.flatnonzero(steps == 0.0)
     if len(same) and not rows.trusted:
-        raise TrackError(
-            f"{rows.place(same[0] + 1)}: the point {_point(line[same[0] + 1])} repeats the one before it"
-        )
+        raise TrackError(f"{rows.place(same[0] + 1)}: the point {_point(line[same[0] + 1])} repeats the one before it")
     psi = headings(line)
     turn = np.diff(psi, append=psi[:1] if is_closed(line) else psi[-1:])
     sharp = np.flatnonzero(np.abs(np.mod(turn + math.pi, 2.0 * math.pi) - math.pi) > SHARPEST)
@@ -96,8 +91,7 @@ def _check_steps(rows: Rows) -> None:
         row = (sharp[0] + 1) % len(steps)
         angle = math.degrees(abs(math.remainder(turn[sharp[0]], 2.0 * math.pi)))
         raise TrackError(
-            f"{rows.place(row)}: the centre line turns by {angle:.0f}° at one point; "
-            "round the corner with more rows"
+            f"{rows.place(row)}: the centre line turns by {angle:.0f}° at one point; round the corner with more rows"
         )
 
 
@@ -153,8 +147,7 @@ def _check_itself(rows: Rows, name: str, line: Points, index: NDArray[np.intp]) 
     row = int(index[pairs[0, 0]])
     if name == "centre line":
         raise TrackError(
-            f"{rows.place(row)}: the centre line crosses itself "
-            f"at {_point(rows.center[row])}; a track must not"
+            f"{rows.place(row)}: the centre line crosses itself at {_point(rows.center[row])}; a track must not"
         )
     along = arc_length(line)
     loops = along[pairs[:, 1]] - along[pairs[:, 0] + 1]
@@ -170,13 +163,11 @@ def _check_nesting(rows: Rows) -> None:
     """Nothing crosses by now, so one point of each line tells for all of it."""
     if not encloses(rows.outer, rows.center[0]):
         raise TrackError(
-            f"{rows.place(0)}: the outer border does not enclose the centre line; "
-            "are inner and outer swapped?"
+            f"{rows.place(0)}: the outer border does not enclose the centre line; are inner and outer swapped?"
         )
     if encloses(rows.inner, rows.center[0]) or not encloses(rows.center, rows.inner[0]):
         raise TrackError(
-            f"{rows.place(0)}: the centre line does not run around the inner border; "
-            "are inner and outer swapped?"
+            f"{rows.place(0)}: the centre line does not run around the inner border; are inner and outer swapped?"
         )
 
 

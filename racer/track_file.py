@@ -125,9 +125,7 @@ def read_npy(path: Path, scale: float = 1.0) -> Rows:
     except Exception as error:  # NumPy's reader of foreign bytes raises nearly anything
         raise TrackError(f"{path} is not a NumPy array file: {error}") from error
     if kind.kind not in "fiu":
-        reason = (
-            "pickled Python objects, which racer never loads" if kind.hasobject else f"values of type {kind}"
-        )
+        reason = "pickled Python objects, which racer never loads" if kind.hasobject else f"values of type {kind}"
         raise TrackError(f"{path} holds {reason}; a DeepRacer route is an array of floats")
     if len(shape) != 2 or shape[1] != 6:
         raise TrackError(
@@ -156,9 +154,7 @@ def with_offset_borders(
     return inner, outer
 
 
-def offsets_of(
-    center: Points, right: Points, left: Points
-) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+def offsets_of(center: Points, right: Points, left: Points) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """Distances `(n,)` m of borders from a ring along its normals: (right, left), or None if they lie off."""
     steps = np.diff(center, axis=0)
     if not len(center) == len(right) == len(left) or np.any(np.all(steps == 0.0, axis=1)):
@@ -172,14 +168,10 @@ def offsets_of(
     return (to_right, to_left) if max(np.abs(off_right).max(), np.abs(off_left).max()) < 1e-9 else None
 
 
-def csv_text(
-    center: Points, right: NDArray[np.float64], left: NDArray[np.float64], about: dict[str, str]
-) -> str:
+def csv_text(center: Points, right: NDArray[np.float64], left: NDArray[np.float64], about: dict[str, str]) -> str:
     """A ring as racer's CSV, with all digits that reading it back takes; the first row is not repeated."""
     head = [f"# {key}: {_printable(value)}" for key, value in about.items()]
-    head = [
-        line for line in head if _KEY.fullmatch(line)
-    ]  # what could not be read back must not pass for rows
+    head = [line for line in head if _KEY.fullmatch(line)]  # what could not be read back must not pass for rows
     body = [
         f"{x!r}, {y!r}, {w_right!r}, {w_left!r}"
         for (x, y), w_right, w_left in zip(center[:-1].tolist(), right.tolist(), left.tolist(), strict=False)
@@ -230,9 +222,7 @@ def _is_column_names(text: str) -> bool:
 def _numbers(text: str, place: str) -> list[float]:
     cells = [cell.strip() for cell in text.replace(";", ",").split(",")]
     if len(cells) != len(COLUMNS):
-        raise TrackError(
-            f"{place}: {len(cells)} columns, not the four {', '.join(COLUMNS)}; is the line cut short?"
-        )
+        raise TrackError(f"{place}: {len(cells)} columns, not the four {', '.join(COLUMNS)}; is the line cut short?")
     row = []
     for name, cell in zip(COLUMNS, cells, strict=True):
         try:
@@ -251,20 +241,13 @@ def _check_table(table: NDArray[np.float64], rows: Rows) -> None:
     for name, width in (("w_tr_right_m", right), ("w_tr_left_m", left)):
         if len(low := np.flatnonzero(width <= 0.0)):
             raise TrackError(
-                f"{rows.place(low[0])}: {name} is {width[low[0]]:g}; "
-                "it is the distance to the border, above 0"
+                f"{rows.place(low[0])}: {name} is {width[low[0]]:g}; it is the distance to the border, above 0"
             )
     steps = np.hypot(np.diff(table[:, 0]), np.diff(table[:, 1]))
     if len(steps) > 1 and len(same := np.flatnonzero(steps == 0.0)):
         again = (same[0] + 1) % len(steps)
-        raise TrackError(
-            f"{rows.place(again)}: the point ({x[again]:g}, {y[again]:g}) repeats the one before it"
-        )
-    if (
-        len(steps) > 8
-        and steps[-1] > SPACING_JUMP * np.median(steps)
-        and steps[-1] > 2.0 * np.max(steps[:-1])
-    ):
+        raise TrackError(f"{rows.place(again)}: the point ({x[again]:g}, {y[again]:g}) repeats the one before it")
+    if len(steps) > 8 and steps[-1] > SPACING_JUMP * np.median(steps) and steps[-1] > 2.0 * np.max(steps[:-1]):
         raise TrackError(
             f"{rows.place(len(steps) - 1)}: the track is not closed: its last row is {steps[-1]:.2f} m "
             f"from its first, while rows are about {np.median(steps):.2f} m apart; is the file cut short?"

@@ -43,8 +43,6 @@ def judge(center: Points, length: float, width: float) -> str:
         One of `DIFFICULTIES`.
     """
     kappa = smooth_curvature(center, SPACING_M, WINDOW_M)
-    bending = (
-        float(np.sum(kappa**2)) * SPACING_M
-    )  # the line's bending energy: the sum of angle / radius over its turns
+    bending = float(np.sum(kappa**2)) * SPACING_M  # the line's bending energy: the sum of angle / radius over its turns
     points = bending / math.sqrt(width) + length / 5.0
     return DIFFICULTIES[int(np.searchsorted(LIMITS, points))]

@@ -146,9 +146,7 @@ class _Patrol:
 
 _PATROL = _Patrol()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        after_in_child=_PATROL.reset
-    )  # threads do not survive a fork, and a taken lock stays taken
+    os.register_at_fork(after_in_child=_PATROL.reset)  # threads do not survive a fork, and a taken lock stays taken
 
 
 def _inside(work: Callable[[], Result]) -> Result:

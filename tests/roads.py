@@ -33,7 +33,5 @@ def route(center=None, width=WIDTH):
     """A stadium as the (n, 6) array of a DeepRacer route."""
     ring = stadium() if center is None else center
     ring = np.vstack([ring, ring[:1]])
-    inner, outer = with_offset_borders(
-        ring, right=np.full(len(ring), width / 2), left=np.full(len(ring), width / 2)
-    )
+    inner, outer = with_offset_borders(ring, right=np.full(len(ring), width / 2), left=np.full(len(ring), width / 2))
     return np.hstack([ring, inner, outer])

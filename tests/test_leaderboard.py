@@ -91,9 +91,7 @@ def test_a_replay_that_does_not_hold_is_refused(replay, folder):
 
 def test_another_car_is_refused(replay):
     strong = dataclasses.replace(replay, car=dataclasses.replace(CAR, grip=8.0))
-    with pytest.raises(
-        LeaderboardError, match=r"the grip of its car is 8\.0, but that of racer's deepracer is"
-    ):
+    with pytest.raises(LeaderboardError, match=r"the grip of its car is 8\.0, but that of racer's deepracer is"):
         add(strong, "Mallory")
     kart = dataclasses.replace(replay, car=dataclasses.replace(CAR, name="kart"))
     with pytest.raises(LeaderboardError, match=r"its car 'kart' is none that racer ships \(deepracer, "):
@@ -119,9 +117,7 @@ def test_a_name_on_the_shelf_means_the_road_on_the_shelf(folder):
     forged = track_from_arrays("oval", smaller.center, smaller.inner, smaller.outer)
     add(drive(honest), "Ada")
     add(drive(honest.reverse()), "Ada")
-    with pytest.raises(
-        LeaderboardError, match=r"its track 'oval' is not the road of that name here .*oval\.csv"
-    ):
+    with pytest.raises(LeaderboardError, match=r"its track 'oval' is not the road of that name here .*oval\.csv"):
         add(drive(forged), "Mallory")
     with pytest.raises(LeaderboardError, match="not the road of that name"):
         add(drive(dataclasses.replace(honest.reverse(), reversed=False)), "Mallory")
@@ -285,9 +281,7 @@ def enter_many(replay, name, tries, go):
 
 
 def test_eight_processes_lose_nothing(replay):
-    context = multiprocessing.get_context(
-        "fork" if "fork" in multiprocessing.get_all_start_methods() else None
-    )
+    context = multiprocessing.get_context("fork" if "fork" in multiprocessing.get_all_start_methods() else None)
     go = context.Event()
     workers = [context.Process(target=enter_many, args=(replay, f"p{k}", 10, go)) for k in range(8)]
     for worker in workers:
@@ -311,9 +305,7 @@ def enter_once(replay, name, go, outcomes):
 
 
 def test_the_same_replay_from_many_counts_once(replay):
-    context = multiprocessing.get_context(
-        "fork" if "fork" in multiprocessing.get_all_start_methods() else None
-    )
+    context = multiprocessing.get_context("fork" if "fork" in multiprocessing.get_all_start_methods() else None)
     go, outcomes = context.Event(), context.Queue()
     workers = [context.Process(target=enter_once, args=(replay, f"p{k}", go, outcomes)) for k in range(6)]
     for worker in workers:
@@ -327,14 +319,10 @@ def test_the_same_replay_from_many_counts_once(replay):
 
 def test_a_writer_that_is_killed_leaves_the_board_whole(replay):
     add(replay, "Ada", "club.sqlite")
-    context = multiprocessing.get_context(
-        "fork" if "fork" in multiprocessing.get_all_start_methods() else None
-    )
+    context = multiprocessing.get_context("fork" if "fork" in multiprocessing.get_all_start_methods() else None)
     delays = random.Random(0)
     for attempt in range(6):
-        worker = context.Process(
-            target=enter_many, args=(replay, f"p{attempt + 1}", 1000, context_set(context))
-        )
+        worker = context.Process(target=enter_many, args=(replay, f"p{attempt + 1}", 1000, context_set(context)))
         worker.start()
         time.sleep(delays.uniform(0.05, 0.25))
         worker.kill()

@@ -15,9 +15,7 @@ README = Path(racer.__file__).parent.parent / "README.md"
 if not README.is_file():
     pytest.skip("not a checkout", allow_module_level=True)
 
-BLOCKS = re.findall(
-    r"^```(\w*)\n(.*?)^```", README.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE
-)
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
 COMMANDS = [
     line.split("#")[0].strip()
     for language, block in BLOCKS

@@ -175,7 +175,6 @@ def rounded(laps):
     return [dataclasses.replace(lap, start_s=round(lap.start_s, 9), time_s=round(lap.time_s, 9)) for lap in laps]
 
 
-
 def test_what_was_driven_holds(replay, eventful, file):
     verdict = verify(load_replay(file))
     assert (verdict.ok, verdict.reason) == (True, "")
@@ -297,8 +296,6 @@ def test_a_wider_road_does_not_hold(eventful):
 
 
 def test_an_open_road_is_refused_not_run(replay):
-    road = Track(
-        "open", *(line[:40] for line in (replay.track.center, replay.track.inner, replay.track.outer))
-    )
+    road = Track("open", *(line[:40] for line in (replay.track.center, replay.track.inner, replay.track.outer)))
     verdict = verify(dataclasses.replace(replay, track=road))
     assert not verdict.ok and "cannot be driven" in verdict.reason

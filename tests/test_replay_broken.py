@@ -194,9 +194,7 @@ def test_every_array_is_needed_and_of_its_kind(tmp_path, parts):
 def test_a_flag_is_true_or_false(tmp_path, parts):
     header, arrays = parts
     flags = np.full(len(arrays["steps.x"]), 2, np.uint8).view(np.bool_)
-    refused(
-        put_together(tmp_path / "flag.npz", header, {**arrays, "steps.off_track": flags}), "neither true nor"
-    )
+    refused(put_together(tmp_path / "flag.npz", header, {**arrays, "steps.off_track": flags}), "neither true nor")
 
 
 def edits():
@@ -323,9 +321,7 @@ def test_flipped_and_cut_bytes(specimen, flips, end, tail):
     content = bytearray(whole)
     for place, value in flips:
         content[-1 - place % len(content)] = value
-    survives(
-        path.with_name("flipped.npz"), bytes(content[: len(content) - end % 50 if end % 2 else None]) + tail
-    )
+    survives(path.with_name("flipped.npz"), bytes(content[: len(content) - end % 50 if end % 2 else None]) + tail)
 
 
 @settings(max_examples=150, deadline=None)
@@ -367,6 +363,4 @@ def test_any_value_anywhere_in_the_header(specimen, data, value):
             break
         place = place[key]
     place[key] = value
-    survives(
-        path.with_name("header.npz"), put_together(path.with_name("made.npz"), header, arrays).read_bytes()
-    )
+    survives(path.with_name("header.npz"), put_together(path.with_name("made.npz"), header, arrays).read_bytes())

@@ -159,6 +159,4 @@ def test_what_a_reward_keeps_of_its_params_is_its_own(tmp_path):
             return total
         """
     left_alone = judged(written(tmp_path, honest + ending, "honest"))
-    np.testing.assert_array_equal(
-        judged(written(tmp_path, honest + hoarding + ending, "hoarding")), left_alone
-    )
+    np.testing.assert_array_equal(judged(written(tmp_path, honest + hoarding + ending, "hoarding")), left_alone)

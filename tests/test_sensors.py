@@ -1,10 +1,13 @@
 """Sensors: what they perceive, held against projections, pictures and rays that are worked out here once more."""
 
+import dataclasses
 import gc
 import json
 import math
+import re
 import warnings
 import weakref
+from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
@@ -18,6 +21,7 @@ from typer.testing import CliRunner
 from racer.cli import app
 from racer.env import TimeTrial, TimeTrialVector
 from racer.errors import RacerError, SensorError
+from racer.randomization import Randomization
 from racer.sensors import ABOUT, SENSORS, Camera, Lidar, boxes, camera, ground, make_sensors
 from racer.simulation import World
 from racer.track import load_track, track_from_arrays
@@ -32,6 +36,7 @@ COMBINED = (
     ("LEFT_CAMERA", "SECTOR_LIDAR", "state"),
 )
 SMALL = Camera(size=(40, 30))
+DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "sensors.md"
 
 
 @pytest.fixture(scope="module")
@@ -583,3 +588,25 @@ def test_a_picture_that_cannot_be_drawn_is_refused_with_one_message(tmp_path, mo
         done = CliRunner().invoke(app, ["sensors", *arguments])
         assert done.exit_code == 1 and message in done.output
     assert not list(tmp_path.iterdir())
+
+
+# --- The document -------------------------------------------------------------------------------------------
+
+
+def test_the_document_names_every_sensor_setting_and_picture():
+    text = DOCUMENT.read_text(encoding="utf-8")
+    for name, build in SENSORS.items():
+        row = next(line for line in text.splitlines() if line.startswith((f"| `{name}` |", f"| `{name}` (default)")))
+        shape = "(" + ", ".join(map(str, build().shape)) + ("," if len(build().shape) == 1 else "") + ")"
+        assert shape in row or "the same" in row, name
+    for field in dataclasses.fields(Randomization):
+        assert f"`{field.name}`" in text, field.name
+    pictures = re.findall(r"\]\((images/.*?\.png)\)", text)
+    assert len(pictures) == 6 and all((DOCUMENT.parent / picture).is_file() for picture in pictures)
+    code = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(code) == 2
+    names = {}
+    for part in code:
+        exec(part, names)
+    assert names["observation"]["LIDAR"].shape == (64,)
+    assert [sensor.name for sensor in make_sensors(names["sensors"])] == ["FRONT_FACING_CAMERA", "LIDAR", "state"]

@@ -111,15 +111,11 @@ def test_a_header_is_kept_and_a_column_line_is_no_header(tmp_path):
     assert dict(track.about) == {"title": "Ring: the second", "author": "me"}
 
 
-@pytest.mark.parametrize(
-    "head", ["# x_m,y_m,w_tr_right_m,w_tr_left_m", "x_m, y_m, w_tr_right_m, w_tr_left_m", ""]
-)
+@pytest.mark.parametrize("head", ["# x_m,y_m,w_tr_right_m,w_tr_left_m", "x_m, y_m, w_tr_right_m, w_tr_left_m", ""])
 @pytest.mark.parametrize("repeat", [False, True])
 def test_tum_files_give_the_same_track(oval, tmp_path, head, repeat):
     rows = stadium()
-    track = load_track(
-        write_csv(tmp_path / "tum.csv", np.vstack([rows, rows[:1]]) if repeat else rows, head=head)
-    )
+    track = load_track(write_csv(tmp_path / "tum.csv", np.vstack([rows, rows[:1]]) if repeat else rows, head=head))
     assert track.digest == oval.digest
 
 
@@ -162,14 +158,10 @@ def test_a_road_is_taken_only_if_shapely_finds_it_sound(tmp_path_factory, road):
         normals = vertex_normals(ring)
         borders = ring + left * normals, ring - right * normals
         sound = all(LineString(border).is_simple for border in (ring, *borders))
-        back = [
-            np.sum(np.diff(border, axis=0) * np.diff(ring, axis=0), axis=1).min() <= 0.0 for border in borders
-        ]
+        back = [np.sum(np.diff(border, axis=0) * np.diff(ring, axis=0), axis=1).min() <= 0.0 for border in borders]
         steps = np.diff(np.vstack([ring, ring[1]]), axis=0)
         sharp = np.min(np.sum(steps[1:] * steps[:-1], axis=1)) < 0.0
-        meet = borders[0].shape == borders[1].shape and LineString(borders[0]).intersects(
-            LineString(borders[1])
-        )
+        meet = borders[0].shape == borders[1].shape and LineString(borders[0]).intersects(LineString(borders[1]))
         assert not sound or any(back) or sharp or meet or "wide" in str(error)
         return
     inner, outer = Polygon(track.inner), Polygon(track.outer)

@@ -353,9 +353,7 @@ def test_any_damage_to_a_route(tmp_path, data):
     load_or_refuse(path)
 
 
-number = st.floats(allow_nan=False, allow_infinity=False, width=64) | st.sampled_from(
-    [0.0, 1e308, -1e-308, 5e-324]
-)
+number = st.floats(allow_nan=False, allow_infinity=False, width=64) | st.sampled_from([0.0, 1e308, -1e-308, 5e-324])
 
 
 @given(st.data())

@@ -15,9 +15,7 @@ from racer.track import import_track, load_track, save_track, track_from_arrays,
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 ROUTES = sorted((SHARED / "tracks").glob("*.npy"))
-needs_routes = pytest.mark.skipif(
-    not ROUTES, reason=f"DeepRacer's own tracks are not here ({SHARED}/tracks/*.npy)"
-)
+needs_routes = pytest.mark.skipif(not ROUTES, reason=f"DeepRacer's own tracks are not here ({SHARED}/tracks/*.npy)")
 
 
 def test_a_route_is_taken_exactly_as_it_is(tmp_path):
@@ -32,9 +30,7 @@ def test_a_route_is_taken_exactly_as_it_is(tmp_path):
 
 def test_width_is_between_nearest_border_points_not_paired_rows(tmp_path):
     table = route()
-    table[:, 2:4] = np.vstack(
-        [np.roll(table[:-1, 2:4], 25, axis=0), np.roll(table[:-1, 2:4], 25, axis=0)[:1]]
-    )
+    table[:, 2:4] = np.vstack([np.roll(table[:-1, 2:4], 25, axis=0), np.roll(table[:-1, 2:4], 25, axis=0)[:1]])
     assert np.max(np.hypot(*(table[:, 2:4] - table[:, 4:6]).T)) > 1.2 * WIDTH
     np.save(tmp_path / "r.npy", table)
     assert load_track(tmp_path / "r.npy").width_max == pytest.approx(WIDTH, abs=0.01)

@@ -747,7 +747,9 @@ def test_a_print_during_a_race_is_no_error(tmp_path):
 
 
 def test_a_compiled_reward_trains_the_same_driver(tmp_path):
-    plans = {name: start("harbor", "centerline", name=str(tmp_path / name), steps=20_000) for name in ("code", "python")}
+    plans = {
+        name: start("harbor", "centerline", name=str(tmp_path / name), steps=20_000) for name in ("code", "python")
+    }
     for name, run in plans.items():
         train(run, compiled=name == "code")
     code, python = (load_state(run.checkpoint)[0] for run in plans.values())

@@ -179,9 +179,7 @@ def test_sectors_are_thirds_and_deltas_are_against_the_first_replay(replay):
     third = ROUND.length / 3.0
     moment = second.moment(second.laps[0].time_s)
     assert [sector.time_s for sector in moment.sectors] == pytest.approx([third / 1.6] * 3, abs=2e-3)
-    assert [sector.delta_s for sector in moment.sectors] == pytest.approx(
-        [third / 1.6 - third / 2.0] * 3, abs=3e-3
-    )
+    assert [sector.delta_s for sector in moment.sectors] == pytest.approx([third / 1.6 - third / 2.0] * 3, abs=3e-3)
     assert moment.gap_s == pytest.approx(second.laps[0].time_s - first.laps[0].time_s, abs=1e-6)
     assert sum(sector.time_s for sector in moment.sectors) == pytest.approx(second.laps[0].time_s)
     running = second.moment(third / 1.6 + 0.5)
@@ -358,9 +356,7 @@ def test_clipping_changes_nothing_that_is_seen():
     for _ in range(40):
         angle = np.sort(rng.uniform(0.0, 2.0 * np.pi, 60))
         radius = rng.uniform(50.0, 900.0, 60)
-        star = np.stack([np.cos(angle), np.sin(angle)], axis=1) * radius[:, None] + rng.uniform(
-            -200.0, 500.0, 2
-        )
+        star = np.stack([np.cos(angle), np.sin(angle)], axis=1) * radius[:, None] + rng.uniform(-200.0, 500.0, 2)
         whole, clipped = (pygame.Surface((300, 300), depth=32) for _ in range(2))
         pygame.draw.polygon(whole, TYRE, star.tolist())
         pygame.draw.polygon(clipped, TYRE, _clip(star, -2.0, 302.0).tolist())
@@ -461,9 +457,7 @@ def test_a_picture_does_not_depend_on_those_before(replay):
         picture(stage, instant, follow=follow)
     fresh = Stage([replay, driven(speed=1.7)])
     for follow in (False, True):
-        assert (
-            pixels(picture(stage, 3.0, follow=follow)) == pixels(picture(fresh, 3.0, follow=follow))
-        ).all()
+        assert (pixels(picture(stage, 3.0, follow=follow)) == pixels(picture(fresh, 3.0, follow=follow))).all()
 
 
 def test_a_car_far_away_does_no_harm(replay):
@@ -560,9 +554,7 @@ def test_the_mouse_drags_the_time():
     assert (state.time_s, state.dragging) == (pytest.approx(5.0, abs=0.05), False)
     mouse(pygame.MOUSEBUTTONDOWN, 0.5, y=100, button=1)  # on the track
     assert state.time_s == pytest.approx(5.0, abs=0.05)
-    pygame.event.post(
-        pygame.event.Event(pygame.MOUSEBUTTONDOWN, pos=Layout(*SIZE).bar.move(20, 20).topleft, button=1)
-    )
+    pygame.event.post(pygame.event.Event(pygame.MOUSEBUTTONDOWN, pos=Layout(*SIZE).bar.move(20, 20).topleft, button=1))
     assert drain(state)
     assert state.paused
 
@@ -748,9 +740,7 @@ def test_empty_and_broken_replays_are_refused(tmp_path, replay):
             watch([replay, dataclasses.replace(replay, steps=steps)], tmp_path / "lap.png")
 
 
-@pytest.mark.parametrize(
-    ("size", "speed"), [((10, 10), 1.0), ((99999, 800), 1.0), (None, 0.0), (None, np.nan)]
-)
+@pytest.mark.parametrize(("size", "speed"), [((10, 10), 1.0), ((99999, 800), 1.0), (None, 0.0), (None, np.nan)])
 def test_sizes_and_speeds_that_make_no_sense_are_refused(tmp_path, replay, size, speed):
     with pytest.raises(RacerError, match=r"cannot be (drawn|shown); choose"):
         watch([replay], tmp_path / "lap.png", size, speed=speed)

@@ -48,9 +48,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], title: s
         rows: Cells of each row, as many as columns; strings are shown as they are, without markup.
         title: A heading above it.
     """
-    made = Table(
-        title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
-    )
+    made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for index, column in enumerate(columns):
         right = column.endswith(">")
         last = index == len(columns) - 1
@@ -74,9 +72,7 @@ def messages() -> Console:
 def loading(what: str) -> str:
     """Say what is being done, and that the first time takes longer because the engine is compiled then."""
     compiled = any((Path(__file__).parent.parent / "__pycache__").glob("*.nbi"))  # where Numba keeps it
-    return (
-        f"{what} …" if compiled else f"{what} … (this first time the engine is compiled: up to half a minute)"
-    )
+    return f"{what} …" if compiled else f"{what} … (this first time the engine is compiled: up to half a minute)"
 
 
 @contextlib.contextmanager

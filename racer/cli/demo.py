@@ -48,9 +48,7 @@ def demo(
         if run is None:
             run = engine.start(track, reward, name=free_name("demo"), seconds=seconds)
     if done:
-        console.note(
-            f"{escape(run.name)} has been trained already; for another driver: [cyan]racer train[/cyan]"
-        )
+        console.note(f"{escape(run.name)} has been trained already; for another driver: [cyan]racer train[/cyan]")
     replay = load_replay(run.replay) if done else run_training(run)
     laps.show(replay)
 

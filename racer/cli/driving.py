@@ -19,9 +19,7 @@ PRINTED_LINES = 20  # of what a reward prints while it is checked
 
 
 def check(
-    reward: Annotated[
-        str, typer.Argument(metavar="REWARD", help="A name or a file.", autocompletion=complete.rewards)
-    ],
+    reward: Annotated[str, typer.Argument(metavar="REWARD", help="A name or a file.", autocompletion=complete.rewards)],
     track: Annotated[str, typer.Option(help="Where.", autocompletion=complete.tracks)] = DEFAULTS["tracks"],
     json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
@@ -83,9 +81,7 @@ def check(
 
 
 def evaluate(
-    driver: Annotated[
-        str, typer.Argument(metavar="RUN|AGENT", help="Who drives.", autocompletion=complete.drivers)
-    ],
+    driver: Annotated[str, typer.Argument(metavar="RUN|AGENT", help="Who drives.", autocompletion=complete.drivers)],
     track: Annotated[
         str | None, typer.Option(help="Where; a run's own if left out.", autocompletion=complete.tracks)
     ] = None,
@@ -142,9 +138,7 @@ def _drive(name: str, track: str | None, number: int, seed: int, logs: bool) -> 
         course = run.track() if track is None else load_track(track)
         reward = run.reward()
         if reward is None:
-            console.note(
-                f"The reward {escape(run.plan.reward)} is not what it was; recording progress instead"
-            )
+            console.note(f"The reward {escape(run.plan.reward)} is not what it was; recording progress instead")
         tracer = Tracer(1, endless=True)
         with Prints(run.folder / "rewards.log") as prints:
             race = drive(
@@ -173,8 +167,7 @@ def _drive(name: str, track: str | None, number: int, seed: int, logs: bool) -> 
         known = [*run_names(), *names("agents")]
         hint = did_you_mean(name, known)
         raise AgentError(
-            f"there is no run and no agent {name!r}.{hint} "
-            "`racer list runs` and `racer list agents` list them."
+            f"there is no run and no agent {name!r}.{hint} `racer list runs` and `racer list agents` list them."
         ) from error
     course = load_track(track or DEFAULTS["tracks"])
     made = agent.make(TimeTrialVector(1, course, None), seed)

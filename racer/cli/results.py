@@ -63,16 +63,12 @@ def leaderboard(
         board(rows)
     else:
         on = f" on {escape(track)}" if track else ""
-        console.note(
-            f"Nobody is on the board{on} yet: [cyan]racer leaderboard add REPLAY --driver NAME[/cyan]"
-        )
+        console.note(f"Nobody is on the board{on} yet: [cyan]racer leaderboard add REPLAY --driver NAME[/cyan]")
 
 
 @leaderboard_app.command("add")
 def add(
-    replay: Annotated[
-        Path, typer.Argument(metavar="REPLAY", help="A replay file.", autocompletion=complete.replays)
-    ],
+    replay: Annotated[Path, typer.Argument(metavar="REPLAY", help="A replay file.", autocompletion=complete.replays)],
     driver: Annotated[str, typer.Option(help="Who drove: 1 to 40 characters.")],
     db: Database = None,
 ) -> None:
@@ -100,9 +96,7 @@ def add(
 def watch(
     replays: Annotated[
         list[Path],
-        typer.Argument(
-            metavar="REPLAY", help="Of one track; the first in focus.", autocompletion=complete.replays
-        ),
+        typer.Argument(metavar="REPLAY", help="Of one track; the first in focus.", autocompletion=complete.replays),
     ],
     record: Annotated[
         Path | None,
@@ -151,9 +145,7 @@ def board(rows: "list[Row]") -> None:
                 str(row.rank),
                 row.entry.driver,
                 f"{row.entry.best_lap_ms / 1000.0:.3f} s",
-                f"+{(row.entry.best_lap_ms - fastest) / 1000.0:.3f}"
-                if row.entry.best_lap_ms > fastest
-                else "",
+                f"+{(row.entry.best_lap_ms - fastest) / 1000.0:.3f}" if row.entry.best_lap_ms > fastest else "",
                 f"{row.entry.mean_speed_mps:.2f} m/s",
                 str(row.entry.laps),
                 str(row.attempts),

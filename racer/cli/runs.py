@@ -32,9 +32,7 @@ def _records() -> list[dict[str, Any]]:
         except RacerError as error:
             records.append({"name": name, "problem": str(error)})
         else:
-            facts = {
-                key: getattr(plan, key) for key in ("track", "reward", "agent", "seed", "steps", "seconds")
-            }
+            facts = {key: getattr(plan, key) for key in ("track", "reward", "agent", "seed", "steps", "seconds")}
             records.append({"name": name, **facts, "problem": None})
     return records
 

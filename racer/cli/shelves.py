@@ -54,18 +54,14 @@ def list_shelves(
       [cyan]racer list runs[/cyan]                       what was trained in this folder
     """
     if plot is not None and kind not in (None, Kind.TRACKS):
-        raise typer.BadParameter(
-            "only tracks can be drawn: racer list tracks --plot FILE.png", param_hint="--plot"
-        )
+        raise typer.BadParameter("only tracks can be drawn: racer list tracks --plot FILE.png", param_hint="--plot")
     if kind is Kind.RUNS:
         runs.list_runs(json)
         return
     kinds = list(SHELF_OF) if kind is None else [kind]
     records = {each: _records(each) for each in kinds}
     if json:
-        console.print_json(
-            records[kind] if kind is not None else {each.value: records[each] for each in kinds}
-        )
+        console.print_json(records[kind] if kind is not None else {each.value: records[each] for each in kinds})
     else:
         for index, each in enumerate(kinds):
             if index:
@@ -87,9 +83,7 @@ def import_track(
             autocompletion=complete.track_files,
         ),
     ],
-    name: Annotated[
-        str | None, typer.Option(help="Its name on your shelf; the file's own if left out.")
-    ] = None,
+    name: Annotated[str | None, typer.Option(help="Its name on your shelf; the file's own if left out.")] = None,
     scale: Annotated[float, typer.Option(help="Multiply all lengths, 0.1 for a full-size circuit.")] = 1.0,
     force: Annotated[bool, typer.Option("--force", help="Replace a track of that name.")] = False,
 ) -> None:
@@ -116,9 +110,7 @@ def import_track(
 
 
 def new(
-    folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="A folder; it is made if missing.", file_okay=False)
-    ],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder; it is made if missing.", file_okay=False)],
 ) -> None:
     """Start a folder of your own: three shelves with an example each, and a guide.
 
@@ -190,9 +182,7 @@ def _table(kind: Kind, records: list[dict[str, Any]], title: str | None) -> Tabl
     rows: list[list[str | Text]]
     if kind is Kind.TRACKS:
         columns = ["name", "length>", "width>", "turns>", "difficulty", "from", ""]
-        rows = [
-            [_name(record), *_sizes(record), ORIGINS[record["origin"]], _remark(record)] for record in records
-        ]
+        rows = [[_name(record), *_sizes(record), ORIGINS[record["origin"]], _remark(record)] for record in records]
     else:
         columns = ["name", "from", "idea" if kind is Kind.REWARDS else "what it does"]
         rows = [[_name(record), ORIGINS[record["origin"]], _remark(record)] for record in records]

@@ -34,9 +34,7 @@ def train(
     ] = None,
     reward: Annotated[
         str | None,
-        typer.Option(
-            help=f"What pays. {DEFAULTS['reward_functions']} if left out.", autocompletion=complete.rewards
-        ),
+        typer.Option(help=f"What pays. {DEFAULTS['reward_functions']} if left out.", autocompletion=complete.rewards),
     ] = None,
     agent: Annotated[
         str | None,
@@ -63,20 +61,14 @@ def train(
         str | None, typer.Option(help="Of episodes: random if left out, rotate (as DeepRacer) or line.")
     ] = None,
     reverse: Annotated[bool, typer.Option("--reverse", help="Drive against the track's direction.")] = False,
-    both_ways: Annotated[
-        bool, typer.Option("--both-ways", help="Half of the cars train in each direction.")
-    ] = False,
+    both_ways: Annotated[bool, typer.Option("--both-ways", help="Half of the cars train in each direction.")] = False,
     folder: Annotated[
         Path | None,
-        typer.Option(
-            "--deepracer", metavar="FOLDER", help="All of the following in one.", rich_help_panel=FILES
-        ),
+        typer.Option("--deepracer", metavar="FOLDER", help="All of the following in one.", rich_help_panel=FILES),
     ] = None,
     metadata: Annotated[
         Path | None,
-        typer.Option(
-            "--model-metadata", metavar="FILE", help="Actions and sensors.", rich_help_panel=FILES
-        ),
+        typer.Option("--model-metadata", metavar="FILE", help="Actions and sensors.", rich_help_panel=FILES),
     ] = None,
     hyperparameters: Annotated[
         Path | None, typer.Option(metavar="FILE", help="How to learn.", rich_help_panel=FILES)
@@ -152,9 +144,7 @@ def run_training(run: "Run", compiled: bool = True) -> "Replay":
     except (KeyboardInterrupt, RacerError):
         if run.checkpoint.exists():
             again = f"racer train --name {escape(run.name)} --resume"
-            console.note(
-                f"What was learnt is kept in {escape(str(run.folder))}; [cyan]{again}[/cyan] goes on"
-            )
+            console.note(f"What was learnt is kept in {escape(str(run.folder))}; [cyan]{again}[/cyan] goes on")
         raise
 
 
@@ -222,9 +212,7 @@ def _shown() -> "Iterator[Show]":
         console=console.messages(),
     )
     task = bar.add_task("", total=1.0, speed="", start=False)
-    with Live(
-        Spinner("dots", console.loading("Preparing")), console=console.messages(), refresh_per_second=8
-    ) as live:
+    with Live(Spinner("dots", console.loading("Preparing")), console=console.messages(), refresh_per_second=8) as live:
 
         def show(state: "State") -> None:
             if not bar.tasks[0].started:

@@ -70,9 +70,7 @@ def watch(
 
 def _check(replays: Sequence[Replay], size: tuple[int, int], speed: float) -> None:
     if not replays:
-        raise ReplayError(
-            "there is no replay to watch; name at least one file that `racer evaluate --replay` wrote"
-        )
+        raise ReplayError("there is no replay to watch; name at least one file that `racer evaluate --replay` wrote")
     first = replays[0].track
     for number, replay in enumerate(replays, start=1):
         label = f"replay {number} ({replay.driver})"
@@ -104,8 +102,7 @@ def _checked_target(path: Path, overwrite: bool) -> Path:
     if path.suffix.lower() not in SUFFIXES:
         ending = f"{path.suffix!r}" if path.suffix else "nothing"
         raise FileError(
-            f"cannot record to {path}: its name ends in {ending}; "
-            "end it in .png for a picture, .gif or .mp4 for a film"
+            f"cannot record to {path}: its name ends in {ending}; end it in .png for a picture, .gif or .mp4 for a film"
         )
     if not overwrite and os.path.lexists(path):
         raise FileError(f"{path} exists already and is kept; choose another name, or replace it with --force")

@@ -85,9 +85,7 @@ def _gif(stage: Stage, target: Path, size: tuple[int, int], speed: float, quiet:
             top, bottom = (rows[0], rows[-1] + 1) if len(rows) else (0, 1)
             left, right = (columns[0], columns[-1] + 1) if len(columns) else (0, 1)
             box = np.s_[top:bottom, left:right]
-            frame = Image.fromarray(
-                np.where(now[box] == before[box], GIF_SAME, now[box]).astype(np.uint8), "P"
-            )
+            frame = Image.fromarray(np.where(now[box] == before[box], GIF_SAME, now[box]).astype(np.uint8), "P")
             options = {"duration": round(GIF_S * 1000), "transparency": GIF_SAME, "disposal": 1}
             file.writelines(getdata(frame, (int(left), int(top)), **options))
             before = now
@@ -113,9 +111,7 @@ def _mp4(stage: Stage, target: Path, size: tuple[int, int], speed: float, quiet:
     try:
         imageio_ffmpeg.get_ffmpeg_exe()
     except RuntimeError as error:
-        raise RacerError(
-            f"no .mp4 can be written, for there is no ffmpeg here: {error}. Record a .gif"
-        ) from error
+        raise RacerError(f"no .mp4 can be written, for there is no ffmpeg here: {error}. Record a .gif") from error
     with replacing(target) as temporary:
         options = {"codec": "libx264", "pix_fmt_out": "yuv420p", "quality": None, "macro_block_size": 2}
         quality = ["-crf", "18", "-preset", "medium", "-movflags", "+faststart"]
@@ -133,9 +129,7 @@ def _mp4(stage: Stage, target: Path, size: tuple[int, int], speed: float, quiet:
                 try:
                     writer.send(_rgb(surface))
                 except OSError as error:  # with the encoder's whole command in its message
-                    raise FileError(
-                        f"cannot write {target}: the encoder gave up; is the disk full?"
-                    ) from error
+                    raise FileError(f"cannot write {target}: the encoder gave up; is the disk full?") from error
         _check_mp4(temporary, len(times), target)
 
 
@@ -157,9 +151,7 @@ def _times(stage: Stage, frame_s: float, speed: float) -> list[float]:
     return [float(time_s) for time_s in times]
 
 
-def _pictures(
-    stage: Stage, size: tuple[int, int], speed: float, times: Sequence[float]
-) -> Iterator[pygame.Surface]:
+def _pictures(stage: Stage, size: tuple[int, int], speed: float, times: Sequence[float]) -> Iterator[pygame.Surface]:
     """Draw one instant after the other, on the same surface."""
     state, surface = stage.playback(speed), pygame.Surface(size, depth=32)
     for instant in times:
@@ -172,9 +164,7 @@ def _rgb(surface: pygame.Surface) -> bytes:
     return pygame.image.tobytes(surface, "RGB")
 
 
-def _progress(
-    pictures: Iterable[pygame.Surface], count: int, target: Path, quiet: bool
-) -> Iterable[pygame.Surface]:
+def _progress(pictures: Iterable[pygame.Surface], count: int, target: Path, quiet: bool) -> Iterable[pygame.Surface]:
     from rich.console import Console
     from rich.progress import track
 

@@ -148,9 +148,7 @@ def draw_time(canvas: Canvas, rider: Rider, state: Playback, scale: SpeedScale) 
         return seek.left + time_s / state.duration_s * seek.width
 
     knob, speed = place(state.time_s), rider.timeline.speed
-    passed = pygame.Rect(
-        *seek.topleft, round(min(knob, place(rider.timeline.end_s))) - seek.left, seek.height
-    )
+    passed = pygame.Rect(*seek.topleft, round(min(knob, place(rider.timeline.end_s))) - seek.left, seek.height)
     rows = np.arange(passed.width) / seek.width * state.duration_s / rider.timeline.end_s * len(speed)
     _paint(surface, passed, scale, speed[np.minimum(rows.astype(int), len(speed) - 1)])
     for lap in rider.timeline.laps:

@@ -67,9 +67,7 @@ class Panel:
         canvas.card(side, 12, edge=CARD_EDGE, solid=246)
         box = side.inflate(-px(36), -px(32))
         canvas.dot((box.left + px(6), box.top + px(11)), 6, rider.color)
-        canvas.write(
-            canvas.shorten(rider.name, 20, box.width - px(22)), (box.left + px(22), box.top), 20, TEXT
-        )
+        canvas.write(canvas.shorten(rider.name, 20, box.width - px(22)), (box.left + px(22), box.top), 20, TEXT)
         about = f"{replay.reward}  ·  {replay.car.name}  ·  seed {replay.seed}"
         canvas.write(canvas.shorten(about, 12, box.width), (box.left, box.top + px(29)), 12, DIM)
         parts = ((86, self._lap), (58, self._sectors), (134, self._speed), (62, self._controls))
@@ -91,17 +89,13 @@ class Panel:
         canvas.write(number, (label.right + px(8), label.bottom + px(2)), 17, TEXT, "bottomleft")
         corner = (right, label.bottom + px(2))
         if moment.crashed:
-            canvas.write(
-                "off track" if moment.lap.off_track else "not finished", corner, 16, BAD, "bottomright"
-            )
+            canvas.write("off track" if moment.lap.off_track else "not finished", corner, 16, BAD, "bottomright")
         elif moment.gap_s is not None:
             canvas.write(f"{moment.gap_s:+.3f}", corner, 17, BAD if moment.gap_s > 0 else GOOD, "bottomright")
         best = moment.lap_ended and moment.lap.complete and moment.best_s == moment.lap.time_s
         color = BAD if moment.crashed else GOOD if best else TEXT
         canvas.write(clock(moment.lap_time_s), (left - px(2), top + px(18)), 44, color)
-        last = (
-            "-" if moment.last is None else clock(moment.last.time_s) if moment.last.complete else "no time"
-        )
+        last = "-" if moment.last is None else clock(moment.last.time_s) if moment.last.complete else "no time"
         fastest = "-" if moment.best_s is None else clock(moment.best_s)
         for x, name, value in ((left, "LAST", last), ((left + right) / 2, "BEST", fastest)):
             label = canvas.write(name, (x, top + px(73)), 12, DIM)
@@ -137,9 +131,7 @@ class Panel:
         angles = np.radians(200.0 - 2.2 * np.arange(101))
         rays = np.stack([np.cos(angles), -np.sin(angles)], axis=1) * radius * FINE
         outer, inner = (rays * 0.98 + radius * FINE).tolist(), (rays * 0.87 + radius * FINE).tolist()
-        for place, color in enumerate(
-            self.scale.colors((np.arange(100) + 0.5) / 100 * self.scale.high).tolist()
-        ):
+        for place, color in enumerate(self.scale.colors((np.arange(100) + 0.5) / 100 * self.scale.high).tolist()):
             band = (outer[place], outer[place + 1], inner[place + 1], inner[place])
             pygame.draw.polygon(picture, color if place < level else WELL, band)
         return pygame.transform.smoothscale(picture, (2 * radius, round(1.4 * radius)))
@@ -162,9 +154,7 @@ class Panel:
             return steering.centerx - share * steering.width / 2  # left is left
 
         low, high = sorted((place(0.0), place(moment.steering)))
-        pygame.draw.rect(
-            surface, ACCENT, (round(low), steering.top, max(round(high - low), 1), steering.height)
-        )
+        pygame.draw.rect(surface, ACCENT, (round(low), steering.top, max(round(high - low), 1), steering.height))
         mark = pygame.Rect(0, 0, max(px(3), 2), steering.height + px(6))
         mark.center = (round(place(moment.steering_command)), steering.centery)
         pygame.draw.rect(surface, TEXT, mark, border_radius=px(1))

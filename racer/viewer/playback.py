@@ -151,9 +151,7 @@ class Timeline:
             rows = np.repeat(np.arange(len(self._begin)), parts)
             share = np.tile(np.arange(parts) / parts, len(self._begin))
             ends = [self._places(rows, share), self._places(rows, share + 1.0 / parts)]
-            speed = self.speed[rows] + (share + 0.5 / parts) * (
-                self.speed[self._next[rows]] - self.speed[rows]
-            )
+            speed = self.speed[rows] + (share + 0.5 / parts) * (self.speed[self._next[rows]] - self.speed[rows])
             self._paths[parts] = np.stack(ends, axis=1), speed
         return self._paths[parts]
 

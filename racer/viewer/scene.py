@@ -127,9 +127,7 @@ def draw_car(
     half = int(np.ceil(0.62 * np.hypot(car.length, car.width) * view.scale)) + 2
     corner = np.floor(center) - half
     sprite = pygame.Surface((2 * half * fine, 2 * half * fine), pygame.SRCALPHA)
-    turn = np.array([[np.cos(heading), -np.sin(heading)], [-np.sin(heading), -np.cos(heading)]]) * (
-        view.scale * fine
-    )
+    turn = np.array([[np.cos(heading), -np.sin(heading)], [-np.sin(heading), -np.cos(heading)]]) * (view.scale * fine)
     origin = (center - corner) * fine
     edge = max(1, round(0.006 * view.scale * fine))
     for part, fill, rim in car_parts(car, steering, color):
@@ -143,9 +141,7 @@ def draw_car(
     surface.blit(small, corner.astype(int).tolist(), special_flags=pygame.BLEND_PREMULTIPLIED)
 
 
-def car_parts(
-    car: Car, steering: float, color: Color
-) -> list[tuple[NDArray[np.float64], Color, Color | None]]:
+def car_parts(car: Car, steering: float, color: Color) -> list[tuple[NDArray[np.float64], Color, Color | None]]:
     """The car's polygons in its own frame (m, x ahead, y left), the lowest first: outline, fill, rim."""
     size = np.array([car.length / 2.0, car.width / 2.0])
     dark, light = mix(color, (0, 0, 0), 0.45), mix(color, (255, 255, 255), 0.35)

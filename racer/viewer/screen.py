@@ -189,9 +189,7 @@ class Ink:
 
     def _font(self, size: int) -> pygame.font.Font:
         if size not in self._fonts:
-            self._fonts[size] = pygame.font.Font(
-                None, round(size * FINE / 0.6875)
-            )  # pygame shrinks it by that
+            self._fonts[size] = pygame.font.Font(None, round(size * FINE / 0.6875))  # pygame shrinks it by that
         return self._fonts[size]
 
 

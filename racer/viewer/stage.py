@@ -54,9 +54,7 @@ class Stage:
         self._ground = Ground(self.track)
         self._panel = Panel(self.scale)
         self._ink = Ink()
-        self._fit = lru_cache(maxsize=4)(
-            lambda width, height: View.fit(self.track, Layout(width, height).area)
-        )
+        self._fit = lru_cache(maxsize=4)(lambda width, height: View.fit(self.track, Layout(width, height).area))
 
     def playback(self, speed: float = 1.0) -> Playback:
         """A fresh playback of all replays."""
@@ -84,9 +82,7 @@ class Stage:
         moments = [timeline.moment(state.time_s) for timeline in self.timelines]
         riders = [
             Rider(name, color, timeline, moment)
-            for name, color, timeline, moment in zip(
-                self.names, self.colors, self.timelines, moments, strict=True
-            )
+            for name, color, timeline, moment in zip(self.names, self.colors, self.timelines, moments, strict=True)
         ]
         self._ground.draw(surface, view)
         self._trail(surface, view, riders[state.focus])
