@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from racer.canvas import ACCENT, BAD, SOFT, TEXT, Box, Canvas
-from racer.car import CARS, Car
+from racer.car import CARS
 from racer.geometry import Points, point_at, smooth_curvature
 from racer.sensors import Camera, Lidar
 from racer.sensors.ground import DASH_EDGE, GROUND_EDGE, LINE_EDGE, TEXEL_M, Ground, ground_of
@@ -28,6 +28,7 @@ GAP_IN = 0.14
 HEAD_IN = 0.62
 PAINT = ("#121a1f", "#e4e8ee", "#353d4a", "#a8934f")  # ground, line, road, dash, from above
 DOTS = 360  # across a tile
+CAR = CARS["deepracer"]
 
 
 class Place(NamedTuple):
@@ -40,16 +41,17 @@ class Place(NamedTuple):
 
 
 class View(NamedTuple):
-    """A tile that shows `reach` m around a car from above, the car looking upwards."""
+    """A square tile that shows from above what is within `reach` m of a point `ahead` m ahead of the car."""
 
     box: Box
     reach: float
+    ahead: float = 0.0
 
     def to_sheet(self, points: Points) -> Points:
         """Points (n, 2) m ahead and to the left of the car to inches on the sheet."""
         scale = 0.5 * self.box.width / self.reach
         middle = (self.box.left + 0.5 * self.box.width, self.box.bottom + 0.5 * self.box.height)
-        return np.stack([middle[0] - scale * points[:, 1], middle[1] + scale * points[:, 0]], axis=1)
+        return np.stack([middle[0] - scale * points[:, 1], middle[1] + scale * (points[:, 0] - self.ahead)], axis=1)
 
 
 def sheet(track: Track, path: str | Path, at: Sequence[Place] | None = None) -> None:
@@ -95,18 +97,11 @@ def places(track: Track) -> tuple[Place, ...]:
     )
 
 
-def above(ground: Ground, place: Place, reach: float, dots: int = DOTS) -> NDArray[np.float64]:
-    """The paint around a car from above: (dots, dots, 3) of 0..1, the car in the middle, looking upwards.
-
-    Args:
-        ground: of the track.
-        place: where the car is.
-        reach: m from the middle to an edge.
-        dots: across.
-    """
+def above(ground: Ground, place: Place, view: View) -> NDArray[np.float64]:
+    """The paint of the ground from above, the car looking upwards: (`DOTS`, `DOTS`, 3) of 0..1."""
     fine = 3  # samples to a dot, each way
-    away = (np.arange(dots * fine) + 0.5) / (dots * fine) * 2.0 * reach - reach
-    ahead, left = np.meshgrid(away[::-1], -away, indexing="ij")
+    away = ((np.arange(DOTS * fine) + 0.5) / (DOTS * fine) * 2.0 - 1.0) * view.reach
+    ahead, left = np.meshgrid(view.ahead + away[::-1], -away, indexing="ij")
     c, s = cos(place.heading), sin(place.heading)
     x = (place.x + c * ahead - s * left - ground.x) / TEXEL_M - 0.5
     y = (place.y + s * ahead + c * left - ground.y) / TEXEL_M - 0.5
@@ -121,7 +116,7 @@ def above(ground: Ground, place: Place, reach: float, dots: int = DOTS) -> NDArr
     ) * up
     paint = np.where(inside, np.searchsorted([GROUND_EDGE, LINE_EDGE, DASH_EDGE], value), 0)
     colors = np.array([[int(color[k : k + 2], 16) / 255.0 for k in (1, 3, 5)] for color in PAINT])
-    picture: NDArray[np.float64] = colors[paint].reshape(dots, fine, dots, fine, 3).mean(axis=(1, 3))
+    picture: NDArray[np.float64] = colors[paint].reshape(DOTS, fine, DOTS, fine, 3).mean(axis=(1, 3))
     return picture
 
 
@@ -132,26 +127,35 @@ def draw_camera(canvas: Canvas, picture: NDArray[np.uint8], box: Box, label: str
 
 
 def draw_above(
-    canvas: Canvas, track: Track, place: Place, view: View, label: str, car: Car = CARS["deepracer"]
+    canvas: Canvas, track: Track, place: Place, view: View, label: str, boxes: NDArray[np.void] | None = None
 ) -> None:
-    """Show the road around a car, and the car, from above."""
-    _show(canvas, above(ground_of(track), place, view.reach), view.box, "antialiased")
-    half = np.array([car.length, car.width]) / 2.0
+    """Show the road around a car, the car, and boxes that stand there, from above."""
+    _show(canvas, above(ground_of(track), place, view), view.box, "antialiased")
+    half = np.array([CAR.length, CAR.width]) / 2.0
     outline = np.array([(1.0, 0.6), (0.7, 1.0), (-1.0, 1.0), (-1.0, -1.0), (0.7, -1.0), (1.0, -0.6)]) * half
     canvas.fill(view.to_sheet(outline), ACCENT, zorder=6)
+    for box in () if boxes is None else boxes:
+        half = np.array([(1.0, 1.0), (-1.0, 1.0), (-1.0, -1.0), (1.0, -1.0)]) * (box["length"] / 2, box["width"] / 2)
+        there = _turned(half, float(box["heading"])) + np.array([box["x"] - place.x, box["y"] - place.y])
+        corners = _turned(there, -place.heading)
+        if all(_within(view, corner) for corner in corners):
+            canvas.fill(view.to_sheet(corners), SOFT, zorder=6)
     canvas.text(view.box.left, view.box.top + 0.06, label, 7.0, SOFT)
 
 
-def draw_beams(canvas: Canvas, track: Track, place: Place, lidar: Lidar, view: View) -> None:
+def draw_beams(
+    canvas: Canvas, track: Track, place: Place, lidar: Lidar, view: View, boxes: NDArray[np.void] | None = None
+) -> None:
     """Draw the beams of a LIDAR, those that meet something with a dot at their end."""
-    distances = lidar.measure(track, [place[:3]])[0]
+    distances = lidar.measure(track, [place[:3]], boxes)[0]
     for angle, distance in zip(lidar.angles.tolist(), distances.tolist(), strict=True):
         way = np.array([cos(angle), sin(angle)])
         ends = np.stack([np.zeros(2), way * distance]) + np.array([AHEAD_M, 0.0])
         met = distance < lidar.reach
-        canvas.line(view.to_sheet(ends), ACCENT if met else SOFT, 0.7, alpha=0.75 if met else 0.25, zorder=5)
-        if met:
-            canvas.axes.plot(*view.to_sheet(ends[1:]).T, marker="o", ms=2.4, color=BAD, zorder=7)
+        if _within(view, ends[1]):
+            canvas.line(view.to_sheet(ends), ACCENT if met else SOFT, 0.7, alpha=0.75 if met else 0.25, zorder=5)
+            if met:
+                canvas.axes.plot(*view.to_sheet(ends[1:]).T, marker="o", ms=2.4, color=BAD, zorder=7)
 
 
 def draw_sectors(canvas: Canvas, track: Track, place: Place, lidar: Lidar, view: View) -> None:
@@ -200,11 +204,22 @@ def _place(track: Track, s: float, aside: float, turn: float, name: str) -> Plac
     return Place(float(x) - aside * sin(heading), float(y) + aside * cos(heading), heading + turn, name)
 
 
+def _turned(points: Points, angle: float) -> Points:
+    c, s = cos(angle), sin(angle)
+    turned: Points = points @ np.array([[c, s], [-s, c]])
+    return turned
+
+
+def _within(view: View, point: Points) -> bool:
+    return max(abs(float(point[0]) - view.ahead), abs(float(point[1]))) < view.reach
+
+
 def _ring(first: float, last: float, near: float, far: float) -> Points:
     """A sector of a ring around the LIDAR, `(n, 2)` m."""
     angles = np.linspace(first, last, 16)
     rim = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    return np.concatenate([rim * far, rim[::-1] * near]) + np.array([AHEAD_M, 0.0])
+    ring: Points = np.concatenate([rim * far, rim[::-1] * near]) + np.array([AHEAD_M, 0.0])
+    return ring
 
 
 def _show(canvas: Canvas, picture: NDArray[np.float64], box: Box, interpolation: str = "nearest") -> None:

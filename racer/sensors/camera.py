@@ -20,7 +20,7 @@ from racer.randomization import randomization_of
 from racer.sensors.boxes import NO_BOXES, boxes_of, draw_boxes
 from racer.sensors.ground import ground_of
 from racer.sensors.perspective import MOST_TAPS, VIEW, survey
-from racer.sensors.picture import draw
+from racer.sensors.picture import draw, weave
 from racer.sensors.variation import add_pixel_noise, views_of
 from racer.simulation import World
 from racer.track import Track
@@ -145,14 +145,18 @@ class Camera:
         if views is not None:  # worked out for each picture, and not for others to find
             rows, first, taps = rows.copy(), first.copy(), taps.copy()
         seen = self.view if views is None else views
-        for channel, left in enumerate(LENSES[self.name]):
+        pictures = []
+        for left in LENSES[self.name]:
             whole = out.shape[-1] == 1 and out.flags.c_contiguous
             picture = out[..., 0] if whole else np.empty(out.shape[:-1], np.uint8)
             draw(poses, self.ahead_m, left, seen, views is None, rows, first, taps, ground, picture)
             if boxes.shape[2]:
                 draw_boxes(poses, self.ahead_m, left, seen, boxes, picture)
-            if not whole:
-                out[..., channel] = picture
+            pictures.append(picture)
+        if len(pictures) == 2 and out.flags.c_contiguous:
+            weave(pictures[0], pictures[1], out)
+        elif not whole:
+            out[:] = np.stack(pictures, axis=-1)
 
 
 @lru_cache(maxsize=64)

@@ -24,13 +24,15 @@ DASH_WIDTH_M = 0.05
 DASH_M = 0.18  # of the centre line, about half a period; a whole number of periods makes a lap
 PERIOD_M = 0.36
 MARGIN_M = 0.06  # how far from an edge the profile still counts
+TOP_M = DASH_WIDTH_M / 2.0  # as deep as the profile goes into a dash
+STEEP = 2.0  # distances to the sides of a dash count so much: its blurred ends reach the less far to the sides
 
 UNITS = 1000.0  # of the profile, to a metre
 GROUND_EDGE = UNITS * MARGIN_M  # where on the profile ground becomes line, ...
 LINE_EDGE = GROUND_EDGE + UNITS * LINE_M  # line becomes road, ...
 ROAD = LINE_EDGE + UNITS * MARGIN_M  # (nothing but road)
 DASH_EDGE = ROAD + UNITS * MARGIN_M  # and road becomes dash
-TOP = DASH_EDGE + UNITS * DASH_WIDTH_M / 2.0
+TOP = DASH_EDGE + UNITS * TOP_M
 
 FRAME_M = 0.1  # of bare ground around the track
 FAR = 1e9
@@ -176,7 +178,7 @@ def _dashes(center: Any, arc: Any, period: float, x: float, y: float, out: Any) 
                     # The first dash begins a quarter of a period behind the start line.
                     phase = (arc[i] + along + 0.25 * period) % period
                     end = min(phase, dash - phase) if phase < dash else -min(phase - dash, period - phase)
-                    out[row, column] = min(0.5 * DASH_WIDTH_M - away, end)
+                    out[row, column] = min(STEEP * (0.5 * DASH_WIDTH_M - away), end, TOP_M)
 
 
 @kernel

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from racer.kernel import inlined, kernel
-from racer.sensors.ground import DASH_EDGE, GROUND_EDGE, LINE_EDGE, TEXEL_M, WHOLE, Ground
+from racer.sensors.ground import DASH_EDGE, GROUND_EDGE, LINE_EDGE, MARGIN_M, TEXEL_M, UNITS, WHOLE, Ground
 from racer.sensors.perspective import ACROSS, AHEAD, LEVEL, SCALE, SHIFT, SKY, UP, WIDER, survey
 
 SUB = 65536.0  # parts of a cell in fixed-point numbers
+WIDEST = 2.0 * UNITS * MARGIN_M  # of a blurred edge, in units of the profile
 BLOCK = 16  # pixels that vector code takes at a time
 EDGE = 0.01  # cells at the edge of a map that are not used, for the sake of rounding
 I32, F32, U64 = np.int32, np.float32, np.uint64  # what vector code is made of; indices without a test of their sign
@@ -112,6 +113,15 @@ def draw(
 
 
 @kernel
+def weave(left: Any, right: Any, out: Any) -> None:
+    """Put the pictures of two lenses together into `out` (..., 2)."""
+    flat_left, flat_right, flat = left.reshape(-1), right.reshape(-1), out.reshape(-1)
+    for k in range(len(flat_left)):
+        flat[2 * k] = flat_left[k]
+        flat[2 * k + 1] = flat_right[k]
+
+
+@kernel
 def _near(
     out: Any,
     place: int,
@@ -193,10 +203,12 @@ def _shade(
         wide = abs(slope_x * x_step + slope_y * y_step) + abs(
             slope_x * (up_x + F32(n) * up_x_step) + slope_y * (up_y + F32(n) * up_y_step)
         )
-        sharp = F32(1.0) / max(wide, F32(0.01))
-        is_line = min(F32(1.0), max(F32(0.0), (value - F32(GROUND_EDGE)) * sharp + F32(0.5)))
-        is_road = min(F32(1.0), max(F32(0.0), (value - F32(LINE_EDGE)) * sharp + F32(0.5)))
-        is_dash = min(F32(1.0), max(F32(0.0), (value - F32(DASH_EDGE)) * sharp + F32(0.5)))
+        sharp = F32(1.0) / max(F32(0.01), wide)
+        # No edge is blurred further than the profile tells of it, and dashes half as far: they have corners.
+        line_sharp, dash_sharp = max(sharp, F32(1.0 / WIDEST)), max(sharp, F32(2.0 / WIDEST))
+        is_line = min(F32(1.0), max(F32(0.0), (value - F32(GROUND_EDGE)) * line_sharp + F32(0.5)))
+        is_road = min(F32(1.0), max(F32(0.0), (value - F32(LINE_EDGE)) * line_sharp + F32(0.5)))
+        is_dash = min(F32(1.0), max(F32(0.0), (value - F32(DASH_EDGE)) * dash_sharp + F32(0.5)))
         greys[k] = np.uint8(I32(ground + is_line * to_line + is_road * to_road + is_dash * to_dash + F32(0.5)))
 
 
