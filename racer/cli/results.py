@@ -104,6 +104,7 @@ def watch(
     ] = None,
     speed: Annotated[float, typer.Option(help="Pace: 0.25 to 8.")] = 1.0,
     size: Annotated[str | None, typer.Option(metavar="WxH", help="Pixels, such as 1280x800.")] = None,
+    camera: Annotated[bool, typer.Option("--camera", help="Show what the car's camera and LIDAR see, too.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the file to record.")] = False,
 ) -> None:
     """Watch replays in a window: the car, its trail, laps, pedals and reward.
@@ -121,7 +122,7 @@ def watch(
     from racer.replay import load_replay
     from racer.viewer import watch as show
 
-    show([load_replay(path) for path in replays], record, pixels, speed=speed, overwrite=force)
+    show([load_replay(path) for path in replays], record, pixels, speed=speed, camera=camera, overwrite=force)
     if record is not None:
         console.note(f"Recorded {escape(str(record))}")
 

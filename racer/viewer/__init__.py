@@ -32,6 +32,7 @@ def watch(
     size: tuple[int, int] | None = None,
     *,
     speed: float = 1.0,
+    camera: bool = False,
     overwrite: bool = False,
     quiet: bool = False,
 ) -> None:
@@ -44,6 +45,7 @@ def watch(
         size: Width and height, px: by default 1280 x 800, for a `.gif` 800 x 500. Those of an `.mp4` are
             rounded down to even numbers.
         speed: Pace at the start, and that of a film: 2 is twice as fast.
+        camera: Whether to begin with what the car in focus sees: its camera's picture and its LIDAR's beams.
         overwrite: Whether `record` may replace a file.
         quiet: Whether to show no progress bar.
 
@@ -61,11 +63,11 @@ def watch(
     if target is None:
         from racer.viewer.window import show
 
-        show(Stage(replays), size, speed)
+        show(Stage(replays, camera), size, speed)
     else:
         from racer.viewer.film import record_film
 
-        record_film(Stage(replays), target, size, speed, quiet)
+        record_film(Stage(replays, camera), target, size, speed, quiet)
 
 
 def _check(replays: Sequence[Replay], size: tuple[int, int], speed: float) -> None:

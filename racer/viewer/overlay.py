@@ -47,6 +47,7 @@ KEYS = (
     ("mouse", "drag along the time bar"),
     ("r", "from the start"),
     ("c", "camera: whole track or follow the car"),
+    ("v", "what the car sees"),
     ("tab", "next car"),
     ("?", "this help"),
     ("q   esc", "quit"),

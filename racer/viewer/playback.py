@@ -233,6 +233,7 @@ class Playback:
     paused: bool = False
     focus: int = 0
     follow: bool = False
+    eyes: bool = False  # what the car in focus sees
     help: bool = False
     dragging: bool = False  # the mouse holds the time bar
 

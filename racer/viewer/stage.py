@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from racer.record import Replay
+    from racer.viewer.eyes import Eyes
 
 __all__ = ["Stage"]
 
@@ -41,9 +42,10 @@ class Stage:
 
     Args:
         replays: At least one; the first is what the others are compared with.
+        eyes: Whether a playback begins with what the car in focus sees.
     """
 
-    def __init__(self, replays: Sequence[Replay]) -> None:
+    def __init__(self, replays: Sequence[Replay], eyes: bool = False) -> None:
         """Lay out time and colours; nothing is drawn yet."""
         first = Timeline(replays[0])
         self.timelines = [first, *(Timeline(replay, first) for replay in replays[1:])]
@@ -51,6 +53,7 @@ class Stage:
         self.names = _names([replay.driver for replay in replays])
         self.colors = [CAR_COLORS[number % len(CAR_COLORS)] for number in range(len(replays))]
         self.scale = SpeedScale.over(np.concatenate([timeline.speed for timeline in self.timelines]))
+        self._begin_with_eyes = eyes
         self._ground = Ground(self.track)
         self._panel = Panel(self.scale)
         self._ink = Ink()
@@ -58,7 +61,8 @@ class Stage:
 
     def playback(self, speed: float = 1.0) -> Playback:
         """A fresh playback of all replays."""
-        return Playback(max(timeline.end_s for timeline in self.timelines), len(self.timelines), speed=speed)
+        end_s = max(timeline.end_s for timeline in self.timelines)
+        return Playback(end_s, len(self.timelines), speed=speed, eyes=self._begin_with_eyes)
 
     def best_instant(self) -> float:
         """The end of the first replay's best lap, or of its race if no lap was completed, s."""
@@ -89,12 +93,14 @@ class Stage:
         order = [*(number for number in range(len(riders)) if number != state.focus), state.focus]
         for number in order[:-1]:
             self._wake(surface, view, riders[number])
+        canvas = Canvas(surface, self._ink)
+        if state.eyes:
+            self._eyes.draw_beams(canvas, view, moments[state.focus])
         for number in order:
             moment, car = moments[number], self.timelines[number].replay.car
             alpha = 1.0 if number == state.focus else GHOST_ALPHA
             pose = (moment.x, moment.y, moment.heading)
             draw_car(surface, view, car, pose, moment.steering, self.colors[number], alpha)
-        canvas = Canvas(surface, self._ink)
         if state.follow:
             self._ground.prepare(surface, view)
             draw_shade(canvas)
@@ -106,8 +112,16 @@ class Stage:
         draw_legend(canvas, self.scale, hints)
         draw_time(canvas, riders[state.focus], state, self.scale)
         self._panel.draw(canvas, riders[state.focus])
+        if state.eyes:
+            self._eyes.draw_picture(canvas, self._fit(*surface.get_size()), moments[state.focus])
         if state.help:
             draw_help(canvas)
+
+    @cached_property
+    def _eyes(self) -> Eyes:
+        from racer.viewer.eyes import Eyes  # brings Numba, which who only looks at a drive does not wait for
+
+        return Eyes(self.track)
 
     def _trail(self, surface: pygame.Surface, view: View, rider: Rider) -> None:
         """Where the car in focus drove in this lap, coloured by speed, above its laps before."""

@@ -107,6 +107,8 @@ def _press(event: pygame.event.Event, state: Playback) -> bool:
         state.next_car(-1 if shift else 1)
     elif event.key == pygame.K_c:
         state.follow = not state.follow
+    elif event.key == pygame.K_v:
+        state.eyes = not state.eyes
     elif event.key == pygame.K_SPACE:
         state.toggle_pause()
     elif event.key == pygame.K_r:
