@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import isfinite
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -40,7 +41,8 @@ class ContinuousActions:
         middle, half = self._middle_and_half
         # float32 first: a replay keeps actions as float32, and must lead to the same commands.
         unit = np.asarray(actions, dtype=np.float32).astype(np.float64)
-        if not np.isfinite(unit).all():
+        flat = unit.reshape(-1)
+        if not isfinite(flat.dot(flat)):  # what is not finite stays so; squares of float32 do not overflow
             row = unit.reshape(-1, 2)[~np.isfinite(unit).reshape(-1, 2).all(axis=1)][0]
             raise ValueError(f"an action is {row.tolist()}; it must be finite numbers, for steering and speed")
         np.minimum(np.maximum(unit, -1.0, out=unit), 1.0, out=unit)  # a third of the cost of np.clip

@@ -188,9 +188,12 @@ class TimeTrial(gym.Env[Observation, Action]):
     def _info(self) -> dict[str, Any]:
         state = self._field.state[0]
         status = int(state["status"])
-        progress = 100.0 if status == LAP_COMPLETE else self._field.progress().item(0)
-        info = {"progress": progress, "laps": int(state["laps"]), "status": STATUS[status]}
-        return info | {"lap_time_s": float(state["lap_time"])} if info["laps"] else info
+        laps, length = int(state["laps"]), self._field.world.track.length
+        progress = 100.0 if status == LAP_COMPLETE else (float(state["distance"]) - laps * length) * (100.0 / length)
+        info = {"progress": progress, "laps": laps, "status": STATUS[status]}
+        if laps:
+            info["lap_time_s"] = float(state["lap_time"])
+        return info
 
 
 class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
