@@ -1,8 +1,10 @@
 """The car alone: analytic cases, the limit, properties of any drive, and the logs of the real simulator."""
 
 import dataclasses
+import importlib.util
 import json
 import math
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -293,3 +295,67 @@ def test_the_least_speed_is_not_above_the_greatest():
 def test_drive_refuses_what_are_no_commands(commands):
     with pytest.raises(ValueError, match=r"finite \(k, 2\) array"):
         drive(commands)
+
+
+# Calibration
+
+
+@pytest.fixture(scope="module")
+def calibrate():
+    path = Path(__file__).parents[1] / "benchmarks" / "calibrate.py"
+    spec = importlib.util.spec_from_file_location("calibrate_for_tests", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules[spec.name]
+
+
+def log_of(car, episodes=6, steps=200):
+    """Episodes of a car on which a driver pulls about, as the JSON of logs has them."""
+    random = np.random.default_rng(0)
+    found = []
+    for _ in range(episodes):
+        degrees = np.repeat(random.choice([-30, -15, 0, 10, 20, 30], steps // 8), 8)
+        speed = np.repeat(random.uniform(0.6, 3.0, steps // 8), 8)
+        motion = drive(np.stack([np.radians(degrees), speed], axis=1), car, speed=1.0)
+        turn = (np.diff(motion["heading"]) + np.pi) % (2 * np.pi) - np.pi
+        middle, dx, dy = motion["heading"][:-1] + turn / 2, np.diff(motion["x"]), np.diff(motion["y"])
+        ahead, left = np.cos(middle) * dx + np.sin(middle) * dy, np.cos(middle) * dy - np.sin(middle) * dx
+        before = {"meas_forward_m": STEP_S, "meas_lateral_m": 0.0, "meas_dyaw_rad": 0.0}  # at 1 m/s straight on
+        moved = zip(before.items(), (ahead, left, turn), strict=True)
+        measured = {key: [first, *column[:-1].tolist()] for (key, first), column in moved}
+        found.append({"cmd_steer_deg": degrees.tolist(), "cmd_speed": speed.tolist(), **measured})
+    return {"episodes": found}
+
+
+def test_calibration_finds_the_car_that_made_a_log(calibrate, tmp_path):
+    own = dataclasses.replace(CARS["deepracer"], speed_lag=0.22, steering_lag=0.12, wheelbase=0.22, grip=5.0)
+    path = tmp_path / "log.json"
+    path.write_text(json.dumps(log_of(own)))
+    episodes = calibrate.read(path)
+    assert len(episodes) == 6 and calibrate.r_squared(episodes, own) == pytest.approx([1.0, 1.0, 1.0])
+    found = calibrate.fit(episodes, CARS["deepracer"])
+    assert (calibrate.r_squared(episodes, found) > 0.995).all()
+    for name in ("speed_lag", "steering_lag", "wheelbase", "speed_gain"):
+        assert getattr(found, name) == pytest.approx(getattr(own, name), rel=0.05), name
+
+
+def test_calibration_says_what_it_cannot_use(calibrate, tmp_path, capsys):
+    for text, word in (("{}", "does not hold episodes"), ('{"episodes": []}', "too few to fit")):
+        (tmp_path / "log.json").write_text(text)
+        assert calibrate.main([str(tmp_path / "log.json")]) == 1
+        assert word in capsys.readouterr().err
+    assert calibrate.main([str(tmp_path / "none.json")]) == 1
+    assert "none.json cannot be read" in capsys.readouterr().err
+
+
+def test_a_log_as_csv_is_the_log_as_json(calibrate):
+    csv = LOGS.parent / "console2022_eval1_reinvent2018_simtrace.csv"
+    if not csv.exists():
+        pytest.skip(f"no {csv}: the logs of the real simulator are not part of racer")
+    here = calibrate.read(csv)
+    assert len(here) == 3
+    there = [e for e in calibrate.read(LOGS) if np.allclose(e.commands[:40], here[0].commands[1:41])]
+    assert len(there) == 1  # without the first row
+    assert there[0].motion[:90] == pytest.approx(here[0].motion[1:91], abs=2e-3)

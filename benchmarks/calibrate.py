@@ -1,0 +1,227 @@
+"""Fit a car's constants to logs of the real thing, on half of their episodes, and judge it by the other half.
+
+    python benchmarks/calibrate.py LOG…
+    python benchmarks/calibrate.py LOG… --car deepracer-v4
+
+A LOG is a DeepRacer log (CSV or text), a folder of them, or a JSON file of episodes (`{"episodes": […]}`, each with
+`cmd_steer_deg`, `cmd_speed`, `meas_forward_m`, `meas_lateral_m`, `meas_dyaw_rad`: one value a step, the commands
+of a row and the motion of the car's origin from the row before). The fit starts at `--car` and keeps what a log says
+little about: dimensions, limits of the commands, the rear axle. Cars are driven open loop from each episode's start.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import inf, isfinite
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from racer.car import CARS, STEP_S, Car, drive
+from racer.errors import LogError, RacerError
+from racer.simtrace import running
+from racer.simtrace_file import read_logs
+
+FITTED = {  # constants, and how far the first steps of the search go
+    "speed_gain": 0.02,
+    "speed_lag": 0.03,
+    "acceleration": 0.4,
+    "deceleration": 0.4,
+    "dead_time": 0.01,
+    "steering_lag": 0.05,
+    "wheelbase": 0.02,
+    "front_stiffness": 8.0,
+    "grip": 0.8,
+}
+SKIPPED = 6  # steps at an episode's start, in which the car is still being put down
+LEAST = 30  # steps of an episode, and ...
+FEWEST = 4  # ... episodes, two to fit and two to judge
+WEIGHTS = np.array([1.0, 0.2, 1.0])  # of speed, sideways speed and yaw rate: the poses' noise is largest sideways
+ROUNDS = 3  # of the search, each from where the last one ended
+TRIES = 400  # drives of each round
+
+
+Cost = Callable[[NDArray[np.float64]], float]
+
+
+@dataclass(frozen=True)
+class Episode:
+    """What was commanded and how the car moved.
+
+    Attributes:
+        commands: (n, 2), steering in rad and speed in m/s, given at each row.
+        motion: (n - 1, 3), between the rows: forwards m/s, to the left m/s, yaw rate rad/s.
+        speed: at the first row, m/s.
+    """
+
+    commands: NDArray[np.float64]
+    motion: NDArray[np.float64]
+    speed: float
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Fit, and print the tables."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("logs", nargs="+", type=Path, metavar="LOG", help="a log, a folder, or episodes as JSON")
+    parser.add_argument("--car", default="deepracer", choices=list(CARS), help="where the fit starts")
+    given = parser.parse_args(arguments)
+    try:
+        episodes = [episode for path in given.logs for episode in read(path)]
+        if len(episodes) < FEWEST:
+            raise LogError(f"there are {len(episodes)} episodes of {LEAST} steps or more, too few to fit and judge")
+    except RacerError as error:
+        print(error, file=sys.stderr)
+        return 1
+    start, console = CARS[given.car], Console(width=None if sys.stdout.isatty() else 110)
+    known, unknown = episodes[::2], episodes[1::2]
+    best = fit(known, start)
+    other = fit(unknown, start)  # only to show how far the data pins each constant down
+
+    table = Table("constant", start.name, "fitted", "other half", box=None, title="Constants", title_justify="left")
+    for name in FITTED:
+        table.add_row(name, *(f"{getattr(car, name):.4g}" for car in (start, best, other)))
+    console.print(table)
+    steps = [sum(len(episode.motion) for episode in half) for half in (known, unknown)]
+    title = f"R2, open loop ({steps[0]} steps, {steps[1]} held out)"
+    table = Table("car", "half", "speed", "yaw rate", "sideways", box=None, title=title, title_justify="left")
+    for label, car in ((start.name, start), ("fitted", best)):
+        for half, part in (("fitted on", known), ("held out", unknown)):
+            speed, sideways, yaw_rate = r_squared(part, car)
+            table.add_row(label, half, f"{speed:.3f}", f"{yaw_rate:.3f}", f"{sideways:.3f}")
+    console.print("", table)
+    constants = ", ".join(f"{name}={getattr(best, name):.4g}" for name in FITTED)
+    console.print(f'\ndataclasses.replace(CARS["{start.name}"], name="mine", {constants})', highlight=False)
+    return 0
+
+
+def read(path: Path) -> list[Episode]:
+    """The episodes of a log, a folder or a JSON file; pauses cut an episode in two.
+
+    Raises:
+        RacerError: it cannot be read.
+    """
+    if path.suffix.lower() == ".json":
+        return _read_json(path)
+    found = []
+    for log in read_logs(path):
+        for episode in log.episodes:
+            free = running(episode.rows)
+            cuts = np.flatnonzero(np.diff(free)) + 1
+            for rows in np.split(episode.rows, cuts):
+                if len(rows) >= LEAST and running(rows[:1])[0]:
+                    found.append(_of_rows(rows))
+    return found
+
+
+def r_squared(episodes: Sequence[Episode], car: Car) -> NDArray[np.float64]:
+    """R2 of a car's speed, sideways speed and yaw rate, (3,), over all steps of the episodes."""
+    driven = np.concatenate([_drive(episode, car)[SKIPPED:] for episode in episodes])
+    measured = np.concatenate([episode.motion[SKIPPED:] for episode in episodes])
+    spread = np.maximum(np.var(measured, axis=0), 1e-12)
+    return np.asarray(1.0 - np.mean((measured - driven) ** 2, axis=0) / spread)
+
+
+def fit(episodes: Sequence[Episode], start: Car) -> Car:
+    """The car that drives the episodes best, sought from `start`."""
+    scale = np.array(list(FITTED.values()))
+
+    def car_of(point: NDArray[np.float64]) -> Car:
+        constants = {name: round(float(value), 6) + 0.0 for name, value in zip(FITTED, point * scale, strict=True)}
+        return dataclasses.replace(start, name="fitted", **constants)
+
+    def cost(point: NDArray[np.float64]) -> float:
+        try:
+            car = car_of(point)
+        except ValueError:  # out of what a car can be
+            return inf
+        worse = float(np.dot(WEIGHTS, 1.0 - r_squared(episodes, car)))
+        return worse if isfinite(worse) else inf
+
+    point = np.array([getattr(start, name) for name in FITTED]) / scale
+    for _ in range(ROUNDS):
+        point = simplex(cost, point, TRIES)
+    return car_of(point)
+
+
+def simplex(
+    cost: Callable[[NDArray[np.float64]], float], start: NDArray[np.float64], tries: int
+) -> NDArray[np.float64]:
+    """Least of a function near `start` (Nelder and Mead 1965; coefficients by dimension of Gao and Han 2012)."""
+    n = len(start)
+    grow, shorten, shrink = 1.0 + 2.0 / n, 0.75 - 0.5 / n, 1.0 - 1.0 / n
+    points = np.stack([start, *(start + np.eye(n)[k] for k in range(n))])
+    values = np.array([cost(point) for point in points])
+    used = n + 1
+    while used < tries:
+        order = np.argsort(values, kind="stable")
+        points, values = points[order], values[order]
+        middle = points[:-1].mean(axis=0)
+        away = middle - points[-1]
+        tried = middle + away
+        value, used = cost(tried), used + 1
+        if value < values[0]:
+            further = middle + grow * away
+            its_value, used = cost(further), used + 1
+            if its_value < value:
+                tried, value = further, its_value
+        elif value >= values[-2]:
+            nearer = middle + (shorten if value < values[-1] else -shorten) * away
+            its_value, used = cost(nearer), used + 1
+            if its_value >= min(value, values[-1]):
+                points[1:] = points[0] + shrink * (points[1:] - points[0])
+                values[1:] = [cost(point) for point in points[1:]]
+                used += n
+                continue
+            tried, value = nearer, its_value
+        points[-1], values[-1] = tried, value
+    return np.asarray(points[np.argmin(values)])
+
+
+def _drive(episode: Episode, car: Car) -> NDArray[np.float64]:
+    motion = drive(episode.commands[:-1], car, speed=episode.speed)
+    return _between(motion["x"], motion["y"], motion["heading"])
+
+
+def _between(x: NDArray[np.float64], y: NDArray[np.float64], heading: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Forward and sideways speed and yaw rate between poses of the origin, (n - 1, 3), in the frame midway."""
+    turn = (np.diff(heading) + np.pi) % (2.0 * np.pi) - np.pi
+    middle = heading[:-1] + 0.5 * turn
+    c, s, dx, dy = np.cos(middle), np.sin(middle), np.diff(x), np.diff(y)
+    return np.stack([c * dx + s * dy, c * dy - s * dx, turn], axis=1) / STEP_S
+
+
+def _of_rows(rows: NDArray[np.void]) -> Episode:
+    heading, ahead = np.radians(rows["yaw"]), CARS["deepracer"].front_point
+    motion = _between(rows["X"] - ahead * np.cos(heading), rows["Y"] - ahead * np.sin(heading), heading)
+    commands = np.stack([np.radians(rows["steer"]), rows["throttle"]], axis=1)
+    return Episode(commands, motion, float(motion[0, 0]))
+
+
+def _read_json(path: Path) -> list[Episode]:
+    keys = ("cmd_steer_deg", "cmd_speed", "meas_forward_m", "meas_lateral_m", "meas_dyaw_rad")
+    try:
+        listed = json.loads(path.read_text(encoding="utf-8"))["episodes"]
+        columns = [np.array([episode[key] for key in keys], dtype=np.float64) for episode in listed]
+    except OSError as error:
+        raise LogError(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise LogError(f"{path} does not hold episodes with {', '.join(keys)}: {error}") from error
+    found = []
+    for steering, speed, *motion in columns:
+        if len(steering) > LEAST:
+            measured = np.stack(motion, axis=1) / STEP_S
+            commands = np.stack([np.radians(steering), speed], axis=1)
+            found.append(Episode(commands, measured[1:], float(measured[0, 0])))
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())
