@@ -4,6 +4,7 @@ import dataclasses
 import gc
 import json
 import math
+import pickle
 import re
 import warnings
 import weakref
@@ -81,6 +82,14 @@ def test_defaults_are_the_originals():
     assert top == pytest.approx(10.4, abs=0.1)
     down = front.pitch + math.atan(60.0 / front.focal_px)
     assert front.height_m / math.tan(down) == pytest.approx(0.153, abs=0.001)
+
+
+def test_a_camera_can_be_compared_kept_and_sent_elsewhere():
+    listed = Camera(size=[80, 60])
+    assert listed == Camera(size=(80, 60)) and hash(listed) == hash(Camera(size=(80, 60)))
+    assert listed.look(load_track("bean"), [(0.0, 0.0, 0.0)]).shape == (1, 60, 80, 1)
+    for made in (listed, Lidar(blind="rear")):
+        assert pickle.loads(pickle.dumps(made)) == made
 
 
 @pytest.mark.parametrize(
@@ -498,6 +507,8 @@ def test_an_observation_once_given_does_not_change():
         ({"field_of_view": 0.0}, "the field of view is 0 degrees"),
         ({"field_of_view": math.nan}, "the field of view is nan degrees"),
         ({"pitch": 2.0}, "the pitch is 114.6 degrees"),
+        ({"pitch": "low"}, "the pitch is 'low'; it must be a number"),
+        ({"height_m": None}, "the height of the lens is None; it must be a number"),
         ({"height_m": 0.0}, "the height of the lens is 0 m"),
         ({"ahead_m": math.inf}, "the place of the lens in front of the origin is inf m"),
         ({"name": "REAR_CAMERA"}, "there is no camera 'REAR_CAMERA'; the cameras are FRONT_FACING_CAMERA"),
@@ -516,6 +527,8 @@ def test_a_camera_that_cannot_be_is_refused(settings, message):
         ({"clip_m": 0.1}, "the LIDAR sees 0.1 m far; it must be more than 0.15"),
         ({"clip_m": 13.0}, "the LIDAR sees 13 m far"),
         ({"clip_m": math.nan}, "the LIDAR sees nan m far"),
+        ({"clip_m": "far"}, "the LIDAR sees 'far' m far; it must be a number"),
+        ({"values": "8"}, "a sector has 8 values"),
         ({"sectors": 7}, "64 beams cannot be shared out among 7 sectors"),
         ({"sectors": 0}, "64 beams cannot be shared out among 0 sectors"),
         ({"sectors": 8.5}, "64 beams cannot be shared out among 8.5 sectors"),

@@ -80,6 +80,7 @@ class Camera:
             raise SensorError(
                 f"a picture of {shown} pixels cannot be drawn; its sides must be {least} to {most} pixels"
             )
+        object.__setattr__(self, "size", tuple(sides))  # a list could not be looked up
         _check_angle("field of view", self.field_of_view, 10.0, 150.0)
         _check_angle("pitch", self.pitch, -30.0, 90.0)
         _check_length("height of the lens", self.height_m, 0.02, 3.0)
@@ -169,6 +170,7 @@ def _lines_of(camera: Camera, levels: int) -> tuple[NDArray[Any], NDArray[Any], 
 
 
 def _check_angle(what: str, value: float, least: float, most: float) -> None:
+    _check_number(what, value)
     if not least * DEGREE <= value <= most * DEGREE:
         hint = "; it is given in radians" if abs(value) > pi else ""
         raise SensorError(
@@ -178,5 +180,11 @@ def _check_angle(what: str, value: float, least: float, most: float) -> None:
 
 
 def _check_length(what: str, value: float, least: float, most: float) -> None:
+    _check_number(what, value)
     if not least <= value <= most:
         raise SensorError(f"the {what} is {value:g} m; it must be {least:g} to {most:g} m")
+
+
+def _check_number(what: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise SensorError(f"the {what} is {value!r}; it must be a number")

@@ -67,15 +67,17 @@ class Lidar:
         """Refuse what is no LIDAR."""
         if self.name not in CLIPS:
             raise SensorError(f"there is no LIDAR {self.name!r}; there are {', '.join(CLIPS)}")
+        if not isinstance(self.reach, int | float):
+            raise SensorError(f"the LIDAR sees {self.reach!r} m far; it must be a number")
         if not NEAREST_M < self.reach <= FURTHEST_M:
             raise SensorError(
                 f"the LIDAR sees {self.reach:g} m far; it must be more than {NEAREST_M:g} and at most {FURTHEST_M:g}"
             )
-        if isinstance(self.sectors, bool) or self.sectors < 1 or BEAMS % self.sectors:
+        if not isinstance(self.sectors, int) or self.sectors < 1 or BEAMS % self.sectors:
             raise SensorError(
                 f"{BEAMS} beams cannot be shared out among {self.sectors} sectors; choose 1, 2, 4, 8, 16, 32 or 64"
             )
-        if isinstance(self.values, bool) or not 1 <= self.values <= 100:
+        if not isinstance(self.values, int) or not 1 <= self.values <= 100:
             raise SensorError(f"a sector has {self.values} values; it must have 1 to 100")
         if self.blind not in ("front", "rear"):
             raise SensorError(
