@@ -203,7 +203,9 @@ def _vary(cars: Any, which: Any, road: Road, car: Any, ranges: Any, kinds: Any) 
             for j in range(cars.shape[1]):
                 state, kind = cars[i, j], kinds[i, j]
                 mass, lag = 1.0 + ranges.mass * spread(state, j, MASS), 1.0 + ranges.lag * spread(state, j, LAG)
-                kind.grip = max(LEAST_GRIP, kind.grip * (1.0 + ranges.friction * spread(state, j, FRICTION)))
+                friction = 1.0 + ranges.friction * spread(state, j, FRICTION)
+                kind.grip = max(LEAST_GRIP, kind.grip * friction)
+                kind.rear_grip = max(LEAST_GRIP, kind.rear_grip * friction)
                 kind.acceleration, kind.deceleration = kind.acceleration / mass, kind.deceleration / mass
                 kind.front_stiffness, kind.rear_stiffness = kind.front_stiffness / mass, kind.rear_stiffness / mass
                 kind.speed_lag, kind.steering_lag = kind.speed_lag * mass * lag, kind.steering_lag * lag

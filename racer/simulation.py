@@ -401,7 +401,7 @@ def _time_share(covered: float, before: float, after: float) -> float:
     if abs(change) < 1e-6 * (before + after + 1e-9):
         return covered
     root = before * before + change * (before + after) * covered
-    return (sqrt(max(0.0, root)) - before) / change
+    return min(1.0, max(0.0, (sqrt(max(0.0, root)) - before) / change))
 
 
 @kernel
