@@ -338,15 +338,22 @@ def wheels_on_road(
     """How many of the four wheel centres lie on the road, for an origin (m) and the cosine and sine of the heading."""
     count, near_border = 0, False
     for wheel in range(4):
-        ahead = car.front_axle if wheel < 2 else car.rear_axle
-        left = car.wheel_offset_front if wheel < 2 else car.wheel_offset_rear
-        left = left if wheel % 2 == 0 else -left
-        cell = cell_at(grid, grid_x, grid_y, x + ahead * c - left * s, y + ahead * s + left * c)
+        wheel_x, wheel_y = _wheel_at(wheel, x, y, c, s, car)
+        cell = cell_at(grid, grid_x, grid_y, wheel_x, wheel_y)
         count += cell == INSIDE
         near_border |= cell == MIXED
     if near_border:  # out of line: the mere presence of exact geometry in this loop would double its time
         count = _wheels_exactly(x, y, c, s, car, grid, grid_x, grid_y, edges, n_outer, row_start, row_edges)
     return count
+
+
+@inlined
+def _wheel_at(wheel: int, x: float, y: float, c: float, s: float, car: Any) -> tuple[float, float]:
+    """Centre of a wheel, m: front left, front right, rear left, rear right."""
+    ahead = car.front_axle if wheel < 2 else car.rear_axle
+    half = car.wheel_offset_front if wheel < 2 else car.wheel_offset_rear
+    left = half if wheel % 2 == 0 else -half
+    return x + ahead * c - left * s, y + ahead * s + left * c
 
 
 @kernel
@@ -366,10 +373,7 @@ def _wheels_exactly(
 ) -> int:
     count = 0
     for wheel in range(4):
-        ahead = car.front_axle if wheel < 2 else car.rear_axle
-        left = car.wheel_offset_front if wheel < 2 else car.wheel_offset_rear
-        left = left if wheel % 2 == 0 else -left
-        wheel_x, wheel_y = x + ahead * c - left * s, y + ahead * s + left * c
+        wheel_x, wheel_y = _wheel_at(wheel, x, y, c, s, car)
         count += on_road(grid, grid_x, grid_y, edges, n_outer, row_start, row_edges, wheel_x, wheel_y)
     return count
 
