@@ -25,11 +25,11 @@ from racer.car import CARS, Car
 from racer.deepracer.metadata import action_space_json, read_action_space
 from racer.deepracer.section import Section
 from racer.env import TimeTrialVector
-from racer.errors import DeepRacerError, RacerError, RunError
+from racer.errors import DeepRacerError, RacerError, RunError, SensorError
 from racer.files import make_folder, read_json, write_atomically
 from racer.reward import Reward, load_reward
 from racer.rules import STARTS, Rotation, Start
-from racer.sensors import SENSORS
+from racer.sensors import make_sensors
 from racer.track import Track, track_from_arrays
 
 FORMAT = 2  # before, a run had the defaults of actions, sensors, starts, directions and knobs
@@ -49,7 +49,7 @@ class Plan:
         seed: of everything.
         steps, seconds: the budget, one of them None.
         actions: what the driver's actions mean.
-        sensors: names of what it perceives.
+        sensors: what it perceives, as `racer.sensors.make_sensors` takes it.
         starts: where the episodes of the training start.
         both_ways: whether half of the cars train against the track's direction.
         knobs: of the recipe, where they are not its own.
@@ -314,8 +314,12 @@ def _how(path: Path, data: dict[str, Any]) -> dict[str, Any]:
     except DeepRacerError as wrong:
         raise RunError(str(wrong)) from wrong
     sensors = data.get("sensors", ["state"])
-    if not isinstance(sensors, list) or not sensors or not all(name in list(SENSORS) for name in sensors):
-        raise RunError(f"{path}: sensors is {sensors!r:.80}; it must be a list of {', '.join(SENSORS)}")
+    if not isinstance(sensors, list) or not all(isinstance(spec, str) for spec in sensors):
+        raise RunError(f"{path}: sensors is {sensors!r:.80}; it must be a list of sensors")
+    try:
+        make_sensors(tuple(sensors))
+    except SensorError as wrong:
+        raise RunError(f"{path}: sensors: {wrong}") from wrong
     return found | {"sensors": tuple(sensors)}
 
 

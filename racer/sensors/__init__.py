@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from racer.errors import SensorError
 from racer.sensors.camera import LENSES, Camera
 from racer.sensors.lidar import CLIPS, Lidar
+from racer.sensors.spec import name_of, sensor_of
+from racer.sensors.stack import Stack
 from racer.sensors.state import State
 from racer.simulation import World
 
-__all__ = ["ABOUT", "SENSORS", "Camera", "Lidar", "Sensor", "State", "make_sensors"]
+__all__ = ["ABOUT", "SENSORS", "Camera", "Lidar", "Sensor", "Stack", "State", "make_sensors", "name_of"]
 
 
 class Sensor(Protocol):
@@ -74,16 +76,16 @@ KINDS = {"camera": tuple(LENSES), "LIDAR": tuple(CLIPS)}
 """Sensors of which a car has one at most, as in the original."""
 
 
-def make_sensors(names: tuple[str | Sensor, ...]) -> tuple[Sensor, ...]:
-    """The sensors that are asked for; a `Sensor` stands for itself, with its own settings.
+def make_sensors(specs: tuple[str | Sensor, ...]) -> tuple[Sensor, ...]:
+    """The sensors that are asked for.
+
+    Args:
+        specs: a name each, with settings behind colons (`racer.sensors.spec`); a `Sensor` stands for itself.
 
     Raises:
-        SensorError: there is no such sensor, none is asked for, one twice, or two of a kind.
+        SensorError: there is no such sensor or setting, none is asked for, one twice, or two of a kind.
     """
-    unknown = [name for name in names if isinstance(name, str) and name not in SENSORS]
-    if unknown:
-        raise SensorError(f"there is no sensor {unknown[0]!r}; the sensors are {', '.join(SENSORS)}")
-    made = tuple(SENSORS[sensor]() if isinstance(sensor, str) else sensor for sensor in names)
+    made = tuple(sensor_of(spec) if isinstance(spec, str) else spec for spec in specs)
     given = [sensor.name for sensor in made]
     if not given or len(set(given)) < len(given):
         raise SensorError(f"sensors are {', '.join(given) or 'none'}; it takes at least one, and each once")

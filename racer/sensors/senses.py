@@ -1,6 +1,7 @@
 """The senses of the cars of a world: what they perceive at this moment, through all their sensors.
 
-With randomisation perceptions can come late, or not at all; then the cars go on with older ones.
+With randomisation perceptions can come late, or not at all; then the cars go on with older ones. Stacks remember what
+was perceived before.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from racer.kernel import kernel
 from racer.randomization import DELAY, LOST, Randomization, chance, randomization_of, spread
 from racer.sensors import Sensor
+from racer.sensors.stack import Stack, fill, push
 from racer.sensors.variation import add_noise
 from racer.simulation import World
 
@@ -30,24 +32,44 @@ class Senses:
         self.sensors = sensors
         self._world = world
         self.values = [np.zeros((*world.cars.shape, *sensor.shape), dtype=sensor.dtype) for sensor in sensors]
+        self._single = [sensor.sensor if isinstance(sensor, Stack) else sensor for sensor in sensors]
+        self._newest = [
+            np.zeros((*world.cars.shape, *single.shape), single.dtype) if isinstance(sensor, Stack) else values
+            for sensor, single, values in zip(sensors, self._single, self.values, strict=True)
+        ]
         varies = randomization_of(world)
-        self._late = [_Late(values, varies) for values in self.values] if varies.delay or varies.dropped else []
+        self._late = [_Late(values, varies) for values in self._newest] if varies.delay or varies.dropped else []
 
     def observe(self, which: NDArray[np.bool_] | None = None) -> None:
         """Perceive the world as it is now, once a step: with all cars, or with those of races that began anew since."""
         world = self._world if which is None else self._world.only(which)
-        for k, sensor in enumerate(self.sensors):
-            values = self.values[k]
+        for k, sensor in enumerate(self._single):
+            newest = self._newest[k]
             whole = which is None and not self._late
-            fresh = values if whole else np.empty((*world.cars.shape, *sensor.shape), sensor.dtype)
+            fresh = newest if whole else np.empty((*world.cars.shape, *sensor.shape), sensor.dtype)
             sensor.observe(world, fresh)
             noise = randomization_of(world).state_noise
             if noise and sensor.name == "state":
                 add_noise(fresh, world.cars, noise, sensor.high)
             if self._late:
-                self._late[k].pass_on(fresh, world.cars, which, values)
+                self._late[k].pass_on(fresh, world.cars, which, newest)
             elif which is not None:
-                values[which] = fresh
+                newest[which] = fresh
+            if isinstance(self.sensors[k], Stack):
+                self._remember(self.values[k], newest, which)
+
+    def _remember(self, stacks: NDArray[Any], newest: NDArray[Any], which: NDArray[np.bool_] | None) -> None:
+        if which is not None:
+            first = stacks[which]
+            fill(first, newest[which])
+            stacks[which] = first
+            return
+        push(stacks, newest)
+        begins = self._world.cars["steps"] == 1
+        if begins.any():
+            first = stacks[begins]
+            fill(first, newest[begins])
+            stacks[begins] = first
 
 
 class _Late:
