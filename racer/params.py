@@ -7,8 +7,9 @@ lone poses (`params_at`) go through the same code.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import cos, hypot, pi, sin
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,9 @@ from racer.kernel import kernel
 from racer.road import at_row, nearest_borders, project, road_of
 from racer.simulation import World, wheels_on_road
 from racer.track import Track
+
+if TYPE_CHECKING:
+    from racer.objects import TrackObject  # brings the camera, which a lone car's params do without
 
 FLOATS = (
     "x",
@@ -142,6 +146,7 @@ def params_at(
     previous_progress: float | None = None,
     sim_time: float | None = None,
     car: Car = CARS["deepracer"],
+    objects: Sequence[TrackObject] = (),
 ) -> dict[str, Any]:
     """The `params` of a car at any pose, as a reward function would be given them.
 
@@ -156,6 +161,7 @@ def params_at(
         previous_progress: percent, of the step before; keeps progress from wrapping between 0 and 100.
         sim_time: s; by default what `steps` amount to.
         car: for its wheels.
+        objects: boxes and bot cars on the track.
 
     Returns:
         A new dict of `KEYS`. The projection is the globally nearest one, as in the original.
@@ -187,7 +193,12 @@ def params_at(
     floats[FLOATS.index("speed")] = speed
     floats[FLOATS.index("steering_angle")] = steering_angle * 180.0 / pi
     floats[FLOATS.index("sim_time")] = steps * STEP_S if sim_time is None else sim_time
-    return params.of(0)
+    given = params.of(0)
+    if objects:
+        from racer.objects import object_params
+
+        given |= object_params(track, x, y, heading, objects, car)
+    return given
 
 
 @kernel

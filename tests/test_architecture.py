@@ -24,7 +24,9 @@ car actions rules
 road
 simulation
 randomization
-sensors params
+sensors
+objects
+params
 compile
 reward deepracer
 record
