@@ -27,9 +27,11 @@ from racer.both_ways import BothWays
 from racer.env import TimeTrialVector
 from racer.errors import AgentError
 from racer.files import read_bytes, write_atomically
+from racer.sensors import name_of
 
 State = dict[str, NDArray[Any]]
 Report = Callable[[int, Mapping[str, float]], float]
+Knobs = Mapping[str, float | str]
 
 
 @runtime_checkable
@@ -99,20 +101,35 @@ class AgentFile:
             raise AgentError(f"{self.path}: its Agent must be a class with a method act(observation)")
         return agent
 
-    def make(self, env: TimeTrialVector | BothWays, seed: int = 0, knobs: Mapping[str, float] | None = None) -> Driver:
+    def sensors(self) -> tuple[str, ...]:
+        """What its driver perceives if nothing else is asked for: the first of `Agent.sensors`, or the state.
+
+        Raises:
+            AgentError: as `load`.
+        """
+        return tuple(getattr(self.load(), "sensors", ()))[:1] or ("state",)
+
+    def make(
+        self, env: TimeTrialVector | BothWays, seed: int = 0, knobs: Knobs | None = None, device: str = "auto"
+    ) -> Driver:
         """Make the driver.
 
         Args:
             env: for its spaces; a learner drives in it.
             seed: of the driver.
             knobs: further arguments of its class, by name.
+            device: where it calculates, `auto`, `cpu` or `cuda`; told only to a driver that takes it.
 
         Raises:
-            AgentError: the file or the class raises, or takes no such knob or sensor.
+            AgentError: the file or the class raises, or takes no such knob, sensor or device.
         """
-        agent, chosen = self.load(), knobs or {}
+        agent, chosen = self.load(), dict(knobs or {})
         self._check_sensors(agent, env)
         taken = inspect.signature(agent).parameters
+        if "device" in taken:
+            chosen["device"] = device
+        elif device == "cuda":
+            raise AgentError(f"{self.path}: its Agent takes no device; leave out --device")
         for knob in chosen:
             if knob not in taken and not any(kind.kind is kind.VAR_KEYWORD for kind in taken.values()):
                 raise AgentError(
@@ -128,14 +145,15 @@ class AgentFile:
 
     def _check_sensors(self, agent: type[Any], env: TimeTrialVector | BothWays) -> None:
         """Refuse sensors that an agent does not know, if it says which it knows."""
-        known = getattr(agent, "sensors", None)
-        if known is None:
+        specs = getattr(agent, "sensors", None)
+        if specs is None:
             return
+        known = list(dict.fromkeys(name_of(spec) for spec in specs))
         unknown = [name for name in getattr(env.single_observation_space, "spaces", ["state"]) if name not in known]
         if unknown:
             raise AgentError(
-                f"{self.path}: this agent cannot learn from {', '.join(unknown)} yet; "
-                f"add --sensors {known[0]}, or choose another --agent"
+                f"{self.path}: this agent cannot drive by {', '.join(unknown)}, only by {', '.join(known)}; "
+                f"add --sensors {specs[0]}, or choose another --agent"
             )
 
 

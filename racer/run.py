@@ -20,9 +20,9 @@ import numpy as np
 
 from racer import __version__
 from racer.actions import DEFAULT, ActionSpace
-from racer.agent import AgentFile, Driver, State, load_agent, load_state, restore, save_state
+from racer.agent import AgentFile, Driver, Knobs, State, load_agent, load_state, restore, save_state
 from racer.car import CARS, Car
-from racer.deepracer.metadata import action_space_json, read_action_space
+from racer.deepracer.metadata import NETWORKS, action_space_json, read_action_space
 from racer.deepracer.section import Section
 from racer.env import TimeTrialVector
 from racer.errors import DeepRacerError, RacerError, RunError, SensorError
@@ -34,6 +34,8 @@ from racer.track import Track, track_from_arrays
 
 FORMAT = 2  # before, a run had the defaults of actions, sensors, starts, directions and knobs
 MOST_SEED, MOST_STEPS, MOST_SECONDS = 2**32 - 1, 10**12, 1e7
+DEVICES = ("auto", "cpu", "cuda")
+"""Where a recipe may calculate; with `auto` it chooses."""
 RUNS = Path("runs")
 """Where runs are kept, in the working folder."""
 
@@ -53,6 +55,7 @@ class Plan:
         starts: where the episodes of the training start.
         both_ways: whether half of the cars train against the track's direction.
         knobs: of the recipe, where they are not its own.
+        device: where it trains: `auto`, `cpu` or `cuda`.
         logs: whether DeepRacer's logs are written too.
         engine: racer's version.
         format: of the folder.
@@ -71,7 +74,8 @@ class Plan:
     sensors: tuple[str, ...] = ("state",)
     starts: Start = "random"
     both_ways: bool = False
-    knobs: Mapping[str, float] = field(default_factory=dict)
+    knobs: Knobs = field(default_factory=dict)
+    device: str = "auto"
     logs: bool = True
     engine: str = __version__
     format: int = FORMAT
@@ -165,7 +169,7 @@ class Run:
             )
         plan = self.plan
         env = TimeTrialVector(1, track or self.track(), None, self.car, actions=plan.actions, sensors=plan.sensors)
-        agent = self.agent().make(env, plan.seed, plan.knobs)
+        agent = self.agent().make(env, plan.seed, plan.knobs, "cpu")
         restore(agent, load_state(path)[0], path)
         return agent
 
@@ -310,7 +314,10 @@ def _how(path: Path, data: dict[str, Any]) -> dict[str, Any]:
         found["both_ways"] = section.flag("both_ways", False)
         if "knobs" in data:
             knobs = section.section("knobs")
-            found["knobs"] = {name: knobs.data[name] for name in knobs.data if knobs.number(name) is not None}
+            for name in knobs.data:
+                knobs.choice(name, "", NETWORKS) if name == "network" else knobs.number(name)
+            found["knobs"] = dict(knobs.data)
+        found["device"] = section.choice("device", "auto", DEVICES)
     except DeepRacerError as wrong:
         raise RunError(str(wrong)) from wrong
     sensors = data.get("sensors", ["state"])

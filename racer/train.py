@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TextIO, cast
 
 from racer.actions import DEFAULT, ActionSpace
-from racer.agent import AgentFile, Learner, failure, load_agent, restore
+from racer.agent import AgentFile, Knobs, Learner, failure, load_agent, restore
 from racer.both_ways import BothWays
 from racer.car import CARS
 from racer.env import TimeTrialVector
@@ -27,6 +27,7 @@ from racer.replay import save_replay
 from racer.reward import Reward, Rewards, load_reward
 from racer.rules import Rules, Start
 from racer.run import (
+    DEVICES,
     MOST_SECONDS,
     MOST_SEED,
     MOST_STEPS,
@@ -91,10 +92,11 @@ def start(
     seed: int = 0,
     car: str = "deepracer",
     actions: ActionSpace = DEFAULT,
-    sensors: tuple[str, ...] = ("state",),
+    sensors: tuple[str, ...] | None = None,
     starts: Start = "random",
     both_ways: bool = False,
-    knobs: Mapping[str, float] | None = None,
+    knobs: Knobs | None = None,
+    device: str = "auto",
     logs: bool = True,
 ) -> Run:
     """Make a new run, without training yet.
@@ -106,10 +108,11 @@ def start(
         seed: of everything. The same seed and number of steps give the same driver.
         car: name.
         actions: what the driver's actions mean.
-        sensors: names of what it perceives.
+        sensors: what it perceives, as `racer.sensors.make_sensors` takes it; by default the recipe's own choice.
         starts: where the episodes of the training start; races start on the line.
         both_ways: half of the cars train against the track's direction.
         knobs: of the recipe, instead of its own.
+        device: where the recipe calculates, one of `racer.run.DEVICES`.
         logs: whether to write DeepRacer's logs, too.
 
     Raises:
@@ -120,17 +123,22 @@ def start(
     if steps is None and seconds is None:
         seconds = SECONDS
     _check_budget(steps, seconds)
-    try:
-        Rules(starts)
-        make_sensors(sensors)
-    except ValueError as wrong:
-        raise RunError(str(wrong)) from wrong
-    if not 0 <= seed <= MOST_SEED:
-        raise RunError(f"--seed is {seed}; it must be from 0 to {MOST_SEED}")
     source, recipe, course = load_reward(reward), load_agent(agent), load_track(track)
     _cars_of(recipe)
+    perceived = recipe.sensors() if sensors is None else sensors
+    try:
+        Rules(starts)
+        make_sensors(perceived)
+    except ValueError as wrong:
+        raise RunError(str(wrong)) from wrong
+    if device not in DEVICES:
+        raise RunError(f"there is no device {device!r}; the devices are {', '.join(DEVICES)}")
+    if not 0 <= seed <= MOST_SEED:
+        raise RunError(f"--seed is {seed}; it must be from 0 to {MOST_SEED}")
     if car not in CARS:
         raise RunError(f"there is no car {car!r}; the cars are {', '.join(CARS)}")
+    # What does not fit together is refused before there is a folder: two cars are as good as hundreds for that.
+    recipe.make(TimeTrialVector(2, course, None, car, actions=actions, sensors=perceived), seed, knobs, device)
     given = Path(name or free_name(f"{course.name}-{source.name}"))
     folder = given if len(given.parts) > 1 else RUNS / given
     names = (course.name if isinstance(track, Track) else str(track), str(reward), str(agent))
@@ -140,10 +148,11 @@ def start(
         "steps": steps,
         "seconds": seconds,
         "actions": actions,
-        "sensors": sensors,
+        "sensors": perceived,
         "starts": starts,
         "both_ways": both_ways,
         "knobs": dict(knobs or {}),
+        "device": device,
         "logs": logs,
     }
     return create_run(folder, course, source, recipe, names, plan)
@@ -202,7 +211,13 @@ class Budget:
         return steps / self.steps if self.steps is not None else seconds / (self.seconds or SECONDS)
 
 
-def train(run: Run, show: Show | None = None, exit_when_stuck: bool = False, compiled: bool = True) -> Replay:
+def train(
+    run: Run,
+    show: Show | None = None,
+    exit_when_stuck: bool = False,
+    compiled: bool = True,
+    tell: Callable[[str], None] | None = None,
+) -> Replay:
     """Train until the budget is used up.
 
     Whatever ends the training earlier (an error, Ctrl-C), what was learned is saved first.
@@ -212,6 +227,7 @@ def train(run: Run, show: Show | None = None, exit_when_stuck: bool = False, com
         show: called after every update.
         exit_when_stuck: as for `Rewards`.
         compiled: whether to run the reward as machine code, where that gives what Python gives to the last bit.
+        tell: given the recipe's `about`, if it has one: what it perceives, what it is made of, how fast it should be.
 
     Returns:
         Three laps of the best driver; they are also in the run folder.
@@ -223,6 +239,8 @@ def train(run: Run, show: Show | None = None, exit_when_stuck: bool = False, com
     if reward is None:
         raise RunError(f"the reward function {run.plan.reward} has changed since {run.name} was made; make a new run")
     training = Training(run, reward, show, exit_when_stuck, compiled)
+    if tell is not None and (about := getattr(training.learner, "about", None)):
+        tell(str(about))
     try:
         training.learner.learn(training.report)
     except RacerError:
@@ -249,7 +267,7 @@ class Training:
         limit = track.length / SLOWEST * JUDGED_LAPS
         how: Any = {"actions": run.plan.actions, "sensors": run.plan.sensors}
         self._judges = TimeTrialVector(JUDGES, track, None, run.car, "line", JUDGED_LAPS, limit, **how)
-        learner = recipe.make(self._env, run.plan.seed, run.plan.knobs)
+        learner = recipe.make(self._env, run.plan.seed, run.plan.knobs, run.plan.device)
         assert isinstance(learner, Learner)
         self.learner = learner
         self._log = Logbook(run.folder, "metrics")

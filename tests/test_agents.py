@@ -161,7 +161,7 @@ def test_learning_goes_on_from_what_was_learned(ppo, learned):
     steps = []
     other.learn(lambda count, metrics: steps.append(count) or len(steps) / 2)
     assert steps[0] == int(learned[0].state_dict()["steps"]) and steps[1] > steps[0]
-    moments = [name for name in other.state_dict() if name.startswith("optimizer.") and name.endswith("step")]
+    moments = [name for name in other.state_dict() if name.startswith("policy.optimizer/") and name.endswith("step")]
     then, now = learned[0].state_dict(), other.state_dict()
     assert moments and all(now[name] > then[name] > 0 for name in moments)
 
@@ -172,10 +172,10 @@ def wrong_states(state):
     yield "nothing", {}
     yield "an array missing", {name: values for name, values in state.items() if name != policy}
     yield "no counter", {name: values for name, values in state.items() if name != "steps"}
-    yield "a foreign array", state | {"policy.nobody.weight": np.zeros(3, np.float32)}
+    yield "a foreign array", state | {"policy/nobody.weight": np.zeros(3, np.float32)}
     yield "another shape", state | {policy: state[policy][:-1]}
     yield "a number too many", state | {scalar: np.zeros(2)}
-    yield "a name with no end", state | {"optimizer.0": np.zeros(1)}
+    yield "a name with no end", state | {"policy.optimizer/0": np.zeros(1)}
     yield (
         "a moment of another shape",
         state | {name: np.zeros(3, np.float32) for name in state if name.endswith("exp_avg")},

@@ -34,7 +34,7 @@ env replay_file canvas
 both_ways
 agent replay tracer
 sb3 run race logbook check plot sensor_plot
-run_logs
+run_logs recipe
 train database log_track
 leaderboard viewer log_replay rescore
 scaffold
@@ -45,8 +45,9 @@ __main__
 OWNERS = {
     "gymnasium": {"__init__", "both_ways", "env", "sb3"},
     "llvmlite": {"compile"},
-    "stable_baselines3": {"sb3"},
+    "stable_baselines3": {"recipe", "sb3"},
     "tensorboard": {"logbook"},
+    "torch": {"recipe"},
     "safetensors": {"agent"},
     "pygame": {"viewer"},
     "sqlalchemy": {"database", "leaderboard"},

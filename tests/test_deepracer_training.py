@@ -237,8 +237,8 @@ def test_runs_of_the_first_format_have_the_defaults(tmp_path):
     [
         ("actions", 5, "actions is 5"),
         ("actions", {"action_space": []}, r"holds 0 actions"),
-        ("sensors", [], "sensors is"),
-        ("sensors", ["radar"], "sensors is"),
+        ("sensors", [], "sensors: .* at least one"),
+        ("sensors", ["radar"], "no sensor 'radar'"),
         ("sensors", [{}], "sensors is"),
         ("starts", "turn", "starts is 'turn'"),
         ("starts", {"advance": 2, "offset": 0}, "starts.advance is 2"),
@@ -246,7 +246,9 @@ def test_runs_of_the_first_format_have_the_defaults(tmp_path):
         ("starts", [], "starts is"),
         ("both_ways", "perhaps", "both_ways is 'perhaps'"),
         ("knobs", {"gamma": "much"}, "knobs.gamma is 'much'"),
+        ("knobs", {"network": "DEEP"}, "knobs.network is 'DEEP'"),
         ("knobs", 3, "knobs is 3"),
+        ("device", "tpu", "device is 'tpu'"),
         ("format", 3, "format 3"),
         ("format", 0, "format 0"),
     ],
@@ -370,4 +372,4 @@ def test_a_recipe_that_does_not_know_a_sensor_says_so_in_one_line(at_home, senso
     refused = racer("train", "--name", "mistake", "--sensors", sensor)
     assert refused.exit_code == 1
     (said,) = [line for line in refused.stderr.splitlines() if line.startswith("Error")]
-    assert f"cannot learn from {sensor} yet; add --sensors state" in said
+    assert f"cannot drive by {sensor}, only by state; add --sensors state" in said

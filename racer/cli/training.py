@@ -55,13 +55,15 @@ def train(
     ] = True,
     car: Annotated[str | None, typer.Option(help="Kind of car: deepracer if left out, or deepracer-v4.")] = None,
     sensors: Annotated[
-        str | None, typer.Option(help="What the driver perceives: state if left out; several with commas.")
+        str | None,
+        typer.Option(help="What the driver perceives, with commas; the recipe's own if left out."),
     ] = None,
     start: Annotated[
         str | None, typer.Option(help="Of episodes: random if left out, rotate (as DeepRacer) or line.")
     ] = None,
     reverse: Annotated[bool, typer.Option("--reverse", help="Drive against the track's direction.")] = False,
     both_ways: Annotated[bool, typer.Option("--both-ways", help="Half of the cars train in each direction.")] = False,
+    device: Annotated[str | None, typer.Option(help="Where it learns: auto, cpu or cuda (a GPU).")] = None,
     folder: Annotated[
         Path | None,
         typer.Option("--deepracer", metavar="FOLDER", help="All of the following in one.", rich_help_panel=FILES),
@@ -90,7 +92,7 @@ def train(
     """
     if steps is not None and seconds is not None:
         raise typer.BadParameter("choose one of --steps and --seconds", param_hint="--steps")
-    new = (track, agent, seed, car, sensors, start, folder, metadata, hyperparameters)
+    new = (track, agent, seed, car, sensors, start, device, folder, metadata, hyperparameters)
     if resume and (reverse or both_ways or any(option is not None for option in new)):
         raise typer.BadParameter(
             "a run that goes on keeps its track, agent, seed and all but its budget and reward",
@@ -117,6 +119,7 @@ def train(
             seconds=seconds,
             seed=seed or 0,
             car=car or "deepracer",
+            device=device or "auto",
             logs=logs is not False,
             **asked,
         )
@@ -140,7 +143,7 @@ def run_training(run: "Run", compiled: bool = True) -> "Replay":
     )
     try:
         with _shown() as show:
-            return engine_train(run, show, exit_when_stuck=True, compiled=compiled)
+            return engine_train(run, show, True, compiled, lambda about: console.note(escape(about)))
     except (KeyboardInterrupt, RacerError):
         if run.checkpoint.exists():
             again = f"racer train --name {escape(run.name)} --resume"
