@@ -1,0 +1,125 @@
+"""PPO as DeepRacer trains: whole episodes, its hyperparameters, constant rates. Slower than agents/ppo.py, but true."""
+
+import numpy as np
+import torch
+from stable_baselines3 import PPO
+from stable_baselines3.common.utils import obs_as_tensor
+
+from racer.recipe import Recipe
+
+EPISODES = 20  # between two updates: the original's num_episodes_between_training
+MOST_STEPS = 10_000  # of an update, as in the original; what is under way then is driven to its end, and no more
+BATCH, EPOCHS, LEARNING_RATE = 64, 10, 3e-4  # the original's, as all that follow
+ENTROPY, GAMMA, GAE_LAMBDA, CLIP = 0.01, 0.999, 0.95, 0.2
+FIRST_NOISE = -0.5  # ln of the noise on continuous actions at the start; it is learned
+
+
+class Agent(Recipe):
+    """A driver that learns by DeepRacer's rules; hyperparameters.json turns its knobs."""
+
+    num_envs = EPISODES
+    sensors = ("state",)
+    pace = 4_000
+
+    def __init__(
+        self,
+        env,
+        seed=0,
+        device="auto",
+        gamma=GAMMA,
+        entropy=ENTROPY,
+        epochs=EPOCHS,
+        rate=LEARNING_RATE,
+        batch=BATCH,
+        episodes=EPISODES,
+    ):
+        """Make an untrained driver.
+
+        Args:
+            env: a `racer.env.TimeTrialVector`, for its spaces; `learn` drives in it.
+            seed: of the network's first weights and of the exploration.
+            device: `auto`, `cpu` or `cuda`.
+            gamma, entropy, epochs, rate, batch, episodes: discount_factor, beta_entropy, num_epochs, lr, batch_size and
+                num_episodes_between_training of DeepRacer's file.
+        """
+        super().__init__(env, gamma, device)
+        self.model = WholeEpisodes(
+            "MlpPolicy",
+            self.env,
+            learning_rate=rate,
+            n_steps=int(batch),  # not looked at: an update takes as many steps as its episodes have
+            batch_size=int(batch),
+            n_epochs=int(epochs),
+            gamma=gamma,
+            gae_lambda=GAE_LAMBDA,
+            clip_range=CLIP,
+            ent_coef=entropy,
+            policy_kwargs={
+                "net_arch": [64, 64],
+                "activation_fn": torch.nn.ReLU,
+                "log_std_init": FIRST_NOISE,
+                "optimizer_kwargs": {"eps": 1e-5, "fused": True},
+            },
+            seed=seed,
+            device=self.device,
+        )
+        self.model.episodes = int(episodes)
+        self.network = "PPO on whole episodes, policy and value networks of 64 x 64 units"
+        self.hyperparameters = {
+            "batch_size": int(batch),
+            "num_epochs": int(epochs),
+            "lr": rate,
+            "beta_entropy": entropy,
+            "discount_factor": gamma,
+            "loss_type": "mean squared error",
+            "num_episodes_between_training": int(episodes),
+        }
+
+
+class WholeEpisodes(PPO):
+    """PPO whose updates are made of whole episodes, whatever their length."""
+
+    episodes = EPISODES
+
+    def collect_rollouts(self, env, callback, rollout_buffer, n_rollout_steps):
+        """Drive the episodes of an update, side by side; every car drives its share of them."""
+        self.policy.set_training_mode(False)
+        callback.on_rollout_start()
+        seen = env.reset()
+        cars = np.arange(env.num_envs)
+        share = self.episodes // len(cars) + (cars < self.episodes % len(cars))
+        driven = [[] for _ in cars]  # by each car: the steps of its episodes
+        while share.any():
+            if sum(map(len, driven)) >= MOST_STEPS:
+                share = share.clip(max=1)
+            with torch.no_grad():
+                actions, values, log_probs = self.policy(obs_as_tensor(seen, self.device))
+            actions = actions.cpu().numpy()
+            low, high = getattr(self.action_space, "low", None), getattr(self.action_space, "high", None)
+            told, rewards, dones, infos = env.step(actions if low is None else np.clip(actions, low, high))
+            self.num_timesteps += int((share > 0).sum())
+            callback.update_locals(locals())
+            if not callback.on_step():
+                return False
+            self._update_info_buffer(infos, dones)
+            for i in np.flatnonzero(share):
+                if dones[i] and infos[i]["TimeLimit.truncated"]:
+                    last = self.policy.obs_to_tensor(infos[i]["terminal_observation"])[0]
+                    with torch.no_grad():  # the lap goes on, or the clock stopped it: it is worth what comes
+                        rewards[i] += self.gamma * self.policy.predict_values(last).item()
+                now = {name: part[i] for name, part in seen.items()} if isinstance(seen, dict) else seen[i]
+                driven[i].append((now, actions[i], rewards[i], dones[i], values[i], log_probs[i]))
+                share[i] -= dones[i]
+            seen = told
+        steps = [step for each in driven for step in each]
+        self.rollout_buffer = buffer = type(rollout_buffer)(
+            len(steps), self.observation_space, self.action_space, self.device, self.gae_lambda, self.gamma, n_envs=1
+        )
+        start = True
+        for now, action, reward, done, value, log_prob in steps:
+            first = {name: part[None] for name, part in now.items()} if isinstance(now, dict) else now[None]
+            buffer.add(first, action[None], reward, start, value, log_prob[None])
+            start = done
+        buffer.compute_returns_and_advantage(values[:1], np.ones(1))
+        callback.on_rollout_end()
+        return True
