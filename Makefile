@@ -29,6 +29,7 @@ lint: $(READY) ## Check style and types
 
 bench: $(READY) ## Measure the speed of everything that has to be fast
 	@$(VENV)/python benchmarks/bench.py
+	@$(VENV)/python benchmarks/sensors.py
 
 clean: ## Remove the virtual environment and all caches; runs and shelves stay
 	rm -rf .venv build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

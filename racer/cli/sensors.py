@@ -25,7 +25,9 @@ def sensors(
     """List what a car can perceive; with --plot, draw what that looks like.
 
     The names are DeepRacer's. A car has one camera and one LIDAR at most, and
-    they can be combined with each other and with the state.
+    they can be combined with each other and with the state. Settings stand
+    behind a name: FRONT_FACING_CAMERA:size=80x60:field_of_view=90:stack=2,
+    LIDAR:blind=rear; docs/sensors.md has them all.
 
     Examples:
       [cyan]racer sensors[/cyan]
