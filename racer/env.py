@@ -97,7 +97,7 @@ class TimeTrial(gym.Env[Observation, Action]):
     | `laps` | 1 | that complete an episode |
     | `time_limit_s` | 180 | simulated seconds |
     | `actions` | continuous | `racer.actions.ContinuousActions`, or `DiscreteActions` for a `Discrete(n)` space |
-    | `sensors` | `("state",)` | words (`"LIDAR:stack=2"`) or `racer.sensors.Sensor`s; others than `state` make it a `Dict` |
+    | `sensors` | `("state",)` | words (`"LIDAR:stack=2"`) or `Sensor`s; others than `state` make it a `Dict` |
     | `randomization` | off | `racer.randomization.Randomization`: what differs from episode to episode |
 
     ## Example
