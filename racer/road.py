@@ -6,9 +6,9 @@ not depend on how many cars ask: lookups only ever narrow down *which* segments 
 
 from __future__ import annotations
 
-from functools import lru_cache
 from math import hypot, sqrt
 from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,13 +67,22 @@ class Road(NamedTuple):
     ahead_spacing: float
 
 
-@lru_cache(maxsize=64)
+_roads: WeakKeyDictionary[Track, Road] = WeakKeyDictionary()
+
+
 def road_of(track: Track) -> Road:
-    """The kernel arrays of `track`.
+    """The kernel arrays of `track`, which are kept as long as the track is.
 
     Raises:
         TrackError: the track is open: racer races on closed circuits.
     """
+    road = _roads.get(track)
+    if road is None:
+        road = _roads[track] = _build(track)
+    return road
+
+
+def _build(track: Track) -> Road:
     if not track.closed:
         raise TrackError(
             f"track {track.name!r} is open (its last row is not its first): racer races on closed circuits. "

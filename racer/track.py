@@ -24,7 +24,7 @@ from racer.track_check import check
 from racer.track_file import Rows, csv_text, npy_bytes, offsets_of, read_csv, read_npy
 from racer.track_grade import DIFFICULTIES, count_turns, judge
 
-__all__ = ["Track", "import_track", "load_track", "save_track", "track_from_arrays", "track_summary"]
+__all__ = ["Track", "import_track", "load_track", "save_track", "shelve", "track_from_arrays", "track_summary"]
 
 WIDTH_SPACING_M = 0.1  # of the places whose median is the width of a track
 
@@ -254,13 +254,32 @@ def import_track(
         raise TrackError(f"the scale is {scale}; it must be above 0")
     source = shelf.resolve("tracks", file)
     track = _track(name or source.stem, _read(source, scale))
+    return shelve(track, folder, source.suffix.lower(), overwrite=overwrite)
+
+
+def shelve(track: Track, folder: str | Path = "tracks", suffix: str = ".csv", *, overwrite: bool = False) -> Path:
+    """Put a track on a shelf under its own name.
+
+    Args:
+        track: The track.
+        folder: The shelf's folder; it is made if missing.
+        suffix: `.csv` or `.npy`, as for `save_track`.
+        overwrite: Whether a track of that name may be replaced.
+
+    Returns:
+        The stored file.
+
+    Raises:
+        TrackError: The name is taken or not fit for a file, or the format cannot hold the track.
+        FileError: It cannot be written.
+    """
     if not re.fullmatch(r"\w[\w.-]{0,99}", track.name):
-        raise TrackError(f"{track.name!r} is no name for a track file; choose one of letters, digits, - and _ (--name)")
+        raise TrackError(f"{track.name!r} is no name for a track file; choose one of letters, digits, - and _")
     shelf_folder = make_folder(folder)
-    target = shelf_folder / f"{track.name}{source.suffix.lower()}"
-    others = [path for suffix in shelf.SHELVES["tracks"] if (path := shelf_folder / f"{track.name}{suffix}").exists()]
+    target = shelf_folder / f"{track.name}{suffix}"
+    others = [path for each in shelf.SHELVES["tracks"] if (path := shelf_folder / f"{track.name}{each}").exists()]
     if others and not overwrite:
-        raise TrackError(f"{others[0]} exists already; choose another name (--name) or replace it (--force)")
+        raise TrackError(f"{others[0]} exists already; choose another name or replace it (--force)")
     save_track(track, target)
     for path in others:
         if path != target:

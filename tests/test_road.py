@@ -1,6 +1,8 @@
 """The kernels' geometry against Shapely and against paper, on every track there is."""
 
+import gc
 import math
+import weakref
 
 import numpy as np
 import pytest
@@ -188,3 +190,12 @@ def test_an_open_track_is_refused():
     track = track_from_arrays("sprint", table[:, :2], table[:, 2:4], table[:, 4:6])
     with pytest.raises(TrackError, match="'sprint' is open"):
         road_of(track)
+
+
+def test_a_road_is_kept_as_long_as_its_track():
+    track = ring()
+    assert road_of(track) is road_of(track)
+    gone = weakref.ref(track), weakref.ref(road_of(track).grid)
+    del track
+    gc.collect()
+    assert [each() for each in gone] == [None, None]

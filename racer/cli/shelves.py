@@ -1,4 +1,4 @@
-"""`racer list`, `racer import-track` and `racer new`: what lies on the shelves, and how it gets there."""
+"""`racer list`, `import-track`, `new-track` and `new`: what lies on the shelves, and how it gets there."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -13,8 +13,9 @@ from racer import shelf
 from racer.cli import complete, console, runs
 from racer.errors import RacerError
 
-__all__ = ["import_track", "list_shelves", "new"]
+__all__ = ["import_track", "list_shelves", "new", "new_track"]
 
+SEEDS = 1_000_000  # one of so many is drawn if none is given: few digits to note down
 ORIGINS = {"folder": "your folder", "racer": "racer"}
 
 
@@ -96,9 +97,52 @@ def import_track(
       [cyan]racer import-track Norisring.csv --scale 0.1 --name norisring[/cyan]
     """
     from racer.track import import_track as store
+
+    _show_stored(store(file, "tracks", name, overwrite=force, scale=scale))
+
+
+def new_track(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Its name; random-SEED if left out.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="A whole number: the same one, the same track. By chance if left out.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="Also draw it into a picture.", dir_okay=False)
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a track of that name.")] = False,
+) -> None:
+    """Draw a track by lot and put it on your shelf, ./tracks/.
+
+    A closed circuit of 12 to 70 m with bends to both sides, checked like any
+    other track. Every seed gives another one, and always the same one.
+
+    Examples:
+      [cyan]racer new-track[/cyan]                               any one
+      [cyan]racer new-track --seed 7 --plot random-7.png[/cyan]  that one, and its picture
+      [cyan]racer new-track sunday --seed 7[/cyan]               under a name of your own
+    """
+    import dataclasses
+    import secrets
+
+    from racer.track import shelve
+    from racer.track_maker import make_track
+
+    lot = secrets.randbelow(SEEDS) if seed is None else seed
+    track = make_track(lot)
+    stored = shelve(dataclasses.replace(track, name=track.name if name is None else name), overwrite=force)
+    _show_stored(stored)
+    if seed is None:
+        console.note(f"The same one again: [cyan]racer new-track --seed {lot}[/cyan]")
+    if plot is not None:
+        from racer.plot import contact_sheet
+
+        contact_sheet([stored], plot)
+        console.note(f"Drew it in {escape(str(plot))}")
+
+
+def _show_stored(stored: Path) -> None:
     from racer.track import load_track, track_summary
 
-    stored = store(file, "tracks", name, overwrite=force, scale=scale)
     facts = track_summary(load_track(stored))
     console.show(
         Text(
