@@ -21,7 +21,7 @@ from racer.car import CARS, Car
 from racer.params import Params
 from racer.randomization import OFF, Randomization, VariedWorld
 from racer.reward import Reward, Rewards, load_reward
-from racer.rules import IN_PROGRESS, LAP_COMPLETE, STATUS, TIME_UP, Rules, Start
+from racer.rules import IN_PROGRESS, LAP_COMPLETE, PAUSE, STATUS, TIME_UP, Rules, Start
 from racer.sensors import Sensor, make_sensors
 from racer.sensors.senses import Senses
 from racer.shelf import DEFAULTS
@@ -219,6 +219,7 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
         sensors: tuple[str | Sensor, ...] = ("state",),
         randomization: Randomization = OFF,
         threads: int = 1,
+        penalty_s: float | None = None,
     ) -> None:
         """Make the environment.
 
@@ -226,6 +227,9 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
             num_envs: number of cars.
             track, reward_function, car, start, laps, time_limit_s, actions, sensors, randomization: as for `TimeTrial`.
             threads: over which the cars are spread; results do not depend on it.
+            penalty_s: for races: a car that leaves the track, drives backwards or stands still is put back and goes
+                on, held for so long; see `racer.rules.Rules`. While it is held its status is `pause`, and its reward 0
+                without a call. None: its episode ends.
 
         Raises:
             RacerError: the track or the reward cannot be used.
@@ -234,7 +238,7 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
         if num_envs < 1:
             raise ValueError(f"num_envs is {num_envs}; it must be at least 1")
         self.num_envs = num_envs
-        rules = Rules(start, laps, time_limit_s)
+        rules = Rules(start, laps, time_limit_s, penalty_s=penalty_s)
         self.field = _Field(num_envs, track, reward_function, car, rules, actions, sensors, randomization, threads)
         self.single_observation_space = self.field.observation_space
         self.single_action_space = self.field.action_space
@@ -291,7 +295,7 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
         field = self.field
         field.step(_array(actions))
         status = field.status.copy()
-        ended = status != IN_PROGRESS
+        ended = field.world.rules.ends[status]
         truncated = (status == LAP_COMPLETE) | (status == TIME_UP)
         rewards = field.rewards.copy()
         final: dict[str, Any] = {}
@@ -414,7 +418,8 @@ class _Field:
             self.params.describe(self.world, commands)
         self.world.step(commands, self.rewards.reshape(-1, 1))
         if self.learner is not None:
-            self.learner(self.params, self.rewards)
+            held = self.status == PAUSE if self.world.rules.penalty_s is not None else None
+            self.learner(self.params, self.rewards, held)
         if self.tracer is not None:
             self.tracer(self.params, actions, self.rewards, self.status)
         self._senses.observe()

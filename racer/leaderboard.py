@@ -120,10 +120,9 @@ def add(replay: Replay | str | Path, driver: str, db: str | Path | None = None) 
         raise LeaderboardError(f"{where} was refused: {verify(drive).reason}")
     _check_car(drive, where)
     _check_track(drive.track, where)
-    if drive.completed_laps == 0:
-        raise LeaderboardError(
-            f"{where} has no complete lap, so it cannot be ranked; train longer, then evaluate again"
-        )
+    if not any(lap.complete and not lap.resets for lap in drive.laps):
+        kind = "complete lap without a penalty" if drive.completed_laps else "complete lap"
+        raise LeaderboardError(f"{where} has no {kind}, so it cannot be ranked; train longer, then evaluate again")
     verdict = verify(drive)
     if not verdict.ok:
         raise LeaderboardError(f"{where} was refused: {verdict.reason}")
@@ -209,8 +208,8 @@ def driver_name(text: str) -> str:
 
 
 def _entry(replay: Replay, verdict: Verdict, driver: str) -> Entry:
-    """Build an entry from the laps as they came out here, not as the file tells them."""
-    complete = [lap for lap in verdict.laps if lap.complete]
+    """Build an entry from the laps as they came out here, not as the file tells them; none with a penalty counts."""
+    complete = [lap for lap in verdict.laps if lap.complete and not lap.resets]
     best = min(complete, key=lambda lap: lap.time_s)
     speeds = replay.steps["speed"][replay.steps["lap"] == best.index]
     return Entry(

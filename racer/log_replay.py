@@ -186,6 +186,7 @@ def episodes_of(replay: Replay) -> list[Placed]:
     clock = np.arange(len(steps)) + np.cumsum(steps["restart"]) + 1.0  # every restart costs a prepare step
     rows["tstamp"], rows["wall_clock"] = clock * STEP_S, np.nan
     rows["episode_status"] = np.where(steps["off_track"], "off_track", "in_progress")
+    rows["episode_status"][steps["held"]] = "pause"
     found = []
     for told in replay.laps:
         own = np.flatnonzero(lap == told.index)

@@ -1,7 +1,8 @@
 """Races: an agent drives laps, and what comes of it is told in laps or recorded as a replay.
 
 A race is a number of laps from the start line, flying after the first. Leaving the track, stopping or running out of
-time ends the lap as incomplete, and the next one starts from the line, standing.
+time ends the lap as incomplete, and the next one starts from the line, standing. With penalties only time does: the car
+is put back, held for a while, and goes on.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ def drive(
     sensors: tuple[str, ...] = ("state",),
     progress: Callable[[int], None] | None = None,
     trace: Trace | None = None,
+    penalty_s: float | None = None,
 ) -> Replay:
     """Let a driver race, and record it.
 
@@ -53,6 +55,7 @@ def drive(
         sensors: what it perceives.
         progress: called with the number of laps tried so far, whenever it has grown.
         trace: told every step, and after the race the one that finds the last lap complete.
+        penalty_s: what leaving the track costs; None ends the lap. See `racer.rules.Rules`.
 
     Returns:
         The record; its `laps` are as many as asked for.
@@ -62,7 +65,9 @@ def drive(
         RewardError: the reward function fails.
     """
     limit = 180.0 * laps
-    env = TimeTrialVector(1, track, reward_function, car, "line", laps, limit, actions=actions, sensors=sensors)
+    env = TimeTrialVector(
+        1, track, reward_function, car, "line", laps, limit, actions=actions, sensors=sensors, penalty_s=penalty_s
+    )
     env.trace(trace)
     recorder = _Recorder(env)
     result = _race(env, driver, laps, seed, recorder, progress)[0][0]
@@ -82,6 +87,7 @@ def drive(
         engine=__version__,
         laps=tuple(result),
         steps=recorder.steps(),
+        penalty_s=penalty_s,
     )
 
 
@@ -157,6 +163,7 @@ def _race(
     noise = np.random.default_rng(seed)
     results: list[list[Lap]] = [[] for _ in range(env.num_envs)]
     episode_s, done = np.zeros(env.num_envs), np.zeros(env.num_envs, dtype=np.int64)
+    resets = np.zeros(env.num_envs, dtype=np.int64)
     ends: dict[int, tuple[str, float]] = {}
     step = 0
     while any(len(result) < laps for result in results):
@@ -165,18 +172,20 @@ def _race(
             _disturb(actions[1:], env.actions, noise)
         if recorder is not None:
             recorder.before(actions[0])
-        began = env.state["lap_start_s"].copy()
+        began, free = env.state["lap_start_s"].copy(), env.state["held"] == 0
         observations, rewards, terminated, truncated, infos = env.step(actions)
         if recorder is not None:
             recorder.after(rewards[0], bool(terminated[0] or truncated[0]))
         ended = terminated | truncated
+        resets += free & (env.state["held"] > 0)
         counted = np.where(ended, infos["final_info"]["laps"] if ended.any() else 0, infos["laps"])
         for i in np.flatnonzero((counted > done) | ended):
             result = results[i]
             if counted[i] > done[i] and not ended[i]:
                 time_s = float(env.state["lap_time"][i])
-                result.append(Lap(len(result) + 1, float(episode_s[i] + began[i]), time_s, True, False))
-                done[i] = counted[i]
+                start_s = float(episode_s[i] + began[i])
+                result.append(Lap(len(result) + 1, start_s, time_s, True, False, int(resets[i])))
+                done[i], resets[i] = counted[i], 0
                 if recorder is not None and i == 0:
                     recorder.lap += 1
             elif ended[i]:
@@ -184,12 +193,13 @@ def _race(
                 if status != "lap_complete":
                     start_s = float(episode_s[i] + began[i])
                     off = status == "off_track"
-                    result.append(Lap(len(result) + 1, start_s, (step + 1) * STEP_S - start_s, False, off))
+                    time_s = (step + 1) * STEP_S - start_s
+                    result.append(Lap(len(result) + 1, start_s, time_s, False, off, int(resets[i])))
                     if i == 0:
                         ends[len(result)] = status, float(infos["final_info"]["progress"][i])
                     if recorder is not None and i == 0:
                         recorder.lap += 1
-                episode_s[i], done[i] = (step + 1) * STEP_S, 0
+                episode_s[i], done[i], resets[i] = (step + 1) * STEP_S, 0, 0
             if progress is not None and i == 0:
                 progress(len(result))
         step += 1

@@ -41,6 +41,7 @@ STEP_DTYPE = np.dtype(
         ("restart", "?"),  # the car was put on the start line, standing, right before this step
         ("off_track", "?"),
         ("wheels_on_track", "?"),
+        ("held", "?"),  # for a penalty, where it was put back
     ]
 )
 """One row per control step k, at t = k/15 s: the pose *before* the action acts, as DeepRacer logs it.
@@ -51,13 +52,17 @@ kept: they mean the same whatever the action space."""
 
 @dataclass(frozen=True)
 class Lap:
-    """One lap tried; an incomplete lap's `time_s` is the time until it ended."""
+    """One lap tried; an incomplete lap's `time_s` is the time until it ended.
+
+    In a race with penalties `resets` counts how often it was put back on the track, and `off_track` is never true.
+    """
 
     index: int  # from 1
     start_s: float  # since the race's start
     time_s: float
     complete: bool
     off_track: bool
+    resets: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +82,7 @@ class Replay:
     laps: tuple[Lap, ...]
     steps: NDArray[np.void]
     imported: str = ""  # what it was imported from; empty if racer drove it
+    penalty_s: float | None = None  # of the race's rules, see `racer.rules.Rules`
 
     @property
     def best_lap_s(self) -> float | None:
@@ -96,6 +102,7 @@ class Replay:
             self.created,
             str(self.seed),
             *map(repr, dataclasses.asdict(self.car).values()),
+            *([] if self.penalty_s is None else [f"penalty {self.penalty_s!r}"]),
         ]
         digest = hashlib.sha256("\n".join(parts).encode(errors="surrogatepass"))
         for name in ("steering_command", "speed_command", "restart"):

@@ -92,8 +92,8 @@ def verify(replay: Replay) -> Verdict:
     """Drive a replay's commands again, from its start line, on its track and with its car, and compare.
 
     States must agree within 1e-5 (m, rad, m/s), lap times within a millisecond, and what happened must be the
-    same: where the car left the track, which laps it completed, where it was put back on the line. Rewards
-    are not looked at, since they come from a function that the replay does not hold, nor who drove.
+    same: where the car left the track, which laps it completed, where it was put back on the line, or on a lane for a
+    penalty. Rewards are not looked at, since they come from a function that the replay does not hold, nor who drove.
 
     Args:
         replay: Any replay.
@@ -110,10 +110,11 @@ def verify(replay: Replay) -> Verdict:
         before, after = _driven(replay, commands)
     except (RacerError, ValueError, ArithmeticError) as error:
         return Verdict(False, f"it cannot be driven here: {error}", ())
-    laps = _laps(replay.steps["restart"], before, after)
+    put_back = np.diff(after["held"], prepend=0) > 0
+    laps = _laps(replay.steps["restart"], before, after, put_back)
     reason = (
         _difference(replay.steps, before, replay.track.length)
-        or _event_difference(replay.steps, before, after)
+        or _event_difference(replay, before, after)
         or _lap_difference(replay.laps, laps)
     )
     if reason and replay.engine != __version__:
@@ -127,7 +128,8 @@ def _driven(replay: Replay, commands: NDArray[np.float64]) -> tuple[NDArray[np.v
     from racer.simulation import CAR_STATE, World
 
     steps = replay.steps
-    world = World(replay.track, car=replay.car, rules=Rules(start="line", laps=1000, time_limit_s=1e6))
+    rules = Rules(start="line", laps=1000, time_limit_s=1e6, penalty_s=replay.penalty_s)
+    world = World(replay.track, car=replay.car, rules=rules)
     world.seed(replay.seed)
     before, after = np.zeros(len(steps), CAR_STATE), np.zeros(len(steps), CAR_STATE)
     gained = np.zeros((1, 1))
@@ -160,12 +162,14 @@ def _difference(steps: NDArray[np.void], states: NDArray[np.void], length: float
     )
 
 
-def _event_difference(steps: NDArray[np.void], before: NDArray[np.void], after: NDArray[np.void]) -> str:
-    """Say what the record tells otherwise than it happened: wheels on the road, off-tracks, laps begun."""
+def _event_difference(replay: Replay, before: NDArray[np.void], after: NDArray[np.void]) -> str:
+    """Say what the record tells otherwise than it happened: wheels on the road, off-tracks, penalties, laps begun."""
+    steps = replay.steps
     off, restart = before["wheels_on_track"] == 0, steps["restart"]
     done = _done(restart, before, after)
     begins = np.append(True, done[:-1] | restart[1:])
     found = {"wheels_on_track": before["wheels_on_track"] == 4, "off_track": off, "lap": np.cumsum(begins)}
+    found["held"] = before["held"] > 0
     for name, values in found.items():
         if len(bad := np.flatnonzero(steps[name] != values)):
             row = int(bad[0])
@@ -173,7 +177,7 @@ def _event_difference(steps: NDArray[np.void], before: NDArray[np.void], after: 
                 f"in step {row} (at {row * STEP_S:.2f} s) its {name.replace('_', ' ')} is "
                 f"{steps[name][row]}, but driving it again gives {values[row]}"
             )
-    if len(bad := np.flatnonzero(off[:-1] & ~restart[1:])):
+    if replay.penalty_s is None and len(bad := np.flatnonzero(off[:-1] & ~restart[1:])):
         return f"its car left the track in step {bad[0]}, but drove on from there"
     return ""
 
@@ -185,19 +189,25 @@ def _done(restart: NDArray[np.bool_], before: NDArray[np.void], after: NDArray[n
     return done
 
 
-def _laps(restart: NDArray[np.bool_], before: NDArray[np.void], after: NDArray[np.void]) -> tuple[Lap, ...]:
+def _laps(
+    restart: NDArray[np.bool_], before: NDArray[np.void], after: NDArray[np.void], put_back: NDArray[np.bool_]
+) -> tuple[Lap, ...]:
     """Give the laps as they were driven again; the last one ends with the record."""
-    done, off = _done(restart, before, after), before["wheels_on_track"] == 0
+    done, off = _done(restart, before, after), (before["wheels_on_track"] == 0) & ~put_back
     laps: list[Lap] = []
     episode_s = start_s = 0.0
+    resets = 0
     for k in range(len(restart)):
+        resets += int(put_back[k])
         if restart[k]:
             episode_s = start_s = k * STEP_S
         if done[k]:
-            laps.append(Lap(len(laps) + 1, start_s, float(after["lap_time"][k]), True, False))
-            start_s = episode_s + float(after["lap_start_s"][k])
+            laps.append(Lap(len(laps) + 1, start_s, float(after["lap_time"][k]), True, False, resets))
+            start_s, resets = episode_s + float(after["lap_start_s"][k]), 0
         elif k + 1 == len(restart) or restart[k + 1]:
-            laps.append(Lap(len(laps) + 1, start_s, (k + 1) * STEP_S - start_s, False, bool(off[k])))
+            time_s = (k + 1) * STEP_S - start_s
+            laps.append(Lap(len(laps) + 1, start_s, time_s, False, bool(off[k]), resets))
+            resets = 0
     return tuple(laps)
 
 
@@ -209,6 +219,8 @@ def _lap_difference(told: tuple[Lap, ...], found: tuple[Lap, ...]) -> str:
         if (claim.complete, claim.off_track) != (lap.complete, lap.off_track):
             how = "completes it" if lap.complete else "ends it off the track" if lap.off_track else "ends it on the way"
             return f"its lap {lap.index} is told otherwise than it was driven: driving it again {how}"
+        if claim.resets != lap.resets:
+            return f"its lap {lap.index} tells of {claim.resets} resets, but driving it again gives {lap.resets}"
         for name in ("start_s", "time_s"):
             here, there = getattr(lap, name), getattr(claim, name)
             if not abs(here - there) <= TIME_SLACK_S:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from racer.errors import TrackError
 from racer.npz import DamagedError
 from racer.record import STEP_DTYPE, STEP_S, Lap, Replay
+from racer.rules import MOST_PENALTY_S
 from racer.track import Track, track_from_arrays
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["from_file", "to_file"]
 
-FORMAT = 1
+FORMAT = 2  # of races with penalties; that of all others is 1, which every racer reads
 TEXT_LIMIT = 200  # characters of a name
 ABOUT_LIMIT = 2000  # characters of a line about a track
 TIME_SLACK_S = 1e-3  # lap times count in milliseconds
@@ -37,10 +38,10 @@ def to_file(replay: Replay) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
 
     Names may come from file names, so what cannot be printed becomes a blank.
     """
-    track = replay.track
+    track, version = replay.track, 1 if replay.penalty_s is None else FORMAT
     header = {
         "format": "racer replay",
-        "version": FORMAT,
+        "version": version,
         "engine": _printable(replay.engine),
         "created": _printable(replay.created),
         "driver": _printable(replay.driver),
@@ -58,9 +59,15 @@ def to_file(replay: Replay) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     }
     if replay.imported:
         header["imported"] = _printable(replay.imported)
+    if replay.penalty_s is not None:
+        header["penalty_s"] = replay.penalty_s
     arrays = {f"track.{name}": getattr(track, name) for name in ("center", "inner", "outer")}
-    arrays |= {f"steps.{name}": replay.steps[name] for name in STEP_DTYPE.names or ()}
+    arrays |= {f"steps.{name}": replay.steps[name] for name in _columns(version)}
     return header, arrays
+
+
+def _columns(version: int) -> list[str]:
+    return [name for name in STEP_DTYPE.names or () if version > 1 or name != "held"]
 
 
 def _printable(text: str, limit: int = TEXT_LIMIT) -> str:
@@ -79,7 +86,7 @@ def from_file(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Replay
         datetime.fromisoformat(created)
     except ValueError as error:
         raise DamagedError(f"its time of making, {created!r}, is not a time") from error
-    steps = _steps(arrays)
+    steps = _steps(arrays, _columns(version))
     laps = tuple(_lap(record) for record in _get(header, "laps", list))
     imported = _text(header, "imported") if "imported" in header else ""
     _check_laps(laps, steps, bool(imported))
@@ -94,7 +101,17 @@ def from_file(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Replay
         laps=laps,
         steps=steps,
         imported=imported,
+        penalty_s=_penalty(header),
     )
+
+
+def _penalty(header: dict[str, Any]) -> float | None:
+    if "penalty_s" not in header:
+        return None
+    penalty_s = _number(header, "penalty_s")
+    if not 0.0 <= penalty_s <= MOST_PENALTY_S:
+        raise DamagedError("its header has no proper 'penalty_s'")
+    return penalty_s
 
 
 def _track(record: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Track:
@@ -124,12 +141,12 @@ def _car(record: dict[str, Any], engine: str) -> Car:
         raise DamagedError(f"its car cannot drive: {error}") from error
 
 
-def _steps(arrays: Mapping[str, NDArray[Any]]) -> NDArray[np.void]:
+def _steps(arrays: Mapping[str, NDArray[Any]], columns: list[str]) -> NDArray[np.void]:
     rows = len(_array(arrays, "steps.x", STEP_DTYPE["x"], 1))
     if rows == 0:
         raise DamagedError("it holds no step")
-    steps = np.empty(rows, STEP_DTYPE)
-    for name in STEP_DTYPE.names or ():
+    steps = np.zeros(rows, STEP_DTYPE)
+    for name in columns:
         column = _array(arrays, f"steps.{name}", STEP_DTYPE[name], 1)
         if len(column) != rows:
             raise DamagedError(f"its column {name!r} has {len(column)} rows, but 'x' has {rows}")
@@ -158,6 +175,7 @@ def _lap(record: object) -> Lap:
         time_s=_number(record, "time_s"),
         complete=_get(record, "complete", bool),
         off_track=_get(record, "off_track", bool),
+        resets=_get(record, "resets", int) if "resets" in record else 0,
     )
 
 

@@ -155,19 +155,24 @@ class Rewards:
             "or one without a reward function"
         )
 
-    def __call__(self, params: Params, out: NDArray[np.float64]) -> None:
+    def __call__(self, params: Params, out: NDArray[np.float64], held: NDArray[np.bool_] | None = None) -> None:
         """Reward every car.
 
         Args:
             params: described just now.
             out: (n,), filled with the rewards.
+            held: (n,), cars that are held for a penalty: they get 0, and their functions are not called.
 
         Raises:
             RewardError: the function raises, hangs, or returns something that is no number within `LIMIT`.
         """
         if len(params.floats) != len(self._functions):
             raise ValueError(f"there are {len(params.floats)} cars and {len(self._functions)} instances of the reward")
-        if self._compiled is not None and self._compiled.fits(params):
+        if held is not None and held.any():
+            out[held] = 0.0
+            for i in np.flatnonzero(~held).tolist():
+                out[i : i + 1] = self._python(params, i, i + 1)
+        elif self._compiled is not None and self._compiled.fits(params):
             for i in self._compiled(params, out):
                 out[i : i + 1] = self._python(params, int(i), int(i) + 1)
         else:

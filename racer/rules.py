@@ -1,10 +1,15 @@
-"""The rules of a race: where a car starts, how far it goes, and what ends its episode."""
+"""The rules of a race: where a car starts, how far it goes, what ends its episode, and what only costs it time."""
 
 from __future__ import annotations
 
 from collections import namedtuple
 from dataclasses import dataclass, fields
+from functools import cached_property
+from math import ceil
 from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
 
 StartName = Literal["random", "rotate", "line"]
 
@@ -36,10 +41,12 @@ class Rotation:
 
 Start = StartName | Rotation
 
-STATUS = ("in_progress", "lap_complete", "crashed", "off_track", "immobilized", "time_up", "reversed")
+STATUS = ("in_progress", "lap_complete", "crashed", "off_track", "immobilized", "time_up", "reversed", "pause")
 """Names of an episode's status, by its number; DeepRacer's codes, its order of precedence."""
 
-IN_PROGRESS, LAP_COMPLETE, CRASHED, OFF_TRACK, IMMOBILIZED, TIME_UP, REVERSED = range(len(STATUS))
+IN_PROGRESS, LAP_COMPLETE, CRASHED, OFF_TRACK, IMMOBILIZED, TIME_UP, REVERSED, PAUSE = range(len(STATUS))
+
+MOST_PENALTY_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,9 @@ class Rules:
         still_m: m; a car whose origin moves no more than this in each of `patience` steps is immobilized.
         patience: steps in a row without moving, or with falling progress (reversed), that end an episode
             (DeepRacer's NUMBER_OF_REVERSE_COUNTS).
+        penalty_s: None: leaving the track, driving backwards and standing still end the episode, as in training.
+            Else, as in races with DeepRacer's NUMBER_OF_RESETS, the car is put back on the nearer lane, at rest, and
+            held there for so many s of the race's time; for standing still, one step. There is no limit to how often.
     """
 
     start: Start = "random"
@@ -62,6 +72,7 @@ class Rules:
     time_limit_s: float = 180.0
     still_m: float = 0.0003
     patience: int = 15
+    penalty_s: float | None = None
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -75,16 +86,28 @@ class Rules:
             raise ValueError(f"laps is {self.laps!r}; it must be a whole number from 1 to 1000")
         if not 0.0 < self.time_limit_s <= 1e6:
             raise ValueError(f"time_limit_s is {self.time_limit_s!r}; it must be above 0 s and at most 1e6 s")
+        penalty = 0.0 if self.penalty_s is None else self.penalty_s
+        if isinstance(penalty, bool) or not isinstance(penalty, int | float) or not 0.0 <= penalty <= MOST_PENALTY_S:
+            raise ValueError(f"penalty_s is {penalty!r}; it must be None, or from 0 to {MOST_PENALTY_S:g} s")
+
+    @cached_property
+    def ends(self) -> NDArray[np.bool_]:
+        """Whether a status ends the episode, by its number."""
+        on = [IN_PROGRESS, PAUSE] if self.penalty_s is None else [IN_PROGRESS, PAUSE, OFF_TRACK, IMMOBILIZED, REVERSED]
+        return ~np.isin(np.arange(len(STATUS)), on)
 
     @property
     def constants(self) -> Any:
         """The numbers alone, as the kernels take them."""
+        from racer.car import STEP_S  # brings Numba, which who reads a replay does not wait for
+
         rotation = self.start if isinstance(self.start, Rotation) else Rotation()
         start = STARTS.index("rotate" if isinstance(self.start, Rotation) else self.start)
-        others = [getattr(self, name) for name in _NUMBERS[3:]]
-        return RuleConstants(*[start, float(rotation.advance), float(rotation.offset), *others])
+        held = 0 if self.penalty_s is None else max(1, ceil(self.penalty_s / STEP_S - 1e-9))
+        others = [getattr(self, name) for name in _NUMBERS[3:-1]]
+        return RuleConstants(*[start, float(rotation.advance), float(rotation.offset), *others, held])
 
 
 # The kernels cannot take a record with text in it.
-_NUMBERS = ["start", "advance", "offset", *(field.name for field in fields(Rules)[1:])]
+_NUMBERS = ["start", "advance", "offset", *(field.name for field in fields(Rules)[1:-1]), "penalty_steps"]
 RuleConstants = namedtuple("RuleConstants", _NUMBERS)  # type: ignore[misc]

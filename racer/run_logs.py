@@ -181,9 +181,10 @@ def write_evaluation(folder: Path, laps: Sequence[Lap], traced: Sequence[NDArray
     items = []
     for number, one in enumerate(rows):
         one["episode"] = number
-        status = str(one["episode_status"][-1])
-        counts = {f"{name}_count": int(status == code) for name, code in COUNTS.items()}
-        items.append({**_item(one), **counts, "reset_count": 0, "trial": number + 1})
+        status = one["episode_status"]
+        counts = {f"{name}_count": int((status == code).sum()) for name, code in COUNTS.items()}
+        resets = int(((status[1:] == "pause") & (status[:-1] != "pause")).sum())
+        items.append({**_item(one), **counts, "reset_count": resets, "trial": number + 1})
         del items[-1]["reward_score"]
     metrics = make_folder(folder / "metrics" / "evaluation")
     trace = make_folder(made / "evaluation-simtrace") / "0-iteration.csv"

@@ -16,12 +16,25 @@ from numpy.typing import NDArray
 
 from racer.car import CARS, MOTION, STEP_S, Car, move
 from racer.kernel import inlined, kernel
-from racer.road import INSIDE, MIXED, Road, at_row, cell_at, distance, on_road, point_at, project_near, road_of
+from racer.road import (
+    INSIDE,
+    MIXED,
+    Road,
+    at_row,
+    cell_at,
+    distance,
+    nearest_borders,
+    on_road,
+    point_at,
+    project_near,
+    road_of,
+)
 from racer.rules import (
     IMMOBILIZED,
     IN_PROGRESS,
     LAP_COMPLETE,
     OFF_TRACK,
+    PAUSE,
     REVERSED,
     TIME_UP,
     Rules,
@@ -43,6 +56,8 @@ CAR_STATE = np.dtype(
         ("distance", "f8"),  # driven along the line since the start, m; never more than the car's own path allows
         ("last_distance", "f8"),  # the same, one step earlier
         ("wheels_on_track", "i8"),  # wheel centres inside the road polygon
+        ("last_x", "f8"),  # the origin, one step earlier, m
+        ("last_y", "f8"),
         # The race.
         ("steps", "i8"),  # of this episode; 1 after the reset, which is DeepRacer's prepare step
         ("status", "i8"),  # judged by the newest step; an index into rules.STATUS
@@ -52,6 +67,7 @@ CAR_STATE = np.dtype(
         ("lap_step", "i8"),  # steps at which it was completed
         ("still_steps", "i8"),  # in a row without moving
         ("reversed_steps", "i8"),  # in a row with falling progress
+        ("held", "i8"),  # steps that are left of a penalty
         # What decides its draws, and how often it was put down.
         ("seed", "u8"),
         ("episode", "i8"),  # 0 for the first
@@ -124,6 +140,8 @@ class World:
     def step(self, commands: NDArray[np.float64], rewards: NDArray[np.float64]) -> None:
         """Judge every car where it stands, then move it through one control step.
 
+        With a penalty (see `Rules`), a car that is put back or held is not moved.
+
         Args:
             commands: (n, m, 2) steering (degrees, left positive) and speed (m/s).
             rewards: (n, m), filled with the metres gained since the last step along the track.
@@ -182,17 +200,31 @@ def place(state: Any, s: float, road: Road, car: Any, aside: float = 0.0, turn: 
     dx, dy = road.center[i + 1, 0] - road.center[i, 0], road.center[i + 1, 1] - road.center[i, 1]
     share = (s - road.s[i]) / (road.s[i + 1] - road.s[i])
     along = distance(dx, dy)
-    state.x = road.center[i, 0] + share * dx - aside * dy / along
-    state.y = road.center[i, 1] + share * dy + aside * dx / along
-    state.heading = np.arctan2(dy, dx) + turn
-    if state.heading > pi:
-        state.heading -= 2.0 * pi
-    elif state.heading <= -pi:
-        state.heading += 2.0 * pi
+    heading = np.arctan2(dy, dx) + turn
+    if heading > pi:
+        heading -= 2.0 * pi
+    elif heading <= -pi:
+        heading += 2.0 * pi
+    x, y = road.center[i, 0] + share * dx, road.center[i, 1] + share * dy
+    _stand(state, x - aside * dy / along, y + aside * dx / along, heading, i, s, road, car)
+    state.start_s, state.winding, state.laps, state.held = s, 0, 0, 0
+    if state.s < s - 0.5 * road.s[-1]:
+        state.winding = 1
+    state.distance = state.last_distance = state.s - s + state.winding * road.s[-1]
+    state.steps, state.status = 1, IN_PROGRESS
+    state.lap_start_s, state.lap_time, state.lap_step = 0.0, 0.0, 0
+
+
+@kernel
+def _stand(state: Any, x: float, y: float, heading: float, segment: int, s: float, road: Road, car: Any) -> None:
+    """Let a car stand with its origin at (x, y), near arc length s, which is on `segment`."""
+    state.x, state.y, state.heading = x, y, heading
+    state.last_x, state.last_y = x, y
     state.speed = state.lateral_speed = state.yaw_rate = state.steering_angle = 0.0
     state.steering_command = state.speed_command = 0.0
-    state.s, state.segment, state.start_s = s, i, s
-    state.winding = state.laps = state.still_steps = state.reversed_steps = 0
+    state.s, state.segment = s, segment
+    # The car was held in the step before: the original counts that one as a step without moving.
+    state.still_steps, state.reversed_steps = 1, 0
     _locate(
         state,
         car,
@@ -206,11 +238,46 @@ def place(state: Any, s: float, road: Road, car: Any, aside: float = 0.0, turn: 
         road.row_start,
         road.row_edges,
     )
-    if state.s < s - 0.5 * road.s[-1]:
-        state.winding = 1
-    state.distance = state.last_distance = state.s - s + state.winding * road.s[-1]
-    state.steps, state.status = 1, IN_PROGRESS
-    state.lap_start_s, state.lap_time, state.lap_step = 0.0, 0.0, 0
+
+
+@kernel
+def _put_back(state: Any, road: Road, car: Any, rules: Any) -> None:
+    """Put a car on the midline of the nearer lane, where it was a step earlier, and hold it there.
+
+    A lane's midline runs halfway between the centre line and the nearest point of a border.
+    """
+    length = road.s[-1]
+    back = state.last_distance
+    if state.lap_step == state.steps - 1:  # it crossed the line while it left the track: the lap begins there
+        back = max(back, state.laps * length)
+    # Its origin comes to lie where its front point was; not so close to the line that it would stand beyond.
+    back = min(back, (state.laps + 1) * length - IN_ORDER_M)
+    s = (state.start_s + back) % length
+    i = min(int(np.searchsorted(road.s, s, side="right")) - 1, len(road.s) - 2)
+    dx, dy = road.center[i + 1, 0] - road.center[i, 0], road.center[i + 1, 1] - road.center[i, 1]
+    share = (s - road.s[i]) / (road.s[i + 1] - road.s[i])
+    x, y = road.center[i, 0] + share * dx, road.center[i, 1] + share * dy
+    inner_x, inner_y, outer_x, outer_y = nearest_borders(
+        road.edges, road.n_outer, road.near, road.near_start[i], road.near_start[i + 1], x, y
+    )
+    inner_x, inner_y, outer_x, outer_y = (
+        0.5 * (x + inner_x),
+        0.5 * (y + inner_y),
+        0.5 * (x + outer_x),
+        0.5 * (y + outer_y),
+    )
+    to_inner = distance(inner_x - state.last_x, inner_y - state.last_y)
+    to_outer = distance(outer_x - state.last_x, outer_y - state.last_y)
+    lane_x, lane_y = (inner_x, inner_y) if to_inner < to_outer else (outer_x, outer_y)
+    _stand(state, lane_x, lane_y, np.arctan2(dy, dx), i, s, road, car)
+    state.held = 1 if state.status == IMMOBILIZED else rules.penalty_steps
+    moved = state.s - s
+    if moved > 0.5 * length:
+        moved -= length
+    elif moved < -0.5 * length:
+        moved += length
+    state.distance = state.last_distance = back + moved
+    state.winding = int(np.rint((state.start_s + state.distance - state.s) / length))
 
 
 @kernel
@@ -245,9 +312,16 @@ def drive_cars(cars: Any, commands: Any, rewards: Any, road: Road, car: Any, rul
             state.clock += 1
             state.status = _judge(state, rules)
             rewards[i, j] = state.distance - state.last_distance
+            if state.status == PAUSE:
+                state.held -= 1
+                continue
+            if rules.penalty_steps > 0 and state.status in (OFF_TRACK, IMMOBILIZED, REVERSED):
+                _put_back(state, road, car, rules)
+                continue
 
             x, y, s, old_speed = state.x, state.y, state.s, state.speed
             front_x, front_y = state.front_x, state.front_y
+            state.last_x, state.last_y = x, y
             stretch = _stretch(state, curvature)
             move(state, commands[i, j, 0] * (pi / 180.0), commands[i, j, 1], car)
             state.still_steps = state.still_steps + 1 if distance(state.x - x, state.y - y) <= rules.still_m else 0
@@ -280,6 +354,8 @@ def drive_cars(cars: Any, commands: Any, rewards: Any, road: Road, car: Any, rul
 def _judge(state: Any, rules: Any) -> int:
     if state.laps >= rules.laps:
         return LAP_COMPLETE
+    if state.held > 0:
+        return TIME_UP if (state.steps - 2) * STEP_S >= rules.time_limit_s else PAUSE
     if state.wheels_on_track == 0:
         return OFF_TRACK
     if state.still_steps >= rules.patience:

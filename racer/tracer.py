@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from racer.params import FLOATS, Params
 from racer.record import STEP_S
-from racer.rules import IN_PROGRESS, STATUS
+from racer.rules import IN_PROGRESS, PAUSE, STATUS
 from racer.simtrace import ROW
 from racer.track import Track
 
@@ -107,9 +107,20 @@ class Tracer:
         rows["action"] = [_action(step[3][car]) for step in steps]
         rows["reward"] = [step[4][car] for step in steps]
         ends = np.array([step[5][car] for step in steps])
-        rows["episode_status"], rows["done"] = np.array(STATUS)[ends], ends != IN_PROGRESS
+        rows["episode_status"] = np.array(STATUS)[ends]
+        held = np.append(ends == PAUSE, False)
+        rows["done"] = (ends != IN_PROGRESS) & ~held[:-1] & ~held[1:]  # what is followed by a penalty ends nothing
+        rows["pause_duration"] = _countdown(held) * STEP_S
         rows["wall_clock"] = [step[6] for step in steps]
         return _with_prepare_steps(rows)
+
+
+def _countdown(held: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """How many of the rows (n + 1,) that follow each of the first n are held, up to the first that is not."""
+    left = np.zeros(len(held), dtype=np.int64)
+    for k in range(len(held) - 2, -1, -1):
+        left[k] = left[k + 1] + 1 if held[k + 1] else 0
+    return left[:-1]
 
 
 def _with_prepare_steps(rows: NDArray[np.void]) -> NDArray[np.void]:

@@ -62,7 +62,7 @@ def drive(
         wheels = bool(car["wheels_on_track"] == 4)
         world.step(command, gained)
         given = (np.radians(command[0, 0, 0]), command[0, 0, 1])
-        rows.append((*state, *given, *where, gained[0, 0], number, restart, off, wheels))
+        rows.append((*state, *given, *where, gained[0, 0], number, restart, off, wheels, False))
         off_for += off
         stopped = number == stop_in_lap and now - start_s > 1.0
         restart = (off and not and_go_on) or stopped

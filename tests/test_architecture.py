@@ -20,7 +20,8 @@ shelf npz watchdog clock aside
 track_file blame simtrace_file
 track_check track_grade instance
 track
-track_maker car actions rules
+track_maker car actions
+rules
 road
 simulation
 randomization

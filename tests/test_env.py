@@ -250,6 +250,7 @@ def test_every_status_has_a_name_in_the_original():
         "immobilized",
         "time_up",
         "reversed",
+        "pause",
     }
 
 

@@ -220,7 +220,10 @@ def edits():
         yield f"without {key}", drop(key), repr(key)
         yield f"{key} null", set_(key, to=None), repr(key)
     yield "other file", set_("format", to="racer run"), "another kind of file"
-    yield "newer", set_("version", to=2), "update racer"
+    yield "newer", set_("version", to=3), "update racer"
+    yield "penalties without a column", set_("version", to=2), "'steps.held'"
+    yield "penalty too long", set_("penalty_s", to=61.0), "'penalty_s'"
+    yield "penalty below 0", set_("penalty_s", to=-1), "'penalty_s'"
     yield "no time", set_("created", to="yesterday"), "'yesterday'"
     yield "seed true", set_("seed", to=True), "'seed'"
     yield "long name", set_("driver", to="x" * 300), "'driver'"

@@ -319,7 +319,7 @@ def test_a_car_that_does_not_move_is_immobilized():
     snail = dataclasses.replace(CAR, name="snail", max_speed=0.1)
     found = statuses(world_on(ring(), rules=Rules(start="line", still_m=0.01), car=snail), 0.0, 4.0, 40)
     assert found[-1] == IMMOBILIZED
-    assert len(found) == 16  # fifteen moves of nothing, found in the pose after the last
+    assert len(found) == 15  # the prepare step, in which it was held, is the first of fifteen without moving
 
 
 def test_backwards_for_fifteen_steps_in_a_row_is_reversed():

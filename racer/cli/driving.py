@@ -93,20 +93,32 @@ def evaluate(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file to record.")] = False,
     logs: Annotated[bool, typer.Option("--logs/--no-logs", help="Keep DeepRacer's logs in a run.")] = True,
+    penalty: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            min=0.0,
+            max=60.0,
+            help="Race on after leaving the track: the car is put back and held. "
+            "Most league races: 3 or 5; deepracer-for-cloud: 5.",
+        ),
+    ] = None,
 ) -> None:
     """Drive laps from the start line against the clock, without learning.
 
     The first lap starts standing, the others flying; a lap that leaves the
-    track is over, and the next one starts from the line. Times are interpolated
-    to the millisecond.
+    track is over, and the next one starts from the line. With a penalty the
+    lap goes on instead, and its time counts the seconds. Times are
+    interpolated to the millisecond.
 
     Examples:
       [cyan]racer evaluate fast[/cyan]
       [cyan]racer evaluate fast --track odyssey --laps 5 --json[/cyan]
+      [cyan]racer evaluate fast --penalty 5[/cyan]
       [cyan]racer evaluate pure_pursuit --replay classic.replay[/cyan]
     """
     with console.busy(console.loading("Driving")):
-        race = _drive(driver, track, number, seed, logs)
+        race = _drive(driver, track, number, seed, logs, penalty)
     if replay is not None:
         from racer.replay import save_replay
 
@@ -120,7 +132,7 @@ def evaluate(
         console.note(f"Recorded [bold]{file}[/bold]: [cyan]racer watch {file}[/cyan]")
 
 
-def _drive(name: str, track: str | None, number: int, seed: int, logs: bool) -> "Replay":
+def _drive(name: str, track: str | None, number: int, seed: int, logs: bool, penalty: float | None) -> "Replay":
     """Let a run's best driver, or an agent that needs no training, drive; a run keeps the logs of it."""
     from racer.agent import load_agent
     from racer.env import TimeTrialVector
@@ -152,6 +164,7 @@ def _drive(name: str, track: str | None, number: int, seed: int, logs: bool) -> 
                 actions=run.plan.actions,
                 sensors=run.plan.sensors,
                 trace=tracer if logs else None,
+                penalty_s=penalty,
             )
         if logs:
             try:
@@ -176,4 +189,4 @@ def _drive(name: str, track: str | None, number: int, seed: int, logs: bool) -> 
             f"{agent.name} is a recipe that has learnt nothing yet; train it with "
             f"`racer train --agent {agent.name} --name NAME`, then `racer evaluate NAME`"
         )
-    return drive(made, course, number, name=agent.name, seed=seed)
+    return drive(made, course, number, name=agent.name, seed=seed, penalty_s=penalty)

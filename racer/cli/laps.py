@@ -23,12 +23,18 @@ def record(replay: "Replay") -> dict[str, Any]:
         "car": replay.car.name,
         "seed": replay.seed,
         "laps": [
-            {"time_s": round(lap.time_s, 3), "complete": lap.complete, "off_track": lap.off_track}
+            {
+                "time_s": round(lap.time_s, 3),
+                "complete": lap.complete,
+                "off_track": lap.off_track,
+                "resets": lap.resets,
+            }
             for lap in replay.laps
         ],
         "best_lap_s": None if replay.best_lap_s is None else round(replay.best_lap_s, 3),
         "completed_laps": replay.completed_laps,
-        "off_tracks": sum(lap.off_track for lap in replay.laps),
+        "off_tracks": int(replay.steps["off_track"].sum()),
+        "resets": sum(lap.resets for lap in replay.laps),
         "mean_speed_mps": round(float(speed.mean()), 3) if len(speed) else math.nan,
         "reward_sum": round(float(replay.steps["reward"].sum()), 6),
     }
@@ -46,5 +52,7 @@ def _told(lap: "Lap", replay: "Replay", best: float | None) -> list[str | Text]:
     driven = replay.steps["speed"][replay.steps["lap"] == lap.index]
     speed = f"{driven.mean():.2f} m/s" if len(driven) else ""
     if lap.complete:
-        return [speed, Text("best", style="bold green") if lap.time_s == best else ""]
+        put_back = "put back once" if lap.resets == 1 else f"put back {lap.resets} times" if lap.resets else ""
+        told = "best" if lap.time_s == best else ""
+        return [speed, Text(", ".join(filter(None, (told, put_back))), style="yellow" if put_back else "bold green")]
     return [speed, Text("off track" if lap.off_track else "not completed", style="yellow")]

@@ -90,6 +90,8 @@ class Panel:
         corner = (right, label.bottom + px(2))
         if moment.crashed:
             canvas.write("off track" if moment.lap.off_track else "not finished", corner, 16, BAD, "bottomright")
+        elif moment.held:
+            canvas.write("penalty", corner, 16, BAD, "bottomright")
         elif moment.gap_s is not None:
             canvas.write(f"{moment.gap_s:+.3f}", corner, 17, BAD if moment.gap_s > 0 else GOOD, "bottomright")
         best = moment.lap_ended and moment.lap.complete and moment.best_s == moment.lap.time_s

@@ -1,7 +1,8 @@
 """Playback: what a replay shows at any instant, and the instant that is shown.
 
 Owns the time axis of `racer watch` (`Timeline`, `Playback`); draws nothing. The one invariant: poses between
-two rows are interpolated, but never from a car before a restart to the car that was put on the start line.
+two rows are interpolated, but never from a car before a restart to the car that was put on the start line, or back
+on the track for a penalty.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ class Moment:
     reward: float  # of the step that is under way
     lap_reward: float  # sum over the lap, that step included
     recent_rewards: NDArray[np.float64]  # (m,) of the last steps, oldest first
+    held: bool  # for a penalty
     lap: Lap
     lap_time_s: float
     lap_ended: bool
@@ -85,8 +87,9 @@ class Timeline:
         heading = np.asarray(steps["heading"], dtype=np.float64)
         place = np.stack([steps["x"], steps["y"]], axis=1).astype(np.float64)
         ahead = np.stack([np.cos(heading), np.sin(heading)], axis=1) * self.speed[:, None] * STEP_S
-        # The row after the last of a run is a restart or missing: for that step the car goes on as it was.
-        breaks = np.append(np.asarray(steps["restart"][1:], dtype=bool), True)
+        # The row after the last of a run is a restart, a penalty's first, or missing: the car goes on as it was.
+        put_back = steps["held"][1:] & ~steps["held"][:-1]
+        breaks = np.append(np.asarray(steps["restart"][1:] | put_back, dtype=bool), True)
         self._begin = place
         self._end = np.where(breaks[:, None], place + ahead, np.roll(place, -1, axis=0))
         change = self._end - self._begin
@@ -128,6 +131,7 @@ class Timeline:
             reward=float(self._rewards[row]),
             lap_reward=float(self._reward_sum[row + 1] - self._reward_sum[min(self._first_row(lap), row)]),
             recent_rewards=self._rewards[max(0, row + 1 - self.RECENT_STEPS) : row + 1],
+            held=bool(steps["held"][row]),
             lap=lap,
             lap_time_s=lap_time_s,
             lap_ended=lap in ended,
