@@ -146,16 +146,18 @@ def _race_card(canvas: Canvas, replay: Replay, box: Box, colors: _SpeedColors) -
 
 def _draw_lap(canvas: Canvas, replay: Replay, lap: Lap, place: Place, colors: _SpeedColors, *, bold: bool) -> None:
     steps = replay.steps[_rows_of(replay, lap)]
-    points, speed = _smooth(steps)
-    if len(points) < 2:
-        return
-    rgba = colors((speed[1:] + speed[:-1]) / 2.0)
-    if not bold:  # paler towards the road, not transparent: overlapping segments would show
-        rgba[:, :3] = 0.55 * rgba[:, :3] + 0.45 * _rgb(ROAD)
-    canvas.trace(place(points), rgba, 2.6 if bold else 1.3, 6.0 if bold else 5.0)
-    if not lap.complete and lap.off_track:
-        x, y = place(points[-1:])[0]
-        canvas.axes.plot(x, y, marker="x", ms=7.0, mew=2.2, color=BAD, zorder=7)
+    put_back = np.flatnonzero(steps["held"][1:] & ~steps["held"][:-1]) + 1
+    for part in np.split(steps, put_back):
+        points, speed = _smooth(part)
+        if len(points) < 2:
+            continue
+        rgba = colors((speed[1:] + speed[:-1]) / 2.0)
+        if not bold:  # paler towards the road, not transparent: overlapping segments would show
+            rgba[:, :3] = 0.55 * rgba[:, :3] + 0.45 * _rgb(ROAD)
+        canvas.trace(place(points), rgba, 2.6 if bold else 1.3, 6.0 if bold else 5.0)
+        if part["off_track"][-1]:
+            x, y = place(points[-1:])[0]
+            canvas.axes.plot(x, y, marker="x", ms=7.0, mew=2.2, color=BAD, zorder=7)
 
 
 def _lap_list(canvas: Canvas, replay: Replay, best: Lap | None, box: Box) -> None:
