@@ -115,7 +115,8 @@ def learning_lines(learning: Hyperparameters, model: ModelMetadata | None) -> It
     yield from _exploration(learning, discrete)
     if sac:
         yield Line("sac_alpha", f"{learning.sac_alpha:g}", Fate.REPLACED, "PPO has none")
-    yield Line("term_cond_max_episodes", str(learning.term_cond_max_episodes), Fate.REPLACED, "--seconds or --steps")
+    budget = "--seconds or --steps; it counts iterations there"
+    yield Line("term_cond_max_episodes", str(learning.term_cond_max_episodes), Fate.REPLACED, budget)
     yield Line(
         "term_cond_avg_score",
         f"{learning.term_cond_avg_score:g}",
