@@ -89,7 +89,7 @@ def test_a_reward_that_fails_has_one_message(home: Path, source: str, message: s
 def test_evaluate_a_run(home: Path) -> None:
     race = json.loads(run("evaluate", "first", "--json", "--laps", "2").stdout)
     assert (race["track"], race["driver"], len(race["laps"])) == ("my_track", "first", 2)
-    assert set(race["laps"][0]) == {"time_s", "complete", "off_track"}
+    assert set(race["laps"][0]) == {"time_s", "complete", "off_track", "resets"}
     assert race["completed_laps"] == sum(lap["complete"] for lap in race["laps"])
     assert "first on my_track" in run("evaluate", "runs/first").stdout
 
