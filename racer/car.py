@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from racer.kernel import inlined, kernel
+from racer.kernel import inlined, lean
 
 STEP_S = 1.0 / 15.0  # one control step: the original's camera period, s
 SUB_STEPS = 4  # of 1/60 s each, the rate of the original's joint controllers
@@ -176,9 +176,15 @@ MOTION = [
 """Fields of a car's motion: all that its next move depends on besides the next command."""
 
 
-@inlined
-def move(state: Any, steering: float, speed: float, car: Any) -> None:
-    """Move a car through one control step with a new command (rad, m/s; clipped by the actuators).
+# Rows of what `move` works on: the fields of `MOTION`, and what its loops hand on to each other.
+X, Y, HEADING, SPEED, SIDEWAYS, YAW_RATE, DELTA, STEERING, WANTED = range(len(MOTION))
+OLD_STEERING, OLD_WANTED, FRONT, REAR, TANGENT, MIDDLE = range(len(MOTION), len(MOTION) + 6)
+ROWS = MIDDLE + 1
+
+
+@lean
+def move(cars: Any, car: Any, now: NDArray[np.float64]) -> None:
+    """Find the motion of cars after one control step with a new command (clipped by the actuators).
 
     The command before stays in force for the dead time. The drive follows its command with a lag and limited
     acceleration, the steering with a lag.
@@ -196,6 +202,12 @@ def move(state: Any, steering: float, speed: float, car: Any) -> None:
 
     A sub-step takes `C / sqrt(...)` as it is and solves for the new p and q, which can neither overshoot nor
     blow up, however stiff the tyres are at low speed; at a crawl it is the kinematic model of that wheelbase.
+
+    Args:
+        cars: (k,) records with the fields of `MOTION`; `take` then writes the new motion into them.
+        car: their constants.
+        now: (`ROWS`, k or more). The rows `STEERING` (rad) and `WANTED` (m/s) hold the commands; the first rows are
+            filled with the new motion, in the order of `MOTION`.
     """
     a, b = car.front_axle, -car.rear_axle
     on_front, on_rear, per_axles = b / (a + b), a / (a + b), 1.0 / (a + b)
@@ -205,52 +217,72 @@ def move(state: Any, steering: float, speed: float, car: Any) -> None:
     most, least = car.acceleration * SUB_STEP_S, -car.deceleration * SUB_STEP_S
     stiff_front, stiff_rear = car.front_stiffness / car.grip, car.rear_stiffness / car.rear_grip
     geared = (a + b) / car.wheelbase
-    steering = min(car.max_steering, max(-car.max_steering, steering))
-    speed = min(car.max_speed, max(car.min_speed, speed))
-    x, y, heading, v, delta = state.x, state.y, state.heading, state.speed, state.steering_angle
-    front, rear = state.lateral_speed + a * state.yaw_rate, state.lateral_speed - b * state.yaw_rate
-    sideways, yaw_rate = state.lateral_speed, state.yaw_rate
+    count = len(cars)
+    for i in range(count):
+        state = cars[i]
+        now[X, i], now[Y, i], now[HEADING, i] = state.x, state.y, state.heading
+        now[SPEED, i], now[SIDEWAYS, i], now[YAW_RATE, i] = state.speed, state.lateral_speed, state.yaw_rate
+        now[FRONT, i], now[REAR, i] = state.lateral_speed + a * state.yaw_rate, state.lateral_speed - b * state.yaw_rate
+        now[DELTA, i] = state.steering_angle
+        now[OLD_STEERING, i], now[OLD_WANTED, i] = state.steering_command, state.speed_command
+        now[STEERING, i] = min(car.max_steering, max(-car.max_steering, now[STEERING, i]))
+        now[WANTED, i] = min(car.max_speed, max(car.min_speed, now[WANTED, i]))
     for k in range(SUB_STEPS):
         new = min(1.0, max(0.0, k + 1 - waiting))
-        delta += (state.steering_command + new * (steering - state.steering_command) - delta) * steering_share
-        tangent = tan(delta)
-        turn = tangent * geared
+        # Short loops over all cars: the compiler computes several cars at once in those without tan, cos and sin.
+        for i in range(count):
+            old = now[OLD_STEERING, i]
+            now[DELTA, i] += (old + new * (now[STEERING, i] - old) - now[DELTA, i]) * steering_share
+        for i in range(count):
+            now[TANGENT, i] = tan(now[DELTA, i])
+        for i in range(count):
+            v, front, rear, tangent = now[SPEED, i], now[FRONT, i], now[REAR, i], now[TANGENT, i]
+            sideways, yaw_rate = now[SIDEWAYS, i], now[YAW_RATE, i]
+            turn = tangent * geared
 
-        scrub = 1.0 + tangent * tangent  # 1 / cos^2
-        slip_front = stiff_front * scrub * scrub * scrub * (front - v * turn)
-        slip_rear = stiff_rear * rear
-        rolling = v * v + CREEP * CREEP
-        hold_front = 1.0 / sqrt(rolling + slip_front * slip_front)
-        hold_rear = 1.0 / sqrt(rolling + slip_rear * slip_rear)
+            scrub = 1.0 + tangent * tangent  # 1 / cos^2
+            slip_front = stiff_front * scrub * scrub * scrub * (front - v * turn)
+            slip_rear = stiff_rear * rear
+            rolling = v * v + CREEP * CREEP
+            hold_front = 1.0 / sqrt(rolling + slip_front * slip_front)
+            hold_rear = 1.0 / sqrt(rolling + slip_rear * slip_rear)
 
-        push = most * 0.5 * sqrt(rolling) * (hold_front + hold_rear)
-        wanted = state.speed_command + new * (speed - state.speed_command)
-        change = min(push, max(least, (car.speed_gain * wanted - v) * speed_share))
-        middle = v
-        v += change + yaw_rate * sideways * SUB_STEP_S
+            push = most * 0.5 * sqrt(rolling) * (hold_front + hold_rear)
+            wanted = now[OLD_WANTED, i] + new * (now[WANTED, i] - now[OLD_WANTED, i])
+            change = min(push, max(least, (car.speed_gain * wanted - v) * speed_share))
+            middle = v
+            v += change + yaw_rate * sideways * SUB_STEP_S
 
-        outwards = v * yaw_rate * SUB_STEP_S
-        hold_front *= car.front_stiffness * SUB_STEP_S
-        hold_rear *= car.rear_stiffness * SUB_STEP_S
-        front = (front + hold_front * v * turn - outwards) / (1.0 + hold_front)
-        rear = (rear - outwards) / (1.0 + hold_rear)
-        v += hold_front * (front - v * turn) * turn * on_front
+            outwards = v * yaw_rate * SUB_STEP_S
+            hold_front *= car.front_stiffness * SUB_STEP_S
+            hold_rear *= car.rear_stiffness * SUB_STEP_S
+            front = (front + hold_front * v * turn - outwards) / (1.0 + hold_front)
+            rear = (rear - outwards) / (1.0 + hold_rear)
+            v += hold_front * (front - v * turn) * turn * on_front
 
-        middle = 0.5 * (middle + v)
-        yaw_rate = (front - rear) * per_axles
-        sideways = on_front * front + on_rear * rear
-        angle = heading + 0.5 * yaw_rate * SUB_STEP_S
-        c, s = cos(angle), sin(angle)
-        x += (middle * c - sideways * s) * SUB_STEP_S
-        y += (middle * s + sideways * c) * SUB_STEP_S
-        heading += yaw_rate * SUB_STEP_S
-    if heading > pi:
-        heading -= 2.0 * pi
-    elif heading <= -pi:
-        heading += 2.0 * pi
-    state.x, state.y, state.heading, state.speed, state.steering_angle = x, y, heading, v, delta
-    state.lateral_speed, state.yaw_rate = sideways, yaw_rate
-    state.steering_command, state.speed_command = steering, speed
+            now[MIDDLE, i], now[SPEED, i], now[FRONT, i], now[REAR, i] = 0.5 * (middle + v), v, front, rear
+            now[YAW_RATE, i] = (front - rear) * per_axles
+            now[SIDEWAYS, i] = on_front * front + on_rear * rear
+        for i in range(count):
+            middle, sideways, yaw_rate = now[MIDDLE, i], now[SIDEWAYS, i], now[YAW_RATE, i]
+            angle = now[HEADING, i] + 0.5 * yaw_rate * SUB_STEP_S
+            c, s = cos(angle), sin(angle)
+            now[X, i] += (middle * c - sideways * s) * SUB_STEP_S
+            now[Y, i] += (middle * s + sideways * c) * SUB_STEP_S
+            now[HEADING, i] += yaw_rate * SUB_STEP_S
+    for i in range(count):
+        if now[HEADING, i] > pi:
+            now[HEADING, i] -= 2.0 * pi
+        elif now[HEADING, i] <= -pi:
+            now[HEADING, i] += 2.0 * pi
+
+
+@inlined
+def take(state: Any, now: NDArray[np.float64], i: int) -> None:
+    """Write the motion that `move` found in column i into a car's record."""
+    state.x, state.y, state.heading, state.speed = now[X, i], now[Y, i], now[HEADING, i], now[SPEED, i]
+    state.lateral_speed, state.yaw_rate, state.steering_angle = now[SIDEWAYS, i], now[YAW_RATE, i], now[DELTA, i]
+    state.steering_command, state.speed_command = now[STEERING, i], now[WANTED, i]
 
 
 def drive(
@@ -279,12 +311,13 @@ def drive(
     motion = np.zeros(len(rows) + 1, dtype=MOTION)
     motion[0]["x"], motion[0]["y"], motion[0]["heading"] = pose
     motion[0]["speed"], motion[0]["speed_command"] = speed, speed / car.speed_gain
-    _drive(motion, rows, car.constants)
+    _drive(motion, rows, car.constants, np.empty((ROWS, 1)))
     return motion
 
 
-@kernel
-def _drive(motion: Any, commands: Any, car: Any) -> None:
+@lean
+def _drive(motion: Any, commands: Any, car: Any, now: Any) -> None:
     for k in range(len(commands)):
-        motion[k + 1] = motion[k]
-        move(motion[k + 1], commands[k, 0], commands[k, 1], car)
+        now[STEERING, 0], now[WANTED, 0] = commands[k]
+        move(motion[k : k + 1], car, now)
+        take(motion[k + 1], now, 0)

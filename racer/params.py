@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from racer.car import CARS, STEP_S, Car
-from racer.kernel import kernel
+from racer.kernel import lean
 from racer.road import at_row, nearest_borders, project, road_of
 from racer.simulation import World, wheels_on_road
 from racer.track import Track
@@ -201,7 +201,7 @@ def params_at(
     return given
 
 
-@kernel
+@lean
 def _describe(cars: Any, commands: Any, road: Any, car: Any, floats: Any, waypoints: Any, flags: Any) -> None:
     length = road.s[-1]
     for i in range(len(cars)):
@@ -228,7 +228,7 @@ def _describe(cars: Any, commands: Any, road: Any, car: Any, floats: Any, waypoi
         floats[i, 10] = (state.clock + 1) * STEP_S
 
 
-@kernel
+@lean
 def _fill(
     i: int,
     x: float,
@@ -248,7 +248,7 @@ def _fill(
     py = center[segment, 1] + share * (center[segment + 1, 1] - center[segment, 1])
     s = at_row(arc, segment, share)
     inner_x, inner_y, outer_x, outer_y = nearest_borders(
-        road.edges, road.n_outer, road.near, road.near_start[segment], road.near_start[segment + 1], px, py
+        road.edges, road.n_outer, road.near_start, road.near, s, px, py
     )
     floats[i, 0], floats[i, 1], floats[i, 2] = x, y, heading * 180.0 / pi
     floats[i, 3], floats[i, 4] = hypot(x - px, y - py), s
@@ -262,20 +262,7 @@ def _fill(
     else:
         waypoints[i, 0], waypoints[i, 1] = following - 1, following
     c, sn = cos(heading), sin(heading)
-    wheels = wheels_on_road(
-        x - car.front_point * c,
-        y - car.front_point * sn,
-        c,
-        sn,
-        car,
-        road.grid,
-        road.grid_x,
-        road.grid_y,
-        road.edges,
-        road.n_outer,
-        road.row_start,
-        road.row_edges,
-    )
+    wheels = wheels_on_road(x - car.front_point * c, y - car.front_point * sn, c, sn, car, road)
     nearer_inner = hypot(x - inner_x, y - inner_y) < hypot(x - outer_x, y - outer_y)
     flags[i, 0] = wheels == 4
     flags[i, 1] = nearer_inner == road.is_ccw

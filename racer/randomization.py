@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from racer.car import CARS, RANGES, STEP_S, Car, CarConstants
-from racer.kernel import kernel
+from racer.car import CARS, RANGES, ROWS, STEP_S, Car, CarConstants
+from racer.kernel import kernel, lean
 from racer.road import Road, at_row
 from racer.rules import Rules
-from racer.simulation import World, drive_cars, place, uniform
+from racer.simulation import AT_ONCE, World, drive_cars, place, uniform
 from racer.track import Track
 
 MOST = MappingProxyType(
@@ -170,7 +170,8 @@ class VariedWorld(World):
 
     def _drive(self, races: slice, commands: NDArray[np.float64], rewards: NDArray[np.float64]) -> None:
         kinds, cars = self.kinds[races], self.cars[races]
-        _drive_each(cars, commands[races], rewards[races], self.road, kinds, self._rules)
+        motion = np.empty((ROWS, AT_ONCE))
+        _drive_each(cars, commands[races], rewards[races], self.road, kinds, self._rules, motion)
 
 
 def randomization_of(world: World) -> Randomization:
@@ -216,9 +217,9 @@ def _vary(cars: Any, which: Any, road: Road, car: Any, ranges: Any, kinds: Any) 
                     place(state, state.start_s, road, car, aside, ranges.start_heading * spread(state, j, TURN))
 
 
-@kernel
-def _drive_each(cars: Any, commands: Any, rewards: Any, road: Road, kinds: Any, rules: Any) -> None:
+@lean
+def _drive_each(cars: Any, commands: Any, rewards: Any, road: Road, kinds: Any, rules: Any, motion: Any) -> None:
     for i in range(cars.shape[0]):
         for j in range(cars.shape[1]):
             here = (slice(i, i + 1), slice(j, j + 1))
-            drive_cars(cars[here], commands[here], rewards[here], road, kinds[i, j], rules)
+            drive_cars(cars[here], commands[here], rewards[here], road, kinds[i, j], rules, motion)

@@ -7,23 +7,27 @@ not depend on how many cars ask: lookups only ever narrow down *which* segments 
 from __future__ import annotations
 
 from math import hypot, sqrt
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from racer.errors import TrackError
-from racer.kernel import inlined, kernel
+from racer.kernel import inlined, kernel, lean
 
 if TYPE_CHECKING:
     from racer.track import Track
 
 CELL_M = 0.025  # edge of a cell of the lookup grid, m: fine, so that few wheels are in a cell that a border crosses
+NEAR_M = 0.01  # length of the pieces of the centre line whose nearest border edges are looked up, m
+STRETCH = 32  # of them in a row are looked at together first, so that not each is measured from every edge
 LOOK_AHEAD_SPACING_M = 0.05  # spacing of the table the observation reads the line ahead from, m
 WINDOW_M = 0.4  # how far along the line a car's projection may be from its last one, m
 CURVATURE_SPAN_M = 0.3  # the line's curvature is its turning over this length, m (a polyline has none of its own)
 OUTSIDE, INSIDE, MIXED = 0, 1, 2
+WITHIN_OUTER, WITHIN_INNER = 1, 2
+SLACK_M = 1e-6  # by which points may miss a cell for rounding, m: more than enough
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int32]
@@ -40,11 +44,12 @@ class Road(NamedTuple):
         is_ccw: whether the driving direction is counter-clockwise (the inner border is then on the left).
         edges: (e, 4) m, the edges `x0, y0, x1, y1` of the outer border, then those of the inner one.
         n_outer: how many of the edges are the outer border's.
-        near_start, near: for centre-line segment i, the edges `near[near_start[i]:near_start[i + 1]]` are all
-            that can be nearest to a point of the segment.
-        grid: (rows, columns) `INSIDE` or `OUTSIDE` where a whole cell is, else `MIXED`.
+        near_start, near: for the i-th piece of the centre line, `NEAR_M` long, `near[near_start[i]:near_start[i + 1]]`
+            are all the edges that can be nearest to a point of it.
+        grid: (rows, columns) `INSIDE` or `OUTSIDE` where a whole cell is; `MIXED` + k is the k-th cell near a border.
         grid_x, grid_y: m, the grid's lower left corner.
-        row_start, row_edges: the edges that reach into each row of the grid, as for `near`.
+        cell_start, cell_edges: the edges that decide about points of the k-th cell near a border, as for `near`.
+        cell_within: bits, whether its points lie inside the outer (1) and the inner (2) border but for these edges.
         ahead: (k, 2) m, the centre line at equal spacing `ahead_spacing`, first row repeated at the end.
         ahead_spacing: m.
     """
@@ -58,11 +63,12 @@ class Road(NamedTuple):
     n_outer: int
     near_start: IntArray
     near: IntArray
-    grid: NDArray[np.uint8]
+    grid: IntArray
     grid_x: float
     grid_y: float
-    row_start: IntArray
-    row_edges: IntArray
+    cell_start: IntArray
+    cell_edges: IntArray
+    cell_within: NDArray[np.uint8]
     ahead: FloatArray
     ahead_spacing: float
 
@@ -92,18 +98,15 @@ def _build(track: Track) -> Road:
     s = np.ascontiguousarray(track.s, dtype=np.float64)
     outer, inner = _edges(track.outer), _edges(track.inner)
     edges = np.vstack([outer, inner])
-    near_start, near = _near_edges(center, edges, len(outer))
+    near_start, near = _near_edges(center, s, edges, len(outer))
     width = np.empty(len(center))
     for i in range(len(center)):
-        segment = min(i, len(center) - 2)
-        first, last = near_start[segment], near_start[segment + 1]
-        ix, iy, ox, oy = nearest_borders(edges, len(outer), near, first, last, center[i, 0], center[i, 1])
+        ix, iy, ox, oy = nearest_borders(edges, len(outer), near_start, near, s[i], center[i, 0], center[i, 1])
         width[i] = hypot(ox - ix, oy - iy)
     grid_x, grid_y = edges[:, ::2].min() - CELL_M, edges[:, 1::2].min() - CELL_M
     columns = int((edges[:, ::2].max() - grid_x) / CELL_M) + 2
     rows = int((edges[:, 1::2].max() - grid_y) / CELL_M) + 2
-    row_start, row_edges = _edges_by_row(edges, grid_y, rows)
-    grid = _grid(edges, len(outer), grid_x, grid_y, rows, columns, row_start, row_edges)
+    grid, cell_start, cell_edges, cell_within = _cells(edges, len(outer), grid_x, grid_y, rows, columns)
     count = max(8, round(s[-1] / LOOK_AHEAD_SPACING_M))
     at = np.linspace(0.0, s[-1], count + 1)
     ahead = np.column_stack([np.interp(at, s, center[:, 0]), np.interp(at, s, center[:, 1])])
@@ -121,8 +124,9 @@ def _build(track: Track) -> Road:
         grid=grid,
         grid_x=float(grid_x),
         grid_y=float(grid_y),
-        row_start=row_start,
-        row_edges=row_edges,
+        cell_start=cell_start,
+        cell_edges=cell_edges,
+        cell_within=cell_within,
         ahead=ahead,
         ahead_spacing=float(s[-1] / count),
     )
@@ -200,8 +204,8 @@ def point_at(center: FloatArray, arc: FloatArray, s: float) -> tuple[float, floa
 
 
 @inlined
-def cell_at(grid: NDArray[np.uint8], grid_x: float, grid_y: float, x: float, y: float) -> int:
-    """What the lookup grid knows of (x, y): `INSIDE`, `OUTSIDE`, or `MIXED` where a border is near."""
+def cell_at(grid: IntArray, grid_x: float, grid_y: float, x: float, y: float) -> int:
+    """What the lookup grid knows of (x, y): `INSIDE`, `OUTSIDE`, or `MIXED` and more where a border is near."""
     across, up = (x - grid_x) * (1.0 / CELL_M), (y - grid_y) * (1.0 / CELL_M)
     cell = OUTSIDE
     if 0.0 <= across < grid.shape[1] and 0.0 <= up < grid.shape[0]:
@@ -209,40 +213,31 @@ def cell_at(grid: NDArray[np.uint8], grid_x: float, grid_y: float, x: float, y: 
     return cell
 
 
-@kernel
-def on_road(
-    grid: NDArray[np.uint8],
-    grid_x: float,
-    grid_y: float,
-    edges: FloatArray,
-    n_outer: int,
-    row_start: IntArray,
-    row_edges: IntArray,
-    x: float,
-    y: float,
-) -> bool:
+@lean
+def on_road(road: Road, x: float, y: float) -> bool:
     """Whether (x, y) lies inside the outer border and outside the inner one."""
-    cell = cell_at(grid, grid_x, grid_y, x, y)
-    if cell != MIXED:
-        return bool(cell == INSIDE)
-    row = int((y - grid_y) * (1.0 / CELL_M))
-    return _inside(edges, n_outer, row_edges, row_start[row], row_start[row + 1], x, y)
+    cell = cell_at(road.grid, road.grid_x, road.grid_y, x, y)
+    if cell < MIXED:
+        return cell == INSIDE
+    k = cell - MIXED
+    first, last = road.cell_start[k], road.cell_start[k + 1]
+    return _within(road.edges, road.n_outer, road.cell_edges, first, last, road.cell_within[k], x, y) == WITHIN_OUTER
 
 
-@kernel
+@lean
 def nearest_borders(
-    edges: FloatArray, n_outer: int, near: IntArray, first: int, last: int, x: float, y: float
+    edges: FloatArray, n_outer: int, near_start: IntArray, near: IntArray, s: float, x: float, y: float
 ) -> tuple[float, float, float, float]:
     """The points of the inner and of the outer border nearest to (x, y): inner x, y, outer x, y.
 
     Args:
-        edges, n_outer, near: of the road.
-        first, last: the candidates `near[first:last]` of the segment that (x, y) lies on.
-        x, y: m, a point of the centre line. The two points' distance is the track's width there, as in DeepRacer.
+        edges, n_outer, near_start, near: of the road.
+        s, x, y: m, a point of the centre line. The two points' distance is the track's width there, as in DeepRacer.
     """
     outer_d, inner_d = np.inf, np.inf
     ox, oy, ix, iy = 0.0, 0.0, 0.0, 0.0
-    for k in range(first, last):
+    piece = int(s * (1.0 / NEAR_M))
+    for k in range(near_start[piece], near_start[piece + 1]):
         e = near[k]
         qx, qy = _nearest_on_edge(edges, e, x, y)
         d = (qx - x) ** 2 + (qy - y) ** 2
@@ -254,21 +249,18 @@ def nearest_borders(
     return ix, iy, ox, oy
 
 
-@kernel
-def _inside(edges: FloatArray, n_outer: int, which: IntArray, first: int, last: int, x: float, y: float) -> bool:
-    in_outer, in_inner = False, False
+@lean
+def _within(edges: FloatArray, n_outer: int, which: Any, first: int, last: int, within: int, x: float, y: float) -> int:
+    """Bits, whether a point is inside the outer and the inner border: each edge to the right of it changes that."""
     for k in range(first, last):
         e = which[k]
         x0, y0, x1, y1 = edges[e, 0], edges[e, 1], edges[e, 2], edges[e, 3]
         if (y0 > y) != (y1 > y) and x < x0 + (y - y0) * (x1 - x0) / (y1 - y0):
-            if e < n_outer:
-                in_outer = not in_outer
-            else:
-                in_inner = not in_inner
-    return in_outer and not in_inner
+            within ^= WITHIN_OUTER if e < n_outer else WITHIN_INNER
+    return within
 
 
-@kernel
+@lean
 def _nearest_on_edge(edges: FloatArray, e: int, x: float, y: float) -> tuple[float, float]:
     x0, y0 = edges[e, 0], edges[e, 1]
     dx, dy = edges[e, 2] - x0, edges[e, 3] - y0
@@ -280,73 +272,55 @@ def _nearest_on_edge(edges: FloatArray, e: int, x: float, y: float) -> tuple[flo
 
 
 @kernel
-def _point_edge2(edges: FloatArray, e: int, x: float, y: float) -> float:
-    qx, qy = _nearest_on_edge(edges, e, x, y)
-    return (x - qx) * (x - qx) + (y - qy) * (y - qy)
-
-
-@kernel
-def _near_edges(center: FloatArray, edges: FloatArray, n_outer: int) -> tuple[IntArray, IntArray]:
-    """Candidates for the nearest border edge of each segment.
-
-    The distance to an edge is a convex function along a segment, so it is at most the larger of its two end
-    values, and at least the smaller one less the segment's length: an edge whose least possible distance is
-    above the best guaranteed one is never the nearest.
-    """
-    segments = center.shape[0] - 1
-    starts = np.zeros(segments + 1, dtype=np.int32)
+def _near_edges(center: FloatArray, arc: FloatArray, edges: FloatArray, n_outer: int) -> tuple[IntArray, IntArray]:
+    """Candidates for the nearest border edges of each piece of the centre line; of whole stretches before."""
+    pieces = int(arc[-1] * (1.0 / NEAR_M)) + 1
+    starts = np.zeros(pieces + 1, dtype=np.int32)
     found = np.empty(1024, dtype=np.int32)
-    count = 0
-    at_start, at_end = np.empty(len(edges)), np.empty(len(edges))
-    for i in range(segments):
-        length = hypot(center[i + 1, 0] - center[i, 0], center[i + 1, 1] - center[i, 1])
-        for first, last in ((0, n_outer), (n_outer, len(edges))):
-            bound = np.inf
-            for e in range(first, last):
-                at_start[e] = np.sqrt(_point_edge2(edges, e, center[i, 0], center[i, 1]))
-                at_end[e] = np.sqrt(_point_edge2(edges, e, center[i + 1, 0], center[i + 1, 1]))
-                bound = min(bound, max(at_start[e], at_end[e]))
-            for e in range(first, last):
-                if 0.5 * (at_start[e] + at_end[e] - length) <= bound + 1e-9:
-                    if count == len(found):
-                        found = np.concatenate((found, np.empty_like(found)))
-                    found[count] = e
-                    count += 1
-        starts[i + 1] = count
-    return starts, found[:count].copy()
+    everywhere = np.arange(len(edges))
+    for first in range(0, pieces, STRETCH):
+        x, y = point_at(center, arc, (first + 0.5 * STRETCH) * NEAR_M)
+        here = _near(edges, n_outer, everywhere, x, y, STRETCH * NEAR_M)
+        for piece in range(first, min(pieces, first + STRETCH)):
+            x, y = point_at(center, arc, (piece + 0.5) * NEAR_M)
+            near = _near(edges, n_outer, here, x, y, NEAR_M)
+            start = starts[piece]
+            starts[piece + 1] = start + len(near)
+            while start + len(near) > len(found):
+                found = np.concatenate((found, np.empty_like(found)))
+            found[start : start + len(near)] = near
+    return starts, found[: starts[pieces]].copy()
 
 
 @kernel
-def _edges_by_row(edges: FloatArray, grid_y: float, rows: int) -> tuple[IntArray, IntArray]:
-    counts = np.zeros(rows + 1, dtype=np.int32)
-    low, high = np.empty(len(edges), dtype=np.int32), np.empty(len(edges), dtype=np.int32)
-    for e in range(len(edges)):
-        low[e] = max(0, int((min(edges[e, 1], edges[e, 3]) - grid_y) / CELL_M) - 1)
-        high[e] = min(rows - 1, int((max(edges[e, 1], edges[e, 3]) - grid_y) / CELL_M) + 1)
-        for row in range(low[e], high[e] + 1):
-            counts[row + 1] += 1
-    starts = np.cumsum(counts).astype(np.int32)
-    filled = starts[:-1].copy()
-    found = np.empty(starts[-1], dtype=np.int32)
-    for e in range(len(edges)):
-        for row in range(low[e], high[e] + 1):
-            found[filled[row]] = e
-            filled[row] += 1
-    return starts, found
+def _near(edges: FloatArray, n_outer: int, some: Any, x: float, y: float, length: float) -> Any:
+    """Those of some edges that can be nearest to a point of a piece of a line with a length, m, and its middle (x, y).
+
+    On the way from the middle to the point, half the length at most, the distance to each edge changes by no more than
+    the way: an edge that is farther from the middle than the nearest one by more than the length is never the nearest.
+    """
+    away, nearest = np.empty(len(some)), np.full(2, np.inf)
+    for k in range(len(some)):
+        qx, qy = _nearest_on_edge(edges, some[k], x, y)
+        away[k] = distance(x - qx, y - qy)
+        border = int(some[k] >= n_outer)
+        nearest[border] = min(nearest[border], away[k])
+    kept = np.empty(len(some), dtype=np.bool_)
+    for k in range(len(some)):
+        kept[k] = away[k] <= nearest[int(some[k] >= n_outer)] + length + SLACK_M
+    return some[kept]
 
 
 @kernel
-def _grid(
-    edges: FloatArray,
-    n_outer: int,
-    grid_x: float,
-    grid_y: float,
-    rows: int,
-    columns: int,
-    row_start: IntArray,
-    row_edges: IntArray,
-) -> NDArray[np.uint8]:
-    grid = np.zeros((rows, columns), dtype=np.uint8)
+def _cells(
+    edges: FloatArray, n_outer: int, grid_x: float, grid_y: float, rows: int, columns: int
+) -> tuple[IntArray, IntArray, IntArray, NDArray[np.uint8]]:
+    """The grid, and what decides in its cells near a border: `grid`, `cell_start`, `cell_edges`, `cell_within`.
+
+    Whether a point is inside is a matter of the edges to its right at its height. Of those that pass a cell's
+    whole height to the right of it, a number that is the same for all of its points; the others are its edges.
+    """
+    grid = np.zeros((rows, columns), dtype=np.int32)
     for e in range(len(edges)):
         x0, y0, x1, y1 = edges[e, 0], edges[e, 1], edges[e, 2], edges[e, 3]
         pieces = int(hypot(x1 - x0, y1 - y0) / (0.5 * CELL_M)) + 1
@@ -356,17 +330,46 @@ def _grid(
             for r in range(max(0, row - 1), min(rows, row + 2)):
                 for c in range(max(0, column - 1), min(columns, column + 2)):
                     grid[r, c] = MIXED
+    near = int((grid == MIXED).sum())
+    starts, within, found = np.zeros(near + 1, np.int32), np.zeros(near, np.uint8), np.empty(1024, np.int32)
+    lowest, highest = np.minimum(edges[:, 1], edges[:, 3]), np.maximum(edges[:, 1], edges[:, 3])
+    near = count = 0
     for r in range(rows):
+        low, high = grid_y + r * CELL_M - SLACK_M, grid_y + (r + 1) * CELL_M + SLACK_M
+        here = np.flatnonzero((lowest <= high) & (highest >= low))
         for c in range(columns):
-            if grid[r, c] == MIXED:
+            if grid[r, c] == OUTSIDE:
+                if c > 0 and grid[r, c - 1] < MIXED:
+                    grid[r, c] = grid[r, c - 1]  # no border runs between the two
+                else:
+                    x, y = grid_x + (c + 0.5) * CELL_M, grid_y + (r + 0.5) * CELL_M
+                    grid[r, c] = _within(edges, n_outer, here, 0, len(here), 0, x, y) == WITHIN_OUTER
                 continue
-            if c > 0 and grid[r, c - 1] != MIXED:
-                grid[r, c] = grid[r, c - 1]  # no border runs between the two
+            left, right = grid_x + c * CELL_M - SLACK_M, grid_x + (c + 1) * CELL_M + SLACK_M
+            for k in range(len(here)):
+                e = here[k]
+                x0, y0, x1, y1 = edges[e, 0], edges[e, 1], edges[e, 2], edges[e, 3]
+                a, b = x0, x1  # of the part at the cell's height
+                if y0 != y1:
+                    a = x0 + min(1.0, max(0.0, (low - y0) / (y1 - y0))) * (x1 - x0)
+                    b = x0 + min(1.0, max(0.0, (high - y0) / (y1 - y0))) * (x1 - x0)
+                if max(a, b) < left:
+                    continue
+                if min(a, b) > right and lowest[e] < low and highest[e] > high:
+                    within[near] ^= WITHIN_OUTER if e < n_outer else WITHIN_INNER
+                    continue
+                if count == len(found):
+                    found = np.concatenate((found, np.empty_like(found)))
+                found[count] = e
+                count += 1
+            if count == starts[near]:
+                grid[r, c] = within[near] == WITHIN_OUTER
+                within[near] = 0
                 continue
-            x, y = grid_x + (c + 0.5) * CELL_M, grid_y + (r + 0.5) * CELL_M
-            if _inside(edges, n_outer, row_edges, row_start[r], row_start[r + 1], x, y):
-                grid[r, c] = INSIDE
-    return grid
+            grid[r, c] = MIXED + near
+            near += 1
+            starts[near] = count
+    return grid, starts[: near + 1].copy(), found[:count].copy(), within[:near].copy()
 
 
 def _edges(ring: FloatArray) -> FloatArray:

@@ -14,8 +14,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from racer.car import CARS, MOTION, STEP_S, Car, move
-from racer.kernel import inlined, kernel
+from racer.car import CARS, MOTION, ROWS, STEERING, STEP_S, WANTED, Car, move, take
+from racer.kernel import inlined, kernel, lean
 from racer.road import (
     INSIDE,
     MIXED,
@@ -82,6 +82,7 @@ CATCH_UP = 1.01  # a chord is shorter than the bend it cuts, and what was held b
 GATE_M = 0.05  # the line across the track stands square to the chord from so far behind it to as far ahead, m
 IN_ORDER_M = 0.5  # a lap is complete at the line when its length was driven but for so much, m
 LINE_SHARE = 0.2  # of random starts on the start line
+AT_ONCE = 128  # cars that are moved together: what is worked on then stays in the processor's cache
 
 
 class World:
@@ -175,7 +176,8 @@ class World:
             self._pool = None
 
     def _drive(self, races: slice, commands: NDArray[np.float64], rewards: NDArray[np.float64]) -> None:
-        drive_cars(self.cars[races], commands[races], rewards[races], self.road, self.constants, self._rules)
+        cars, motion = self.cars[races], np.empty((ROWS, AT_ONCE))
+        drive_cars(cars, commands[races], rewards[races], self.road, self.constants, self._rules, motion)
 
 
 @kernel
@@ -225,19 +227,7 @@ def _stand(state: Any, x: float, y: float, heading: float, segment: int, s: floa
     state.s, state.segment = s, segment
     # The car was held in the step before: the original counts that one as a step without moving.
     state.still_steps, state.reversed_steps = 1, 0
-    _locate(
-        state,
-        car,
-        road.center,
-        road.s,
-        road.grid,
-        road.grid_x,
-        road.grid_y,
-        road.edges,
-        road.n_outer,
-        road.row_start,
-        road.row_edges,
-    )
+    _locate(state, car, road)
 
 
 @kernel
@@ -257,9 +247,7 @@ def _put_back(state: Any, road: Road, car: Any, rules: Any) -> None:
     dx, dy = road.center[i + 1, 0] - road.center[i, 0], road.center[i + 1, 1] - road.center[i, 1]
     share = (s - road.s[i]) / (road.s[i + 1] - road.s[i])
     x, y = road.center[i, 0] + share * dx, road.center[i, 1] + share * dy
-    inner_x, inner_y, outer_x, outer_y = nearest_borders(
-        road.edges, road.n_outer, road.near, road.near_start[i], road.near_start[i + 1], x, y
-    )
+    inner_x, inner_y, outer_x, outer_y = nearest_borders(road.edges, road.n_outer, road.near_start, road.near, s, x, y)
     inner_x, inner_y, outer_x, outer_y = (
         0.5 * (x + inner_x),
         0.5 * (y + inner_y),
@@ -297,57 +285,64 @@ def _reset(cars: Any, which: Any, road: Road, car: Any, rules: Any) -> None:
                 place(state, s, road, car)
 
 
-@kernel
-def drive_cars(cars: Any, commands: Any, rewards: Any, road: Road, car: Any, rules: Any) -> None:
-    """Judge the cars of several races, then move each of them through one control step; see `World.step`."""
-    # Taken out of the record once: each time a kernel takes an array out of one, it counts a reference.
-    center, arc, curvature = road.center, road.s, road.curvature
-    grid, grid_x, grid_y = road.grid, road.grid_x, road.grid_y
-    edges, n_outer, row_start, row_edges = road.edges, road.n_outer, road.row_start, road.row_edges
-    length = arc[-1]
-    for i in range(cars.shape[0]):
-        for j in range(cars.shape[1]):
-            state = cars[i, j]
-            state.steps += 1
-            state.clock += 1
-            state.status = _judge(state, rules)
-            rewards[i, j] = state.distance - state.last_distance
-            if state.status == PAUSE:
-                state.held -= 1
-                continue
-            if rules.penalty_steps > 0 and state.status in (OFF_TRACK, IMMOBILIZED, REVERSED):
-                _put_back(state, road, car, rules)
-                continue
+@lean
+def drive_cars(cars: Any, commands: Any, rewards: Any, road: Road, car: Any, rules: Any, motion: Any) -> None:
+    """Judge the cars of several races, then move each of them through one control step; see `World.step`.
 
-            x, y, s, old_speed = state.x, state.y, state.s, state.speed
-            front_x, front_y = state.front_x, state.front_y
-            state.last_x, state.last_y = x, y
-            stretch = _stretch(state, curvature)
-            move(state, commands[i, j, 0] * (pi / 180.0), commands[i, j, 1], car)
-            state.still_steps = state.still_steps + 1 if distance(state.x - x, state.y - y) <= rules.still_m else 0
-            _locate(state, car, center, arc, grid, grid_x, grid_y, edges, n_outer, row_start, row_edges)
-            if state.s - s < -0.5 * length:
-                state.winding += 1
-            elif state.s - s > 0.5 * length:
-                state.winding -= 1
-            # On the inside of a tight bend the projection runs ahead of the car, and jumps where the bend folds:
-            # what is paid is the car's own path, stretched to the centre line, the remainder as it drives on.
-            path = distance(state.front_x - front_x, state.front_y - front_y)
-            most = CATCH_UP * path * max(stretch, _stretch(state, curvature))
-            along = state.s - state.start_s + state.winding * length
-            state.last_distance = state.distance
-            state.distance = min(state.distance + most, max(state.distance - most, along))
-            state.reversed_steps = state.reversed_steps + 1 if state.distance < state.last_distance else 0
-            missing = (state.laps + 1) * length - state.distance
-            if missing < IN_ORDER_M:
-                covered = _passed(center, arc, state.start_s, front_x, front_y, state.front_x, state.front_y)
-                if covered >= 0.0 or missing <= -IN_ORDER_M:
-                    time_share = _time_share(covered, old_speed, state.speed) if covered >= 0.0 else 1.0
-                    crossed = (state.steps - 2 + time_share) * STEP_S
-                    state.lap_time = crossed - state.lap_start_s
-                    state.lap_start_s = crossed
-                    state.lap_step = state.steps
-                    state.laps += 1
+    It works on `motion`, (`ROWS`, `AT_ONCE`).
+    """
+    center, arc, curvature = road.center, road.s, road.curvature
+    length = arc[-1]
+    for j in range(cars.shape[1]):
+        for first in range(0, cars.shape[0], AT_ONCE):
+            some = cars[first : first + AT_ONCE, j]
+            for i in range(len(some)):
+                state = some[i]
+                state.steps += 1
+                state.clock += 1
+                state.status = _judge(state, rules)
+                rewards[first + i, j] = state.distance - state.last_distance
+                motion[STEERING, i] = commands[first + i, j, 0] * (pi / 180.0)
+                motion[WANTED, i] = commands[first + i, j, 1]
+            move(some, car, motion)
+            for i in range(len(some)):
+                state = some[i]
+                if state.status == PAUSE:
+                    state.held -= 1
+                    continue
+                if rules.penalty_steps > 0 and state.status in (OFF_TRACK, IMMOBILIZED, REVERSED):
+                    _put_back(state, road, car, rules)
+                    continue
+                x, y, s, old_speed = state.x, state.y, state.s, state.speed
+                front_x, front_y = state.front_x, state.front_y
+                state.last_x, state.last_y = x, y
+                stretch = _stretch(state, curvature)
+                take(state, motion, i)
+                still = distance(state.x - x, state.y - y) <= rules.still_m
+                state.still_steps = state.still_steps + 1 if still else 0
+                _locate(state, car, road)
+                if state.s - s < -0.5 * length:
+                    state.winding += 1
+                elif state.s - s > 0.5 * length:
+                    state.winding -= 1
+                # On the inside of a tight bend the projection runs ahead of the car, and jumps where the bend folds:
+                # what is paid is the car's own path, stretched to the centre line, the remainder as it drives on.
+                path = distance(state.front_x - front_x, state.front_y - front_y)
+                most = CATCH_UP * path * max(stretch, _stretch(state, curvature))
+                along = state.s - state.start_s + state.winding * length
+                state.last_distance = state.distance
+                state.distance = min(state.distance + most, max(state.distance - most, along))
+                state.reversed_steps = state.reversed_steps + 1 if state.distance < state.last_distance else 0
+                missing = (state.laps + 1) * length - state.distance
+                if missing < IN_ORDER_M:
+                    covered = _passed(center, arc, state.start_s, front_x, front_y, state.front_x, state.front_y)
+                    if covered >= 0.0 or missing <= -IN_ORDER_M:
+                        time_share = _time_share(covered, old_speed, state.speed) if covered >= 0.0 else 1.0
+                        crossed = (state.steps - 2 + time_share) * STEP_S
+                        state.lap_time = crossed - state.lap_start_s
+                        state.lap_start_s = crossed
+                        state.lap_step = state.steps
+                        state.laps += 1
 
 
 @inlined
@@ -368,58 +363,32 @@ def _judge(state: Any, rules: Any) -> int:
 
 
 @inlined
-def _locate(
-    state: Any,
-    car: Any,
-    center: Any,
-    arc: Any,
-    grid: Any,
-    grid_x: float,
-    grid_y: float,
-    edges: Any,
-    n_outer: int,
-    row_start: Any,
-    row_edges: Any,
-) -> None:
+def _locate(state: Any, car: Any, road: Any) -> None:
     """Find where on the track a car stands, near where it stood."""
     c, s = cos(state.heading), sin(state.heading)
     x, y = state.x + car.front_point * c, state.y + car.front_point * s
     state.front_x, state.front_y = x, y
+    center, arc = road.center, road.s
     i, share = project_near(center, arc, x, y, state.segment, state.s)
     dx, dy = center[i + 1, 0] - center[i, 0], center[i + 1, 1] - center[i, 1]
     away_x, away_y = x - center[i, 0] - share * dx, y - center[i, 1] - share * dy
     state.segment, state.share = i, share
     state.s = at_row(arc, i, share)
     state.offset = distance(away_x, away_y) * (1.0 if dx * away_y >= dy * away_x else -1.0)
-    state.wheels_on_track = wheels_on_road(
-        state.x, state.y, c, s, car, grid, grid_x, grid_y, edges, n_outer, row_start, row_edges
-    )
+    state.wheels_on_track = wheels_on_road(state.x, state.y, c, s, car, road)
 
 
 @inlined
-def wheels_on_road(
-    x: float,
-    y: float,
-    c: float,
-    s: float,
-    car: Any,
-    grid: Any,
-    grid_x: float,
-    grid_y: float,
-    edges: Any,
-    n_outer: int,
-    row_start: Any,
-    row_edges: Any,
-) -> int:
+def wheels_on_road(x: float, y: float, c: float, s: float, car: Any, road: Any) -> int:
     """How many of the four wheel centres lie on the road, for an origin (m) and the cosine and sine of the heading."""
     count, near_border = 0, False
     for wheel in range(4):
         wheel_x, wheel_y = _wheel_at(wheel, x, y, c, s, car)
-        cell = cell_at(grid, grid_x, grid_y, wheel_x, wheel_y)
+        cell = cell_at(road.grid, road.grid_x, road.grid_y, wheel_x, wheel_y)
         count += cell == INSIDE
-        near_border |= cell == MIXED
+        near_border |= cell >= MIXED
     if near_border:  # out of line: the mere presence of exact geometry in this loop would double its time
-        count = _wheels_exactly(x, y, c, s, car, grid, grid_x, grid_y, edges, n_outer, row_start, row_edges)
+        count = _wheels_exactly(x, y, c, s, car, road)
     return count
 
 
@@ -432,25 +401,12 @@ def _wheel_at(wheel: int, x: float, y: float, c: float, s: float, car: Any) -> t
     return x + ahead * c - left * s, y + ahead * s + left * c
 
 
-@kernel
-def _wheels_exactly(
-    x: float,
-    y: float,
-    c: float,
-    s: float,
-    car: Any,
-    grid: Any,
-    grid_x: float,
-    grid_y: float,
-    edges: Any,
-    n_outer: int,
-    row_start: Any,
-    row_edges: Any,
-) -> int:
+@lean
+def _wheels_exactly(x: float, y: float, c: float, s: float, car: Any, road: Any) -> int:
     count = 0
     for wheel in range(4):
         wheel_x, wheel_y = _wheel_at(wheel, x, y, c, s, car)
-        count += on_road(grid, grid_x, grid_y, edges, n_outer, row_start, row_edges, wheel_x, wheel_y)
+        count += on_road(road, wheel_x, wheel_y)
     return count
 
 

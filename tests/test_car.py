@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from racer.car import CARS, MOTION, RANGES, STEP_S, Car, drive
+from racer.car import CARS, MOTION, RANGES, ROWS, STEERING, STEP_S, WANTED, Car, drive, move
 
 LOGS = Path(__file__).parents[2] / "shared" / "logs" / "replay.json"
 KINDS = sorted(CARS)
@@ -32,6 +32,17 @@ def slip_angle(motion):
 
 def total_speed(motion):
     return np.hypot(motion["speed"], motion["lateral_speed"])
+
+
+def after(cars, commands, car):
+    """Cars one step later, all of them moved together."""
+    now = np.zeros((ROWS, len(cars)))
+    now[STEERING], now[WANTED] = np.transpose(commands)
+    move(cars, car.constants, now)
+    later = cars.copy()
+    for k, name in enumerate(cars.dtype.names):
+        later[name] = now[k]
+    return later
 
 
 # Analytic cases
@@ -156,16 +167,14 @@ def test_on_full_lock_at_full_speed_the_front_slides_wide():
 @pytest.mark.parametrize("side", [-1.0, 1.0])
 def test_a_car_sliding_sideways_stops_sliding_within_its_grip(kind, side):
     """A car put sideways: the tyres brake the slide by grip and never turn it round."""
-    from racer.car import move
-
     car = dataclasses.replace(CARS[kind], grip=4.0, rear_grip=4.0)
-    state = np.zeros(1, dtype=MOTION)[0]
+    state = np.zeros(1, dtype=MOTION)
     state["lateral_speed"] = side * 2.0
     speeds = [2.0]
     for _ in range(40):
-        move(state, 0.0, 0.1, car.constants)
-        assert side * state["lateral_speed"] > -1e-9
-        speeds.append(float(total_speed(state)))
+        state = after(state, [[0.0, 0.1]], car)
+        assert side * state["lateral_speed"][0] > -1e-9
+        speeds.append(float(total_speed(state)[0]))
     lost = -np.diff(speeds) / STEP_S
     assert lost[:4] == pytest.approx(4.0, rel=0.07)
     assert abs(state["lateral_speed"]) < 1e-3
@@ -227,13 +236,17 @@ def test_where_it_stands_and_faces_changes_nothing(commands, car, speed, x, y, h
 @settings(deadline=None)
 @given(COMMANDS, CAR, st.integers(0, 79))
 def test_a_motion_is_all_that_the_next_depends_on(commands, car, cut):
-    from racer.car import move
-
     motion = drive(commands, car, speed=1.0)
     k = min(cut, len(commands) - 1)
-    state = motion[k : k + 1].copy()[0]
-    move(state, *commands[k], car.constants)
-    assert state.tobytes() == motion[k + 1].tobytes()
+    assert after(motion[k : k + 1], commands[k : k + 1], car).tobytes() == motion[k + 1].tobytes()
+
+
+@settings(deadline=None, max_examples=20)
+@given(COMMANDS, CAR)
+def test_cars_moved_together_move_as_each_alone(commands, car):
+    """Every moment of a drive as a car of its own, all moved at once: each is where the drive went on to."""
+    motion = drive(commands, car, speed=1.0)
+    assert after(motion[:-1], commands, car).tobytes() == motion[1:].tobytes()
 
 
 # The logs

@@ -28,11 +28,6 @@ def places(track, rng, count):
     return on_line + np.stack([-along[:, 1], along[:, 0]], axis=1) * aside[:, None], on_line
 
 
-def is_on(road, x, y):
-    where = (road.grid, road.grid_x, road.grid_y, road.edges, road.n_outer, road.row_start, road.row_edges)
-    return on_road(*where, x, y)
-
-
 def test_projection_is_shapelys(course):
     line = LineString(course.center)
     points, _ = places(course, np.random.default_rng(1), 150)
@@ -63,7 +58,7 @@ def test_road_is_what_lies_between_the_borders(course):
         on = border[i] + rng.uniform(0.0, 1.0, (500, 1)) * (border[i + 1] - border[i])
         near.append(on + rng.normal(0.0, 1.0, (500, 2)) * 10.0 ** rng.uniform(-4.0, -0.7, (500, 1)))
     points = np.vstack([rng.uniform(low, high, (1000, 2)), places(course, rng, 1000)[0], *near])
-    found = np.array([is_on(road, x, y) for x, y in points])
+    found = np.array([on_road(road, x, y) for x, y in points])
     inside = [shapely.contains_xy(Polygon(border), *points.T) for border in (course.outer, course.inner)]
     expected = inside[0] & ~inside[1]
     np.testing.assert_array_equal(found, expected)
@@ -76,8 +71,8 @@ def test_road_is_what_lies_between_the_borders(course):
 def test_points_far_away_or_not_a_number_are_off_the_road():
     road = road_of(ring())
     for x, y in ((1e9, 0.0), (-1e9, 2.0), (0.0, -1e300), (math.inf, 0.0), (math.nan, 0.0), (2.0, math.nan)):
-        assert not is_on(road, x, y)
-    assert is_on(road, 2.0, 0.01)
+        assert not on_road(road, x, y)
+    assert on_road(road, 2.0, 0.01)
 
 
 def test_borders_nearest_to_the_line_are_shapelys(course):
@@ -85,14 +80,27 @@ def test_borders_nearest_to_the_line_are_shapelys(course):
     _, on_line = places(course, np.random.default_rng(3), 150)
     inner, outer = LinearRing(course.inner), LinearRing(course.outer)
     for x, y in np.vstack([on_line, course.center[::5]]):
-        segment, _ = project(road.center, x, y)
-        first, last = road.near_start[segment], road.near_start[segment + 1]
-        ix, iy, ox, oy = nearest_borders(road.edges, road.n_outer, road.near, first, last, x, y)
+        s = at_row(road.s, *project(road.center, x, y))
+        ix, iy, ox, oy = nearest_borders(road.edges, road.n_outer, road.near_start, road.near, s, x, y)
         point = shapely.Point(x, y)
         assert math.hypot(ix - x, iy - y) == pytest.approx(inner.distance(point), abs=1e-9)
         assert math.hypot(ox - x, oy - y) == pytest.approx(outer.distance(point), abs=1e-9)
         by_inner, by_outer = (nearest_points(border, point)[0] for border in (inner, outer))
         assert math.hypot(ox - ix, oy - iy) == pytest.approx(by_inner.distance(by_outer), abs=1e-6)
+
+
+def test_borders_nearest_to_the_line_are_those_of_all_edges(course):
+    """To the last bit, all along the line and at its rows: the candidates of a piece leave nothing out."""
+    for track in (course, course.reverse()):
+        road = road_of(track)
+        everything = np.array([0, len(road.edges)], dtype=np.int32), np.arange(len(road.edges), dtype=np.int32)
+        along = np.concatenate([np.random.default_rng(4).uniform(0.0, track.length, 500), track.s])
+        for s in along:
+            segment = min(int(np.searchsorted(road.s, s, side="right")) - 1, len(road.s) - 2)
+            share = (s - road.s[segment]) / (road.s[segment + 1] - road.s[segment])
+            x, y = (at_row(road.center[:, k], segment, share) for k in (0, 1))
+            found = nearest_borders(road.edges, road.n_outer, road.near_start, road.near, s, x, y)
+            assert found == nearest_borders(road.edges, road.n_outer, *everything, 0.0, x, y)
 
 
 def test_half_width_is_half_the_tracks_own(course):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from racer.kernel import kernel
+from racer.kernel import lean
 from racer.road import Road, at_row, distance
 from racer.simulation import World
 
@@ -50,7 +50,7 @@ class State:
         _observe(world.cars, world.road, world.constants, out)
 
 
-@kernel
+@lean
 def _observe(cars: Any, road: Road, car: Any, out: NDArray[np.float32]) -> None:
     center, half_width, line = road.center, road.half_width, road.ahead
     spacing = road.ahead_spacing
