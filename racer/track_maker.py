@@ -34,7 +34,7 @@ __all__ = ["make_track"]
 
 LENGTH_M = (12.0, 70.0)
 WIDTH_M = (0.7, 1.2)
-SHORTEST = 16.0  # widths: what is shorter has no room for more than a ring
+SHORTEST = (14.5, 18.0)  # m, and widths: no shorter lap is aimed at, it would hardly be more than a ring
 SPACING_M = 0.15  # of the rows
 FINE_M = 0.03  # of the rows while the line is drawn
 EASING_M = 0.5  # what the line is averaged over
@@ -71,7 +71,7 @@ def make_track(seed: int) -> Track:
     # Python promises the same random() in every version; NumPy's generators promise no such thing.
     lot = Random(int(seed))
     width = round(_between(lot, *WIDTH_M), 2)
-    length = _between(lot, max(LENGTH_M[0], SHORTEST * width), LENGTH_M[1])
+    length = _between(lot, max(SHORTEST[0], SHORTEST[1] * width), LENGTH_M[1])
     room = length / (width + GAP_M)
     corners = _between(lot, room / ROOM[0] + 3.0, room / ROOM[1])
     for tried in count():

@@ -47,7 +47,7 @@ def is_sound(track):
     half = track.widths.max() / 2.0
     for border in (track.inner, track.outer):
         away = LineString(track.center).distance(points(border))
-        assert away.min() > 0.34 and away.max() < half + 1e-3
+        assert away.min() > 0.34 and away.max() < half + 5e-3
     # Roads that nearly touch would melt into one when swollen, and leave a hole or two more.
     swollen = LineString(track.center).buffer(half + 0.1)
     assert len(swollen.interiors) == 1
@@ -109,6 +109,18 @@ def test_the_same_seed_makes_the_same_track_in_any_process():
     other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert other.stdout.split() == [make_track(seed).digest for seed in (3, 2**64)]
     assert make_track(np.int64(3)).digest == make_track(3).digest
+
+
+def test_yesterdays_seeds_make_yesterdays_tracks():
+    """What changes these must be meant to: notes, pictures and trained agents name tracks by their seeds."""
+    for seed, length, width, turns, start in (
+        (7, 22.0587, 0.779, 5, (2.4914, 3.7550, 0.8391)),
+        (1234, 38.8578, 1.1798, 7, (8.6938, 1.4213, 3.1056)),
+    ):
+        track = made(seed)
+        assert (track.length, track.width) == pytest.approx((length, width), abs=2e-3)
+        assert track.turns == turns
+        assert track.start == pytest.approx(start, abs=2e-3)
 
 
 def test_a_seed_is_a_whole_number_from_0():
