@@ -285,6 +285,10 @@ LOGS = {
 }
 
 
+def test_no_log_is_left_out(logs):
+    assert {path.name for path in logs.glob("*simtrace.csv")} == set(LOGS)
+
+
 @pytest.mark.parametrize("name", LOGS)
 def test_every_row_of_the_originals_logs(logs, route, name):
     """X, Y are the front point; an episode starts at a multiple of 5 % of a lap."""

@@ -17,12 +17,15 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from racer import train as engine
 from racer.agent import load_state, save_state
+from racer.cli import app
 from racer.errors import AgentError, FileError, RacerError, RewardError, RunError
 from racer.logbook import Logbook, Prints
 from racer.replay import load_replay, verify
+from racer.reward import Rewards
 from racer.run import find_run, open_run
 from racer.train import resume, start, train
 
@@ -754,3 +757,13 @@ def test_a_compiled_reward_trains_the_same_driver(tmp_path):
         train(run, compiled=name == "code")
     code, python = (load_state(run.checkpoint)[0] for run in plans.values())
     assert all(np.array_equal(code[name], python[name]) for name in code)
+
+
+def test_no_compile_leaves_a_reward_python(monkeypatch):
+    compiling, compiled = Rewards.compile, []
+    monkeypatch.setattr(Rewards, "compile", lambda self, track: compiled.append(compiling(self, track)))
+    for name, options in (("code", []), ("python", ["--no-compile"])):
+        words = ["train", "--track", "pebble", "--reward", "mine.py", "--agent", "climber.py", "--steps", "640"]
+        result = CliRunner().invoke(app, [*words, "--name", name, *options])
+        assert result.exit_code == 0, result.output
+    assert compiled == [True], "once, where it was not unwanted"
