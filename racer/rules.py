@@ -64,7 +64,8 @@ class Rules:
             (DeepRacer's NUMBER_OF_REVERSE_COUNTS).
         penalty_s: None: leaving the track, driving backwards and standing still end the episode, as in training.
             Else, as in races with DeepRacer's NUMBER_OF_RESETS, the car is put back on the nearer lane, at rest, and
-            held there for so many s of the race's time; for standing still, one step. There is no limit to how often.
+            held there for so many s of the race's time (one step at least; for standing still, one step), however
+            often.
     """
 
     start: Start = "random"

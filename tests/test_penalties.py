@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from drives import ring
 from shapely import LineString, Point
+from typer.testing import CliRunner
 
 from racer.agent import load_agent
 from racer.car import STEP_S
+from racer.cli import app
 from racer.env import TimeTrialVector
 from racer.errors import LeaderboardError
 from racer.leaderboard import add
@@ -282,6 +284,24 @@ def test_held_steps_are_not_paid_anew(raced):
     race, _ = raced
     statuses = np.concatenate([one.rows["episode_status"] for one in episodes_of(race)])
     assert (statuses == "pause").sum() == 60
+
+
+def test_evaluate_takes_a_penalty(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "wild.py").write_text(
+        "import numpy as np\n\n\nclass Agent:\n    def __init__(self, env, seed=0):\n        self.step = 0\n\n"
+        "    def act(self, observation):\n        self.step += 1\n"
+        "        return np.float32([[1.0 if self.step < 30 else observation[0, 15] * 3.0, -0.6]])\n"
+    )
+    words = ["evaluate", "./wild.py", "--track", "pebble", "--laps", "1", "--json", "--replay", "wild.replay"]
+    race, free = (
+        json.loads(CliRunner().invoke(app, [*words, *more]).stdout) for more in (["--penalty", "3"], ["--force"])
+    )
+    assert (race["resets"], race["off_tracks"], race["laps"][0]["off_track"]) == (1, 1, False)
+    assert race["laps"][0]["time_s"] > free["laps"][0]["time_s"] + 3.0
+    assert (free["resets"], free["off_tracks"], free["laps"][0]["off_track"]) == (0, 1, True)
+    refused = CliRunner().invoke(app, ["evaluate", "./wild.py", "--penalty", "61"])
+    assert refused.exit_code == 2 and "--penalty" in refused.output
 
 
 @pytest.mark.parametrize("penalty_s", [-1.0, 61.0, math.nan, True, "5"])
