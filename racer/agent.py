@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 
 from racer import shelf
 from racer.blame import explain, read_source
-from racer.both_ways import BothWays
 from racer.env import TimeTrialVector
 from racer.errors import AgentError
 from racer.files import read_bytes, write_atomically
+from racer.fleet import Fleet
 from racer.sensors import name_of
 
 State = dict[str, NDArray[Any]]
@@ -110,7 +110,7 @@ class AgentFile:
         return tuple(getattr(self.load(), "sensors", ()))[:1] or ("state",)
 
     def make(
-        self, env: TimeTrialVector | BothWays, seed: int = 0, knobs: Knobs | None = None, device: str = "auto"
+        self, env: TimeTrialVector | Fleet, seed: int = 0, knobs: Knobs | None = None, device: str = "auto"
     ) -> Driver:
         """Make the driver.
 
@@ -143,7 +143,7 @@ class AgentFile:
         except (Exception, SystemExit) as wrong:
             raise AgentError(explain(wrong, self.path.absolute())) from wrong
 
-    def _check_sensors(self, agent: type[Any], env: TimeTrialVector | BothWays) -> None:
+    def _check_sensors(self, agent: type[Any], env: TimeTrialVector | Fleet) -> None:
         """Refuse sensors that an agent does not know, if it says which it knows."""
         specs = getattr(agent, "sensors", None)
         if specs is None:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from racer.actions import DEFAULT, ActionSpace, DiscreteActions
 from racer.car import CARS, Car
 from racer.params import Params
+from racer.random_tracks import RANDOM, RandomParams, RandomTracks, RandomWorld
 from racer.randomization import OFF, Randomization, VariedWorld
 from racer.reward import Reward, Rewards, load_reward
 from racer.rules import IN_PROGRESS, LAP_COMPLETE, PAUSE, STATUS, TIME_UP, Rules, Start
@@ -28,6 +29,7 @@ from racer.shelf import DEFAULTS
 from racer.simulation import World
 from racer.track import Track, load_track
 
+TrackSource = str | Path | Track | RandomTracks
 RewardSource = str | Path | Callable[[dict[str, Any]], Any] | Reward | Rewards | None
 Trace = Callable[[Params, NDArray[Any], NDArray[np.float64], NDArray[np.int64]], None]
 Observation = Any  # an array, or a dict of arrays where there are several sensors
@@ -90,7 +92,7 @@ class TimeTrial(gym.Env[Observation, Action]):
     ## Arguments
     | Argument | Default | Meaning |
     |---|---|---|
-    | `track` | `"harbor"` | name on the shelf, path, or `Track` |
+    | `track` | `"harbor"` | name on the shelf, path, or `Track`; `"random"`: another one in each episode |
     | `reward_function` | None | name on the shelf, path, callable, or None |
     | `car` | `"deepracer"` | name of a car, or `Car` |
     | `start` | `"random"` | see above |
@@ -116,7 +118,7 @@ class TimeTrial(gym.Env[Observation, Action]):
 
     def __init__(
         self,
-        track: str | Path | Track = DEFAULTS["tracks"],
+        track: TrackSource = DEFAULTS["tracks"],
         reward_function: RewardSource = None,
         car: str | Car = "deepracer",
         start: Start = "random",
@@ -139,7 +141,7 @@ class TimeTrial(gym.Env[Observation, Action]):
 
     @property
     def track(self) -> Track:
-        """The track that is driven."""
+        """The track that is driven; of random ones that of this episode."""
         return self._field.world.track
 
     @property
@@ -209,7 +211,7 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
     def __init__(
         self,
         num_envs: int = 1,
-        track: str | Path | Track = DEFAULTS["tracks"],
+        track: TrackSource = DEFAULTS["tracks"],
         reward_function: RewardSource = None,
         car: str | Car = "deepracer",
         start: Start = "random",
@@ -226,7 +228,7 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
         Args:
             num_envs: number of cars.
             track, reward_function, car, start, laps, time_limit_s, actions, sensors, randomization: as for `TimeTrial`.
-            threads: over which the cars are spread; results do not depend on it.
+            threads: over which the cars are spread; results do not depend on it. Random tracks take one alone.
             penalty_s: for races: a car that leaves the track, drives backwards or stands still is put back and goes
                 on, held for so long; see `racer.rules.Rules`. While it is held its status is `pause`, and its reward 0
                 without a call. None: its episode ends.
@@ -249,7 +251,7 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
 
     @property
     def track(self) -> Track:
-        """The track that is driven."""
+        """The track that is driven; of random ones the first car's."""
         return self.field.world.track
 
     @property
@@ -351,7 +353,7 @@ class _Field:
     def __init__(
         self,
         count: int,
-        track: str | Path | Track,
+        track: TrackSource,
         reward: RewardSource,
         car: str | Car,
         rules: Rules,
@@ -363,9 +365,15 @@ class _Field:
         kind = car if isinstance(car, Car) else CARS.get(car)
         if kind is None:
             raise ValueError(f"there is no car {car!r}; the cars are {', '.join(CARS)}")
-        arguments = (load_track(track), count, 1, kind, rules, threads)
-        self.world = World(*arguments) if randomization == OFF else VariedWorld(*arguments, randomization)
-        self.params = Params(self.world.track, count)
+        row = RandomTracks() if track == RANDOM else track
+        self.world: World
+        if isinstance(row, RandomTracks):
+            self.world = RandomWorld(row, count, 1, kind, rules, randomization)
+            self.params: Params = RandomParams(self.world.track, count)
+        else:
+            arguments = (load_track(row), count, 1, kind, rules, threads)
+            self.world = World(*arguments) if randomization == OFF else VariedWorld(*arguments, randomization)
+            self.params = Params(self.world.track, count)
         self.learner = _rewards(reward, count)
         self.rewards = np.zeros(count)
         self._see_states()
@@ -400,7 +408,7 @@ class _Field:
         return self.state["status"]
 
     def progress(self) -> NDArray[np.float64]:
-        length = self.world.track.length
+        length = self.world.length
         return np.asarray((self.state["distance"] - self.state["laps"] * length) * (100.0 / length))
 
     def reset(self, which: NDArray[np.bool_] | None = None) -> None:

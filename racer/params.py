@@ -7,7 +7,7 @@ lone poses (`params_at`) go through the same code.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import cos, hypot, pi, sin
 from typing import TYPE_CHECKING, Any
 
@@ -98,6 +98,10 @@ class Params:
         """
         cars, rows = world.cars, commands.reshape(-1, 2)
         _describe(cars.reshape(-1), rows, world.road, world.constants, self.floats, self.waypoints, self.flags)
+
+    def rows(self, cars: slice, floats: list[list[float]]) -> Iterator[dict[str, Any]]:
+        """The dicts of several cars; `floats` are their rows of that table."""
+        return map(self.build, floats, self.waypoints[cars].tolist(), self.flags[cars].tolist())
 
     def of(self, i: int) -> dict[str, Any]:
         """The dict of car i: a new one each time, so that whatever a learner does to it harms nobody."""

@@ -7,9 +7,11 @@ is put back, held for a while, and goes on.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from racer.agent import Driver, failure
 from racer.car import CARS, STEP_S, Car
 from racer.env import RewardSource, TimeTrialVector, Trace
 from racer.errors import AgentError
+from racer.fleet import Fleet
 from racer.record import STEP_DTYPE, Lap, Replay
 from racer.reward import Rewards, load_reward
 from racer.track import Track
@@ -97,8 +100,9 @@ class Score:
 
     Attributes:
         completed: share of the laps tried that were completed, over all cars.
-        lap_time_s: mean time of the complete laps of the undisturbed car, s; infinite if it has none.
-        laps: the undisturbed car's laps.
+        lap_time_s: mean time of the undisturbed car's laps, s; infinite if it did not complete all of them. Of a fleet
+            the geometric mean over its parts, so that a percent counts the same on every track.
+        laps: the undisturbed car's laps; of a fleet those of its first part.
         ends: how each of them ended, a name of `racer.rules.STATUS`, and its progress, percent.
     """
 
@@ -109,8 +113,8 @@ class Score:
 
     @property
     def clean(self) -> bool:
-        """Whether the undisturbed car completed all its laps."""
-        return all(lap.complete for lap in self.laps)
+        """Whether the undisturbed car completed all its laps, on every track."""
+        return math.isfinite(self.lap_time_s)
 
     @property
     def best_lap_s(self) -> float | None:
@@ -127,13 +131,13 @@ NOISE = 0.1  # standard deviation of the disturbance of the actions, in a space 
 SLIPS = 0.02  # where they are discrete, the share of them that is drawn by lot instead
 
 
-def score(env: TimeTrialVector, driver: Driver, laps: int, seed: int) -> Score:
+def score(env: TimeTrialVector | Fleet, driver: Driver, laps: int, seed: int) -> Score:
     """Judge a driver by a race of several cars: the first undisturbed, the others with noise on their actions.
 
     Undisturbed laps repeat themselves and say little about how close to the edge they were driven.
 
     Args:
-        env: with `start="line"` and at least `laps` laps.
+        env: with `start="line"` and at least `laps` laps; in each part of a fleet the first car is the undisturbed one.
         driver: who drives all the cars.
         laps: tried by each car.
         seed: of the disturbance.
@@ -142,16 +146,23 @@ def score(env: TimeTrialVector, driver: Driver, laps: int, seed: int) -> Score:
         AgentError: as for `drive`.
     """
     results, ends = _race(env, driver, laps, seed, None, None)
-    first = results[0]
-    times = [lap.time_s for lap in first if lap.complete]
     done = [lap.complete for result in results for lap in result]
-    mean = float(np.mean(times)) if len(times) == laps else float("inf")
-    told = tuple(ends.get(lap.index, ("lap_complete", 100.0)) for lap in first)
-    return Score(float(np.mean(done)), mean, tuple(first), told)
+    steady = [results[place] for place in _undisturbed(env)]
+    clean = all(lap.complete for result in steady for lap in result)
+    means = [np.mean([lap.time_s for lap in result]) for result in steady]
+    mean = float(np.exp(np.mean(np.log(means)))) if clean else float("inf")
+    told = tuple(ends.get(lap.index, ("lap_complete", 100.0)) for lap in steady[0])
+    return Score(float(np.mean(done)), mean, tuple(steady[0]), told)
+
+
+def _undisturbed(env: TimeTrialVector | Fleet) -> list[int]:
+    """Places of the cars that are judged without noise: the first of each part."""
+    parts = env.parts if isinstance(env, Fleet) else [env]
+    return list(accumulate((part.num_envs for part in parts[:-1]), initial=0))
 
 
 def _race(
-    env: TimeTrialVector,
+    env: TimeTrialVector | Fleet,
     driver: Driver,
     laps: int,
     seed: int,
@@ -165,11 +176,11 @@ def _race(
     episode_s, done = np.zeros(env.num_envs), np.zeros(env.num_envs, dtype=np.int64)
     resets = np.zeros(env.num_envs, dtype=np.int64)
     ends: dict[int, tuple[str, float]] = {}
+    shaky = np.setdiff1d(np.arange(env.num_envs), _undisturbed(env))
     step = 0
     while any(len(result) < laps for result in results):
         actions = actions_of(driver, observations, env)
-        if env.num_envs > 1:
-            _disturb(actions[1:], env.actions, noise)
+        actions[shaky] = _disturbed(actions[shaky], env.actions, noise)
         if recorder is not None:
             recorder.before(actions[0])
         began, free = env.state["lap_start_s"].copy(), env.state["held"] == 0
@@ -206,7 +217,7 @@ def _race(
     return [result[:laps] for result in results], ends
 
 
-def actions_of(driver: Driver, observations: Any, env: TimeTrialVector) -> NDArray[Any]:
+def actions_of(driver: Driver, observations: Any, env: TimeTrialVector | Fleet) -> NDArray[Any]:
     """A driver's actions for the observations of `env`, checked.
 
     Raises:
@@ -234,13 +245,13 @@ def actions_of(driver: Driver, observations: Any, env: TimeTrialVector) -> NDArr
     return actions
 
 
-def _disturb(actions: NDArray[Any], space: ActionSpace, noise: np.random.Generator) -> None:
-    """Put noise on the actions, in place."""
+def _disturbed(actions: NDArray[Any], space: ActionSpace, noise: np.random.Generator) -> NDArray[Any]:
+    """The actions with noise on them."""
     if isinstance(space, ContinuousActions):
-        actions += noise.normal(0.0, NOISE, actions.shape).astype(np.float32)
-    else:
-        slips = noise.random(actions.shape) < SLIPS
-        actions[slips] = noise.integers(len(space.choices), size=int(slips.sum()))
+        return actions + noise.normal(0.0, NOISE, actions.shape).astype(np.float32)
+    slipped, slips = actions.copy(), noise.random(actions.shape) < SLIPS
+    slipped[slips] = noise.integers(len(space.choices), size=int(slips.sum()))
+    return slipped
 
 
 class _Recorder:

@@ -10,7 +10,7 @@ from collections import namedtuple
 from dataclasses import dataclass, fields
 from math import cos, log, pi, sqrt
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -168,6 +168,17 @@ class VariedWorld(World):
         self.kinds[which] = np.array(tuple(self.constants), KIND)
         _vary(self.cars, which, self.road, self.constants, self.randomization.constants, self.kinds)
 
+    def only(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Self:
+        """As `World.only`, with their cars' differences."""
+        part = super().only(which)
+        part.kinds = self.kinds[which]
+        return part
+
+    def put(self, part: World, which: NDArray[np.intp]) -> None:
+        """As `World.put`, with their cars' differences."""
+        super().put(part, which)
+        self.kinds[which] = cast(VariedWorld, part).kinds
+
     def _drive(self, races: slice, commands: NDArray[np.float64], rewards: NDArray[np.float64]) -> None:
         kinds, cars = self.kinds[races], self.cars[races]
         motion = np.empty((ROWS, AT_ONCE))
@@ -176,7 +187,7 @@ class VariedWorld(World):
 
 def randomization_of(world: World) -> Randomization:
     """How the episodes of a world differ."""
-    return world.randomization if isinstance(world, VariedWorld) else OFF
+    return getattr(world, "randomization", OFF)
 
 
 @kernel

@@ -18,9 +18,9 @@ from stable_baselines3.common.save_util import recursive_getattr
 from stable_baselines3.common.vec_env import VecNormalize
 
 from racer.actions import DiscreteActions
-from racer.both_ways import BothWays
 from racer.env import TimeTrialVector
 from racer.errors import AgentError
+from racer.fleet import Fleet
 from racer.sb3 import VecTimeTrial
 
 __all__ = ["Recipe"]
@@ -56,7 +56,7 @@ class Recipe:
     network = ""
     hyperparameters: Mapping[str, Any] = {}
 
-    def __init__(self, env: TimeTrialVector | BothWays, gamma: float, device: str = "auto") -> None:
+    def __init__(self, env: TimeTrialVector | Fleet, gamma: float, device: str = "auto") -> None:
         """Make everything but the model.
 
         Args:

@@ -184,7 +184,7 @@ class Rewards:
         floats = params.floats[cars].tolist()
         functions = self._functions[cars]
         self._clock.floats, self._clock.first = floats, first
-        rows = map(params.build, floats, params.waypoints[cars].tolist(), params.flags[cars].tolist())
+        rows = params.rows(cars, floats)
         answers: list[Any] = []
         values: list[float] = []
 

@@ -11,7 +11,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,12 +27,13 @@ from racer.deepracer.section import Section
 from racer.env import TimeTrialVector
 from racer.errors import DeepRacerError, RacerError, RunError, SensorError
 from racer.files import make_folder, read_json, write_atomically
+from racer.random_tracks import RandomTracks
 from racer.reward import Reward, load_reward
 from racer.rules import STARTS, Rotation, Start
 from racer.sensors import make_sensors
 from racer.track import Track, track_from_arrays
 
-FORMAT = 2  # before, a run had the defaults of actions, sensors, starts, directions and knobs
+FORMAT = 3  # 2 had one track; 1 had the defaults of actions, sensors, starts, directions and knobs, too
 MOST_SEED, MOST_STEPS, MOST_SECONDS = 2**32 - 1, 10**12, 1e7
 DEVICES = ("auto", "cpu", "cuda")
 """Where a recipe may calculate; with `auto` it chooses."""
@@ -45,7 +46,7 @@ class Plan:
     """What a run was asked to do, as its `run.json` says it.
 
     Attributes:
-        track, reward, agent: names, or paths as they were given.
+        tracks, reward, agent: names, or paths as they were given; one of the tracks may be `RANDOM`.
         reward_digest, agent_digest: SHA-256 of the sources.
         car: name.
         seed: of everything.
@@ -53,7 +54,7 @@ class Plan:
         actions: what the driver's actions mean.
         sensors: what it perceives, as `racer.sensors.make_sensors` takes it.
         starts: where the episodes of the training start.
-        both_ways: whether half of the cars train against the track's direction.
+        both_ways: whether half of the cars train against the tracks' directions.
         knobs: of the recipe, where they are not its own.
         device: where it trains: `auto`, `cpu` or `cuda`.
         logs: whether DeepRacer's logs are written too.
@@ -61,7 +62,7 @@ class Plan:
         format: of the folder.
     """
 
-    track: str
+    tracks: tuple[str, ...]
     reward: str
     agent: str
     reward_digest: str
@@ -119,21 +120,28 @@ class Run:
         return CARS[self.plan.car]
 
     def track(self) -> Track:
-        """The track as it was.
+        """The first track; of a run on random tracks alone, the first one that its drivers are judged on.
+
+        Raises:
+            RunError, TrackError: the folder's `track.json` is damaged.
+        """
+        fixed = self.tracks()
+        return fixed[0] if fixed else self.random.unseen(1)[0]
+
+    def tracks(self) -> tuple[Track, ...]:
+        """The tracks as they were, but for the random ones.
 
         Raises:
             RunError, TrackError: the folder's `track.json` is damaged.
         """
         path = self.folder / "track.json"
         data = read_json(path, RunError)
-        try:
-            about = {str(key): str(value) for key, value in data["about"].items()}
-            lines = [np.array(data[key], dtype=np.float64) for key in ("center", "inner", "outer")]
-            return track_from_arrays(str(data["name"]), *lines, reversed=bool(data["reversed"]), **about)
-        except (KeyError, TypeError, ValueError, AttributeError) as wrong:
-            if isinstance(wrong, RacerError):
-                raise
-            raise RunError(f"{path} is damaged: {wrong}") from wrong
+        return tuple(_track(path, one) for one in (data if isinstance(data, list) else [data]))
+
+    @property
+    def random(self) -> RandomTracks:
+        """The random tracks, if it trains on such."""
+        return RandomTracks(self.plan.seed)
 
     def agent(self) -> AgentFile:
         """The recipe, from the shelf.
@@ -206,14 +214,31 @@ class Run:
         return given
 
 
+def _track(path: Path, data: Any) -> Track:
+    """A track as a file at `path` holds it."""
+    try:
+        about = {str(key): str(value) for key, value in data["about"].items()}
+        lines = [np.array(data[key], dtype=np.float64) for key in ("center", "inner", "outer")]
+        return track_from_arrays(str(data["name"]), *lines, reversed=bool(data["reversed"]), **about)
+    except (KeyError, TypeError, ValueError, AttributeError) as wrong:
+        if isinstance(wrong, RacerError):
+            raise
+        raise RunError(f"{path} is damaged: {wrong}") from wrong
+
+
 def create_run(
-    folder: Path, track: Track, reward: Reward, agent: AgentFile, names: tuple[str, str, str], plan: Mapping[str, Any]
+    folder: Path,
+    tracks: Sequence[Track],
+    reward: Reward,
+    agent: AgentFile,
+    names: tuple[tuple[str, ...], str, str],
+    plan: Mapping[str, Any],
 ) -> Run:
     """Make a new run folder.
 
     Args:
         folder: must not exist, or be empty, or hold a run that ended before anything was learned.
-        track, reward, agent: what is kept in it.
+        tracks, reward, agent: what is kept in it.
         names: what they were called on the command line.
         plan: the remaining fields of `Plan`.
 
@@ -231,9 +256,12 @@ def create_run(
         **plan,
     )
     make_folder(folder)
-    geometry = {key: getattr(track, key).tolist() for key in ("center", "inner", "outer")}
-    kept = {"name": track.name, "reversed": track.reversed, "about": dict(track.about), **geometry}
-    write_atomically(folder / "track.json", json.dumps(kept))
+    lines = [{key: getattr(track, key).tolist() for key in ("center", "inner", "outer")} for track in tracks]
+    kept = [
+        {"name": track.name, "reversed": track.reversed, "about": dict(track.about), **geometry}
+        for track, geometry in zip(tracks, lines, strict=True)
+    ]
+    write_atomically(folder / "track.json", json.dumps(kept[0] if len(kept) == 1 else kept))
     write_atomically(folder / "reward.py.txt", reward.text)
     write_atomically(folder / "agent.py.txt", agent.text)
     run = Run(folder, made)
@@ -257,7 +285,8 @@ def write_plan(run: Run) -> None:
     """
     plan = run.plan
     data = {name: getattr(plan, name) for name in Plan.__dataclass_fields__}
-    data |= {"actions": action_space_json(plan.actions), "sensors": list(plan.sensors), "knobs": dict(plan.knobs)}
+    data |= {"actions": action_space_json(plan.actions), "knobs": dict(plan.knobs)}
+    data |= {"tracks": list(plan.tracks), "sensors": list(plan.sensors)}
     if isinstance(plan.starts, Rotation):
         data["starts"] = asdict(plan.starts)
     write_atomically(run.folder / "run.json", json.dumps(data, indent=2) + "\n")
@@ -275,8 +304,10 @@ def open_run(folder: Path) -> Run:
     if not path.exists():
         raise RunError(f"{folder} is not a run: it holds no run.json")
     data = read_json(path, RunError)
+    if isinstance(data, dict) and "track" in data:  # before format 3
+        data["tracks"] = [data["track"]]
     kinds = {
-        "track": str,
+        "tracks": list,
         "reward": str,
         "agent": str,
         "reward_digest": str,
@@ -285,6 +316,8 @@ def open_run(folder: Path) -> Run:
     }
     if not isinstance(data, dict) or any(not isinstance(data.get(key), kind) for key, kind in kinds.items()):
         raise RunError(f"{path}: this is not a run's plan; it needs {', '.join(kinds)}")
+    if not data["tracks"] or not all(isinstance(name, str) for name in data["tracks"]):
+        raise RunError(f"{path}: tracks is {data['tracks']!r:.80}; it must be a list of names")
     if data.get("format") not in range(1, FORMAT + 1):
         raise RunError(f"{path}: format {data.get('format')!r}; this racer reads formats up to {FORMAT}")
     if data["car"] not in CARS:
@@ -292,7 +325,7 @@ def open_run(folder: Path) -> Run:
     if not isinstance(data.get("logs", True), bool):
         raise RunError(f"{path}: logs is {data['logs']!r}; it must be true or false")
     given = {name: data[name] for name in Plan.__dataclass_fields__ if name in data}
-    return Run(folder, Plan(**given | _how(path, data) | {"format": FORMAT}))
+    return Run(folder, Plan(**given | _how(path, data) | {"tracks": tuple(data["tracks"]), "format": FORMAT}))
 
 
 def _how(path: Path, data: dict[str, Any]) -> dict[str, Any]:

@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from racer.both_ways import BothWays
 from racer.deepracer.metadata import ModelMetadata
 from racer.env import TimeTrialVector
 from racer.errors import LogError
 from racer.files import make_folder, read_json, read_text, write_atomically
+from racer.fleet import Fleet
 from racer.race import Score
 from racer.record import STEP_S, Lap
 from racer.simtrace import LABELS, csv_text
@@ -55,7 +55,7 @@ s earlier.
 class TrainingLogs:
     """The logs of a training while it goes on: fed by the environment, written between two updates."""
 
-    def __init__(self, folder: Path, env: TimeTrialVector | BothWays, hyperparameters: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, env: TimeTrialVector | Fleet, hyperparameters: Mapping[str, Any]) -> None:
         """Begin, or go on after the files that are there.
 
         Args:
@@ -67,7 +67,8 @@ class TrainingLogs:
             LogError: the metrics that are there are damaged.
             FileError: a file cannot be written.
         """
-        self._episodes = min(EPISODES, max(1, env.num_envs // 2))  # half of them may drive the other way
+        traced = env.parts[0].num_envs if isinstance(env, Fleet) else env.num_envs
+        self._episodes = min(EPISODES, max(1, env.num_envs // 2), traced)
         self._traces, metrics = make_folder(folder / "training-simtrace"), make_folder(folder / "metrics")
         self._metrics = metrics / "TrainingMetrics.json"
         self._track = env.track
@@ -152,7 +153,7 @@ class TrainingLogs:
         return number, items
 
 
-def _metadata(env: TimeTrialVector | BothWays) -> dict[str, Any]:
+def _metadata(env: TimeTrialVector | Fleet) -> dict[str, Any]:
     """What `model_metadata.json` says of an agent that drives in `env`."""
     sensors = tuple(getattr(env.single_observation_space, "spaces", ["state"]))  # of a dict, which several make
     return ModelMetadata(env.actions, sensors, version=VERSION).as_json()

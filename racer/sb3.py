@@ -9,18 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
-from racer.both_ways import BothWays
 from racer.env import TimeTrialVector
+from racer.fleet import Fleet
 
 
 class VecTimeTrial(VecEnv):
-    """A thin face: the cars of a `TimeTrialVector` or of `BothWays`, as Stable-Baselines3 wants to be told of them.
+    """A thin face: the cars of a `TimeTrialVector` or of a `Fleet`, as Stable-Baselines3 wants to be told of them.
 
     The info of a car whose episode ended holds `terminal_observation`, `TimeLimit.truncated` and `episode` (return `r`,
     length `l`, percent of the lap `progress`), and what `TimeTrial` documents; the others' are empty.
     """
 
-    def __init__(self, env: TimeTrialVector | BothWays) -> None:
+    def __init__(self, env: TimeTrialVector | Fleet) -> None:
         """Wrap `env`, which stays the caller's to close."""
         self.env = env  # first: the base class asks it for its render mode
         super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)

@@ -6,6 +6,7 @@ it does alone, because every car is computed by the same scalar code from its ow
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from math import cos, isfinite, pi, sin, sqrt
@@ -163,11 +164,24 @@ class World:
         for job in [self._pool.submit(self._drive, k, commands, rewards) for k in slices]:
             job.result()
 
-    def only(self, which: NDArray[np.bool_]) -> Self:
-        """A copy of the races that `which` is true for, to be looked at."""
+    @property
+    def length(self) -> float | NDArray[np.float64]:
+        """Length of the track, m; (n,) where each race has its own."""
+        return self.track.length
+
+    def only(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Self:
+        """A copy of the races that `which` names or is true for."""
         part = copy(self)
         part.cars = self.cars[which]
         return part
+
+    def put(self, part: World, which: NDArray[np.intp]) -> None:
+        """Let the races `which` become what they are in `part`, a changed copy of them."""
+        self.cars[which] = part.cars
+
+    def parts(self) -> Iterator[tuple[slice | NDArray[np.intp], World]]:
+        """The races of each track, and a world of these alone; here there is one."""
+        yield slice(None), self
 
     def close(self) -> None:
         """Let go of the threads."""

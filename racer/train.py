@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO, cast
 
+import numpy as np
+
 from racer.actions import DEFAULT, ActionSpace
 from racer.agent import AgentFile, Knobs, Learner, failure, load_agent, restore
-from racer.both_ways import BothWays
 from racer.car import CARS
 from racer.env import TimeTrialVector
 from racer.errors import AgentError, RacerError, RunError
+from racer.fleet import Fleet
 from racer.logbook import Logbook, Prints
 from racer.race import Score, drive, score
+from racer.random_tracks import RANDOM
 from racer.record import Replay
 from racer.replay import save_replay
 from racer.reward import Reward, Rewards, load_reward
@@ -46,6 +49,8 @@ from racer.track import Track, load_track
 
 SECONDS = 60.0  # of training, if nothing else is asked for
 JUDGES = 8  # cars in each evaluation: one undisturbed, the others with noise on their actions
+LEAST_JUDGES = 3  # on each track, where there are several
+JUDGED_RANDOM = 4  # random tracks in each evaluation, if such are trained on
 JUDGED_LAPS = 3
 EVALUATIONS = 40  # in a training with a budget of steps ...
 APART = 50_000  # ... but at least so many steps apart
@@ -82,7 +87,7 @@ Show = Callable[[Progress], None]
 
 
 def start(
-    track: str | Path | Track,
+    tracks: str | Path | Track | Sequence[str | Path | Track],
     reward: str | Path,
     agent: str | Path = "ppo",
     *,
@@ -94,7 +99,7 @@ def start(
     actions: ActionSpace = DEFAULT,
     sensors: tuple[str, ...] | None = None,
     starts: Start = "random",
-    both_ways: bool = False,
+    both_ways: bool | None = None,
     knobs: Knobs | None = None,
     device: str = "auto",
     logs: bool = True,
@@ -102,7 +107,8 @@ def start(
     """Make a new run, without training yet.
 
     Args:
-        track, reward, agent: names on the shelves or paths.
+        tracks, reward, agent: names on the shelves or paths; several tracks, with an equal share of the cars on each.
+            `RANDOM` stands for random tracks.
         name: of the run below `runs/`, or a path; by default made of the track and the reward.
         steps, seconds: the budget, one of them at most; 60 seconds by default.
         seed: of everything. The same seed and number of steps give the same driver.
@@ -110,10 +116,10 @@ def start(
         actions: what the driver's actions mean.
         sensors: what it perceives, as `racer.sensors.make_sensors` takes it; by default the recipe's own choice.
         starts: where the episodes of the training start; races start on the line.
-        both_ways: half of the cars train against the track's direction.
+        both_ways: half of the cars train against the tracks' directions; by default if there are several tracks.
         knobs: of the recipe, instead of its own.
         device: where the recipe calculates, one of `racer.run.DEVICES`.
-        logs: whether to write DeepRacer's logs, too.
+        logs: whether to write DeepRacer's logs, too; there are none of random tracks.
 
     Raises:
         RacerError: an input cannot be used, or the run exists.
@@ -123,8 +129,14 @@ def start(
     if steps is None and seconds is None:
         seconds = SECONDS
     _check_budget(steps, seconds)
-    source, recipe, course = load_reward(reward), load_agent(agent), load_track(track)
-    _cars_of(recipe)
+    given = [tracks] if isinstance(tracks, str | Path | Track) else list(tracks)
+    source, recipe = load_reward(reward), load_agent(agent)
+    courses = [load_track(track) for track in given if track != RANDOM]
+    names = tuple(track.name if isinstance(track, Track) else str(track) for track in given)
+    if not names or len(set(names)) < len(names):
+        raise RunError(f"the tracks are {', '.join(names) or 'none'}; it takes at least one, and each once")
+    both_ways = len(names) > 1 if both_ways is None else both_ways
+    _shares(_cars_of(recipe), names, both_ways)
     perceived = recipe.sensors() if sensors is None else sensors
     try:
         Rules(starts)
@@ -138,10 +150,11 @@ def start(
     if car not in CARS:
         raise RunError(f"there is no car {car!r}; the cars are {', '.join(CARS)}")
     # What does not fit together is refused before there is a folder: two cars are as good as hundreds for that.
-    recipe.make(TimeTrialVector(2, course, None, car, actions=actions, sensors=perceived), seed, knobs, device)
-    given = Path(name or free_name(f"{course.name}-{source.name}"))
-    folder = given if len(given.parts) > 1 else RUNS / given
-    names = (course.name if isinstance(track, Track) else str(track), str(reward), str(agent))
+    tried = TimeTrialVector(2, courses[0] if courses else RANDOM, None, car, actions=actions, sensors=perceived)
+    recipe.make(tried, seed, knobs, device)
+    stem = f"{len(names)}-tracks" if len(names) > 1 else names[0] if not courses else courses[0].name
+    path = Path(name or free_name(f"{stem}-{source.name}"))
+    folder = path if len(path.parts) > 1 else RUNS / path
     plan = {
         "car": car,
         "seed": seed,
@@ -153,9 +166,9 @@ def start(
         "both_ways": both_ways,
         "knobs": dict(knobs or {}),
         "device": device,
-        "logs": logs,
+        "logs": logs and bool(courses),
     }
-    return create_run(folder, course, source, recipe, names, plan)
+    return create_run(folder, courses, source, recipe, (names, str(reward), str(agent)), plan)
 
 
 def resume(
@@ -260,13 +273,11 @@ class Training:
         self.run, self._show, self._reward = run, show, reward
         self._exit_when_stuck, self._compiled = exit_when_stuck, compiled
         self._budget = Budget(run.plan.steps, run.plan.seconds)
-        recipe, track = run.agent(), run.track()
+        recipe = run.agent()
         count = _cars_of(recipe)
         self._prints = Prints(run.folder / "rewards.log")
-        self._env = self._cars(count, track)
-        limit = track.length / SLOWEST * JUDGED_LAPS
-        how: Any = {"actions": run.plan.actions, "sensors": run.plan.sensors}
-        self._judges = TimeTrialVector(JUDGES, track, None, run.car, "line", JUDGED_LAPS, limit, **how)
+        self._env = self._cars(count)
+        self._judges = self._jury()
         learner = recipe.make(self._env, run.plan.seed, run.plan.knobs, run.plan.device)
         assert isinstance(learner, Learner)
         self.learner = learner
@@ -327,7 +338,7 @@ class Training:
         with Prints(run.folder / "rewards.log") as prints:
             replay = drive(
                 self.learner,
-                self._env.track,
+                run.track(),
                 JUDGED_LAPS,
                 name=run.name,
                 reward_function=self._rewards(1, prints),
@@ -348,20 +359,41 @@ class Training:
             if self._steps > self._first_steps:
                 self._save()
 
-    def _cars(self, count: int, track: Track) -> TimeTrialVector | BothWays:
-        """The cars that train, half of them against the track's direction if the plan says so."""
+    def _cars(self, count: int) -> TimeTrialVector | Fleet:
+        """The cars that train: an equal share of them on each track, half of it in each direction."""
         plan = self.run.plan
-
-        def cars(number: int, course: Track) -> TimeTrialVector:
+        courses = self._courses()
+        if RANDOM in plan.tracks:
+            courses.append(self.run.random)
+        shares = _shares(count, plan.tracks, plan.both_ways)
+        parts = []
+        for number, course in zip(shares, courses, strict=True):
             rewards = self._rewards(number, self._prints)
-            if self._compiled:
+            if self._compiled and isinstance(course, Track):
                 rewards.compile(course)
             how: Any = {"actions": plan.actions, "sensors": plan.sensors}
-            return TimeTrialVector(number, course, rewards, self.run.car, plan.starts, **how)
+            parts.append(TimeTrialVector(number, course, rewards, self.run.car, plan.starts, **how))
+        return parts[0] if len(parts) == 1 else Fleet(parts)
 
-        if not plan.both_ways or count < 2:
-            return cars(count, track)
-        return BothWays(cars(count - count // 2, track), cars(count // 2, track.reverse()))
+    def _courses(self) -> list[Any]:
+        """The tracks that have names, in the directions that are trained."""
+        ways = [(track, track.reverse()) if self.run.plan.both_ways else (track,) for track in self.run.tracks()]
+        return [track for pair in ways for track in pair]
+
+    def _jury(self) -> TimeTrialVector | Fleet:
+        """The cars that judge a driver: on all tracks in all directions that are trained, and on unseen random ones."""
+        plan = self.run.plan
+        courses = self._courses()
+        if RANDOM in plan.tracks:
+            courses += self.run.random.unseen(JUDGED_RANDOM)
+        number = max(LEAST_JUDGES, JUDGES // len(courses))
+        how: Any = {"actions": plan.actions, "sensors": plan.sensors}
+        parts = [
+            TimeTrialVector(number, course, None, self.run.car, "line", JUDGED_LAPS, limit, **how)
+            for course in courses
+            for limit in [course.length / SLOWEST * JUDGED_LAPS]
+        ]
+        return parts[0] if len(parts) == 1 else Fleet(parts)
 
     def _rewards(self, count: int, prints: Prints) -> Rewards:
         return Rewards(self._reward, count, cast(TextIO, prints), self._exit_when_stuck)
@@ -419,6 +451,21 @@ def _cars_of(recipe: AgentFile) -> int:
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise AgentError(f"{recipe.path}: Agent.num_envs is {count!r}; it must be the number of cars to train with")
     return count
+
+
+def _shares(cars: int, tracks: Sequence[str], both_ways: bool) -> list[int]:
+    """How many cars drive on each track, and in each direction of it; on random ones, which come last, in any.
+
+    Raises:
+        RunError: there are too few.
+    """
+    ways = 2 if both_ways else 1
+    parts = [1.0 / ways] * (ways * (len(tracks) - (RANDOM in tracks))) + [1.0] * (RANDOM in tracks)
+    ends = np.ceil(np.cumsum(parts) / len(tracks) * cars - 1e-9).astype(int)
+    shares = np.diff(ends, prepend=0)
+    if min(shares) < 1:
+        raise RunError(f"the agent trains {cars} cars, too few to share out among {len(parts)} tracks and directions")
+    return [int(share) for share in shares]
 
 
 def _check_budget(steps: int | None, seconds: float | None) -> None:

@@ -28,11 +28,11 @@ randomization
 sensors
 objects
 params
-compile
+compile random_tracks
 reward deepracer
 record
 env replay_file canvas
-both_ways
+fleet
 agent replay tracer
 sb3 run race logbook check plot sensor_plot
 run_logs recipe
@@ -44,7 +44,7 @@ __main__
 """
 
 OWNERS = {
-    "gymnasium": {"__init__", "both_ways", "env", "sb3"},
+    "gymnasium": {"__init__", "env", "fleet", "sb3"},
     "llvmlite": {"compile"},
     "stable_baselines3": {"recipe", "sb3"},
     "tensorboard": {"logbook"},

@@ -11,15 +11,12 @@ from typer.testing import CliRunner
 
 from racer.actions import DEFAULT, ContinuousActions, DiscreteActions
 from racer.agent import load_agent
-from racer.both_ways import BothWays
 from racer.cli import app
 from racer.env import TimeTrialVector
 from racer.errors import AgentError, RunError
 from racer.replay import load_replay, verify
 from racer.rules import Rotation, Rules
 from racer.run import open_run
-from racer.sensors import State
-from racer.track import load_track
 from racer.train import resume, start, train
 
 FIVE_BY_TWO = DiscreteActions(tuple((a, v) for a in (-30.0, -15.0, 0.0, 15.0, 30.0) for v in (1.0, 2.0)))
@@ -85,71 +82,6 @@ def test_a_rotation_is_a_share_of_a_lap(values):
         Rotation(*values)
     with pytest.raises(ValueError, match="random, rotate, line"):
         Rules(start="turn")
-
-
-# --- both ways -------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("actions", [DEFAULT, FIVE_BY_TWO], ids=["continuous", "discrete"])
-def test_both_ways_is_bit_for_bit_the_two_directions_side_by_side(actions):
-    track = load_track("harbor")
-
-    def reward(params):
-        return params["progress"] + params["is_left_of_center"]
-
-    def pair():
-        courses = (track, 3), (track.reverse(), 2)
-        return [TimeTrialVector(n, course, reward, start="rotate", actions=actions) for course, n in courses]
-
-    both, (ahead, against) = BothWays(*pair()), pair()
-    assert both.num_envs == 5 and both.track is both.ahead.track and both.against.track.reversed
-    assert both.action_space.shape[0] == both.observation_space.shape[0] == 5
-    seen = both.reset(seed=11)[0]
-    seen_apart = np.concatenate([ahead.reset(seed=11)[0], against.reset(seed=14)[0]])
-    assert (seen == seen_apart).all()
-    draw = np.random.default_rng(3)
-    ended_in = set()
-    for _ in range(150):
-        if isinstance(actions, ContinuousActions):
-            chosen = draw.uniform(-1, 1, (5, 2)).astype(np.float32)
-        else:
-            chosen = draw.integers(10, size=5)
-        told = both.step(chosen)
-        apart = [ahead.step(chosen[:3]), against.step(chosen[3:])]
-        for k in range(4):
-            assert (told[k] == np.concatenate([one[k] for one in apart])).all()
-        assert (both.state == np.concatenate([ahead.state, against.state])).all()
-        info, ended = told[4], told[2] | told[3]
-        assert (info["progress"] == np.concatenate([one[4]["progress"] for one in apart])).all()
-        assert ("final_info" in info) == ended.any()
-        for i in np.flatnonzero(ended):
-            own = apart[i // 3][4]
-            place = i if i < 3 else i - 3
-            ended_in.add(i // 3)
-            assert info["_final_info"][i]
-            assert (info["final_obs"][i] == own["final_obs"][place]).all()
-            assert info["final_info"]["status"][i] == own["final_info"]["status"][place]
-    assert ended_in == {0, 1}, "episodes must end in both halves, or this test is worth nothing"
-    with pytest.raises(ValueError, match="a row for each car"):
-        both.step(chosen[:4])
-    both.close()
-
-
-def test_both_ways_with_a_list_of_seeds_and_several_sensors():
-    track = load_track("dune")
-
-    class Second(State):  # the same sensor by another name
-        name = "second"
-
-    def cars(course):
-        return TimeTrialVector(2, course, sensors=("state", Second()))
-
-    both = BothWays(cars(track), cars(track.reverse()))
-    seen, _ = both.reset(seed=[5, 6, 5, 6])
-    assert set(seen) == {"state", "second"} and seen["second"].shape[0] == 4
-    starts = both.state["start_s"]
-    assert (starts[:2] == both.ahead.state["start_s"]).all()
-    assert (both.state["seed"] == [5, 6, 5, 6]).all()
 
 
 # --- discrete actions ------------------------------------------------------------------------------------------------
@@ -249,7 +181,7 @@ def test_runs_of_the_first_format_have_the_defaults(tmp_path):
         ("knobs", {"network": "DEEP"}, "knobs.network is 'DEEP'"),
         ("knobs", 3, "knobs is 3"),
         ("device", "tpu", "device is 'tpu'"),
-        ("format", 3, "format 3"),
+        ("format", 4, "format 4"),
         ("format", 0, "format 0"),
     ],
 )

@@ -1,14 +1,12 @@
-"""Stable-Baselines3's face of the vector environment, and batches that drive both ways: the same cars."""
+"""Stable-Baselines3's face of the vector environment: the same cars."""
 
 import numpy as np
 import pytest
 from drives import ring
 from stable_baselines3.common.vec_env import VecNormalize
 
-from racer.both_ways import BothWays
 from racer.env import TimeTrialVector
 from racer.sb3 import VecTimeTrial
-from racer.track import load_track
 
 
 def actions(steps, count, seed=3):
@@ -90,39 +88,3 @@ def test_a_lap_in_time_is_bootstrapped():
         *_, infos = face.step(np.array([[steering, -0.4]], np.float32))
     assert infos[0]["status"] == "lap_complete" and infos[0]["TimeLimit.truncated"] is True
     assert infos[0]["lap_time_s"] > 3.0 and infos[0]["episode"]["progress"] == 100.0
-
-
-@pytest.mark.parametrize("reward", [None, "centerline"])
-def test_each_half_that_drives_both_ways_is_as_it_is_alone(reward):
-    track = load_track("ribbon")
-
-    def half(count, course):
-        return TimeTrialVector(count, course, reward, time_limit_s=2.0)
-
-    both = BothWays(half(3, track), half(2, track.reverse()))
-    alone = half(3, track), half(2, track.reverse())
-    seen, _ = both.reset(seed=40)
-    parts = [alone[0].reset(seed=40)[0], alone[1].reset(seed=43)[0]]
-    np.testing.assert_array_equal(seen, np.concatenate(parts))
-    ends = 0
-    for now in actions(70, 5):
-        told = both.step(now)
-        apart = alone[0].step(now[:3]), alone[1].step(now[3:])
-        for part, one, other in zip(told[:4], *apart, strict=False):
-            np.testing.assert_array_equal(part, np.concatenate([one, other]))
-        assert both.state.tobytes() == np.concatenate([alone[0].state, alone[1].state]).tobytes()
-        for i in np.flatnonzero(told[2] | told[3]):
-            info, k = (apart[0][4], i) if i < 3 else (apart[1][4], i - 3)
-            assert told[4]["_final_obs"][i] and told[4]["_final_info"][i]
-            np.testing.assert_array_equal(told[4]["final_obs"][i], info["final_obs"][k])
-            for key in ("status", "progress", "laps"):
-                assert told[4]["final_info"][key][i] == info["final_info"][key][k]
-            ends += 1
-        for i in np.flatnonzero(~(told[2] | told[3])):
-            assert "final_obs" not in told[4] or not told[4]["_final_obs"][i]
-    assert ends >= 5
-    with pytest.raises(ValueError, match="must be"):
-        both.step(np.zeros((4, 2), np.float32))
-    with pytest.raises(ValueError, match="finite"):
-        both.step(np.full((5, 2), np.nan, np.float32))
-    both.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from racer import shelf
 
-__all__ = ["agents", "drivers", "replays", "rewards", "runs", "track_files", "tracks"]
+__all__ = ["agents", "drivers", "replays", "rewards", "runs", "track_files", "track_lists", "tracks"]
 
 RUNS = Path("runs")
 
@@ -15,6 +15,15 @@ RUNS = Path("runs")
 def tracks(incomplete: str) -> list[str]:
     """Offer track names, and track files once a path is begun."""
     return _shelf("tracks", incomplete)
+
+
+def track_lists(incomplete: str) -> list[str]:
+    """Offer the next track's name after those that are there, separated by commas."""
+    before, comma, begun = incomplete.rpartition(",")
+    named = before.split(",")
+    return [
+        before + comma + name for name in (*tracks(begun), "random") if name.startswith(begun) and name not in named
+    ]
 
 
 def rewards(incomplete: str) -> list[str]:

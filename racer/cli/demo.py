@@ -81,8 +81,8 @@ def _earlier(track: str, reward: str, seconds: float) -> "Run | None":
         if name.startswith("demo-"):
             try:
                 run = find_run(name)
-                same = run is not None and (run.plan.track, run.plan.reward, run.plan.seconds) == (
-                    track,
+                same = run is not None and (run.plan.tracks, run.plan.reward, run.plan.seconds) == (
+                    (track,),
                     reward,
                     seconds,
                 )

@@ -32,6 +32,14 @@ def train(
         str | None,
         typer.Option(help=f"Where. {DEFAULTS['tracks']} if left out.", autocompletion=complete.tracks),
     ] = None,
+    tracks: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B,...",
+            help="One driver for several tracks, both directions; random: another track in each episode.",
+            autocompletion=complete.track_lists,
+        ),
+    ] = None,
     reward: Annotated[
         str | None,
         typer.Option(help=f"What pays. {DEFAULTS['reward_functions']} if left out.", autocompletion=complete.rewards),
@@ -78,21 +86,26 @@ def train(
 ) -> None:
     """Train a driver with a reward function.
 
-    The best driver is kept: complete laps first, then lap time. Ctrl-C keeps
-    what was learnt. With --steps the same seed gives the same driver.
+      The best driver is kept: complete laps first, then lap time. Ctrl-C keeps
+      what was learnt. With --steps the same seed gives the same driver.
 
-    A folder that DeepRacer's console exported, or that deepracer-for-cloud
-    trains from, runs as it is: --deepracer says what is taken over of it.
+      A folder that DeepRacer's console exported, or that deepracer-for-cloud
+      trains from, runs as it is: --deepracer says what is taken over of it.
 
     Examples:
-      [cyan]racer train --reward centerline --seconds 30[/cyan]
-      [cyan]racer train --track dune --reward my_reward --name fast[/cyan]
-      [cyan]racer train --name fast --resume --seconds 120[/cyan]
-      [cyan]racer train --deepracer my-model/ --sensors state[/cyan]
+        [cyan]racer train --reward centerline --seconds 30[/cyan]
+        [cyan]racer train --track dune --reward my_reward --name fast[/cyan]
+        [cyan]racer train --tracks harbor,needle,random --seconds 300[/cyan]
+    [cyan]racer train --name fast --resume --seconds 120[/cyan]
+        [cyan]racer train --deepracer my-model/ --sensors state[/cyan]
     """
     if steps is not None and seconds is not None:
         raise typer.BadParameter("choose one of --steps and --seconds", param_hint="--steps")
-    new = (track, agent, seed, car, sensors, start, device, folder, metadata, hyperparameters)
+    if tracks is not None and (track is not None or reverse):
+        raise typer.BadParameter(
+            "choose one of --tracks (which are driven in both directions) and --track, --reverse", param_hint="--tracks"
+        )
+    new = (track, tracks, agent, seed, car, sensors, start, device, folder, metadata, hyperparameters)
     if resume and (reverse or both_ways or any(option is not None for option in new)):
         raise typer.BadParameter(
             "a run that goes on keeps its track, agent, seed and all but its budget and reward",
@@ -102,16 +115,16 @@ def train(
         from racer import train as engine
         from racer.track import load_track
 
-        asked = _asked(track, reward, sensors, start, both_ways)
+        asked = _asked(track, tracks, reward, sensors, start, both_ways)
         taken = _taken(folder, metadata, hyperparameters, asked)
     if taken is not None:
         deepracer.show(taken, folder)
     if resume:
         run = engine.resume(_folder(name), steps=steps, seconds=seconds, reward=reward, logs=logs)
     else:
-        asked = {"track": DEFAULTS["tracks"], "reward": DEFAULTS["reward_functions"]} | asked
+        asked = {"tracks": DEFAULTS["tracks"], "reward": DEFAULTS["reward_functions"]} | asked
         if reverse:
-            asked["track"] = load_track(asked["track"]).reverse()
+            asked["tracks"] = load_track(asked["tracks"]).reverse()
         run = engine.start(
             agent=agent or DEFAULTS["agents"],
             name=name or (deepracer.run_name(folder) if folder is not None else None),
@@ -138,7 +151,7 @@ def run_training(run: "Run", compiled: bool = True) -> "Replay":
 
     plan = run.plan
     console.note(
-        f"Training [bold]{escape(run.name)}[/bold]: {escape(plan.agent)} on {escape(plan.track)} "
+        f"Training [bold]{escape(run.name)}[/bold]: {escape(plan.agent)} on {escape(', '.join(plan.tracks))} "
         f"with the reward {escape(plan.reward)}, seed {plan.seed}"
     )
     try:
@@ -152,11 +165,22 @@ def run_training(run: "Run", compiled: bool = True) -> "Replay":
 
 
 def _asked(
-    track: str | None, reward: str | None, sensors: str | None, start: str | None, both_ways: bool
+    track: str | None,
+    tracks: str | None,
+    reward: str | None,
+    sensors: str | None,
+    start: str | None,
+    both_ways: bool,
 ) -> dict[str, Any]:
     """What `racer.train.start` is to be told, as far as the options say it."""
     names = tuple(sensors.split(",")) if sensors else None
-    given = {"track": track, "reward": reward, "sensors": names, "starts": start, "both_ways": both_ways or None}
+    given = {
+        "tracks": track if tracks is None else tuple(tracks.split(",")),
+        "reward": reward,
+        "sensors": names,
+        "starts": start,
+        "both_ways": both_ways or tracks is not None or None,
+    }
     return {key: value for key, value in given.items() if value is not None}
 
 
@@ -168,10 +192,12 @@ def _taken(
         return None
     from racer.deepracer import take_over
 
-    given = {key: asked.get(key) for key in ("track", "reward", "sensors")}
-    taken = take_over(folder, metadata=metadata, hyperparameters=hyperparameters, **given)
-    if taken.track is not None:
-        asked["track"] = taken.track
+    where = asked.get("tracks")
+    first = where if isinstance(where, str | None) else next((name for name in where if name != "random"), None)
+    given = {key: asked.get(key) for key in ("reward", "sensors")}
+    taken = take_over(folder, metadata=metadata, hyperparameters=hyperparameters, track=first, **given)
+    if taken.track is not None and not isinstance(where, tuple):
+        asked["tracks"] = taken.track
     for key in ("reward", "actions", "sensors", "starts", "both_ways", "knobs"):
         if (value := getattr(taken, key)) is not None:
             asked.setdefault(key, value)

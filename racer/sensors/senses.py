@@ -47,7 +47,11 @@ class Senses:
             newest = self._newest[k]
             whole = which is None and not self._late
             fresh = newest if whole else np.empty((*world.cars.shape, *sensor.shape), sensor.dtype)
-            sensor.observe(world, fresh)
+            for races, part in world.parts():
+                seen = fresh[races]
+                sensor.observe(part, seen)
+                if not isinstance(races, slice):  # then it is a copy
+                    fresh[races] = seen
             noise = randomization_of(world).state_noise
             if noise and sensor.name == "state":
                 add_noise(fresh, world.cars, noise, sensor.high)

@@ -1,0 +1,182 @@
+"""Random tracks: another one in each episode, out of a stock that all cars share and that is renewed as they drive.
+
+Invariant: which track a car drives depends on its own seed, episode and clock alone. A car in a batch drives the
+tracks that it drives alone, and the same seed the same ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from operator import call
+from typing import Any, Self
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from racer.car import CARS, Car
+from racer.params import Params
+from racer.randomization import OFF, Randomization, VariedWorld
+from racer.road import road_of
+from racer.rules import Rules
+from racer.simulation import World
+from racer.track import Track
+from racer.track_maker import make_track
+
+__all__ = ["RANDOM", "RandomParams", "RandomTracks", "RandomWorld"]
+
+RANDOM = "random"
+"""What stands for random tracks where tracks are named."""
+
+STOCK = 16  # tracks that are driven at a time: each costs some 20 us a step, however many cars are on it
+RENEWED = 500  # steps of a car after which one of them makes room for a new one
+EACH = 1_000_000  # seeds of tracks for each seed; those below are nobody's, and stay unseen in every training
+UNSEEN = 900_000  # the first of them that nobody trains on
+
+
+@dataclass(frozen=True)
+class RandomTracks:
+    """An endless row of tracks, and who drives which of them when.
+
+    Attributes:
+        seed: of the row.
+    """
+
+    seed: int = 0
+
+    def track(self, number: int) -> Track:
+        """The track at a place in the row."""
+        return _made(EACH * (self.seed + 1) + number)
+
+    def unseen(self, count: int) -> tuple[Track, ...]:
+        """Tracks that nobody gets to drive, to judge drivers on."""
+        return tuple(make_track(EACH * (self.seed + 1) + UNSEEN + k) for k in range(count))
+
+    def places(self, cars: NDArray[np.void]) -> NDArray[np.int64]:
+        """Where in the row the tracks of cars' next episodes are.
+
+        Args:
+            cars: (n,) `racer.simulation.CAR_STATE`.
+        """
+        turn = (cars["seed"] % np.uint64(STOCK)).astype(np.int64) + cars["episode"] + 1
+        places: NDArray[np.int64] = cars["clock"] // RENEWED + turn % STOCK
+        return places
+
+
+@lru_cache(maxsize=2 * STOCK)
+def _made(seed: int) -> Track:
+    return make_track(seed)
+
+
+class RandomWorld(World):
+    """n races, each on a random track, another one in each episode.
+
+    Attributes:
+        row: the tracks.
+        track, road: of the first race.
+        randomization: what else differs from episode to episode.
+    """
+
+    def __init__(
+        self,
+        row: RandomTracks,
+        races: int = 1,
+        cars: int = 1,
+        car: Car = CARS["deepracer"],
+        rules: Rules | None = None,
+        randomization: Randomization = OFF,
+    ) -> None:
+        """Make the world; `reset` puts the cars down. The arguments are those of `World` and what differs."""
+        arguments = row.track(0), races, cars, car, rules
+        super().__init__(*arguments)
+        self.row, self.randomization = row, randomization
+        self._whole = World(*arguments) if randomization == OFF else VariedWorld(*arguments, 1, randomization)
+        self._whole.cars = self.cars
+        self._tracks = [self.track] * races
+        self._group()
+
+    @property
+    def length(self) -> NDArray[np.float64]:
+        """Length of each race's track, (n,) m."""
+        return np.array([track.length for track in self._tracks])
+
+    def reset(self, which: NDArray[np.bool_] | None = None) -> None:
+        """As `World.reset`, on new tracks."""
+        if which is None:
+            which = np.ones(len(self.cars), dtype=np.bool_)
+        for i, place in zip(np.flatnonzero(which), self.row.places(self.cars[which, 0]).tolist(), strict=True):
+            self._tracks[i] = self.row.track(place)
+        self._group()
+        for races, part in self.parts():
+            if which[races].any():
+                part.reset(which[races])
+                self._whole.put(part, races)
+
+    def only(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Self:
+        """A copy of the races that `which` is true for, to be looked at."""
+        copy = super().only(which)
+        copy._whole = self._whole.only(which)
+        copy._tracks = [self._tracks[i] for i in np.arange(len(self._tracks))[which]]
+        copy._group()
+        return copy
+
+    def parts(self) -> Iterator[tuple[NDArray[np.intp], World]]:
+        """The races of each track, and a world of copies of them."""
+        for races, part in self._groups:
+            part.cars = self.cars[races]
+            yield races, part
+
+    def _drive(self, races: slice, commands: NDArray[np.float64], rewards: NDArray[np.float64]) -> None:
+        for chosen, part in self.parts():
+            paid = np.empty((len(chosen), self.cars.shape[1]))
+            part._drive(slice(None), commands[chosen], paid)
+            rewards[chosen] = paid
+            self._whole.put(part, chosen)
+
+    def _group(self) -> None:
+        """Sort the races by their tracks."""
+        together: dict[Track, list[int]] = {}
+        for i, track in enumerate(self._tracks):
+            together.setdefault(track, []).append(i)
+        self.track = self._tracks[0]
+        self.road = road_of(self.track)
+        self._groups: list[tuple[NDArray[np.intp], World]] = []
+        for track, races in together.items():
+            chosen = np.array(races, dtype=np.intp)
+            part = self._whole.only(chosen)
+            part.track, part.road = track, road_of(track)
+            self._groups.append((chosen, part))
+
+
+class RandomParams(Params):
+    """The dicts of cars on random tracks; each is told of its own."""
+
+    def __init__(self, track: Track, count: int) -> None:
+        """Make room for `count` cars; `track` is any."""
+        super().__init__(track, count)
+        self._courses: WeakKeyDictionary[Track, Params] = WeakKeyDictionary()
+        self._builds = [self.build] * count
+
+    def describe(self, world: World, commands: NDArray[np.float64]) -> None:
+        """Fill the tables, as `Params.describe` does, track by track."""
+        assert isinstance(world, RandomWorld)
+        for races, part in world.parts():
+            course = self._courses.get(part.track)
+            if course is None:
+                course = self._courses[part.track] = Params(part.track, len(self.floats))
+            course.describe(part, commands[races])
+            few = slice(len(races))
+            self.floats[races], self.waypoints[races] = course.floats[few], course.waypoints[few]
+            self.flags[races] = course.flags[few]
+            for i in races.tolist():
+                self._builds[i] = course.build
+
+    def of(self, i: int) -> dict[str, Any]:
+        """The dict of car i, on its own track."""
+        return next(iter(self.rows(slice(i, i + 1), self.floats[i : i + 1].tolist())))
+
+    def rows(self, cars: slice, floats: list[list[float]]) -> Iterator[dict[str, Any]]:
+        """The dicts of several cars, each on its own track."""
+        return map(call, self._builds[cars], floats, self.waypoints[cars].tolist(), self.flags[cars].tolist())
