@@ -41,6 +41,7 @@ class Recipe:
         env: the environment as Stable-Baselines3 wants it. Rewards are divided by the spread of their sums, so that any
             learner's scale suits the learning rate.
         discrete: whether there is a choice of actions.
+        policy: what Stable-Baselines3 calls a policy for observations like these.
         pictures: whether it sees pictures.
         device: where its networks are: `cpu` or `cuda`.
         model: the algorithm.
@@ -70,6 +71,7 @@ class Recipe:
         self._space = env.single_observation_space
         spaces = getattr(self._space, "spaces", {"state": self._space})
         self.discrete = isinstance(env.actions, DiscreteActions)
+        self.policy = "MultiInputPolicy" if hasattr(self._space, "spaces") else "MlpPolicy"
         self.pictures = any(len(space.shape) == 3 for space in spaces.values())
         self.device = _device(device, self.pictures)
         torch.set_num_threads(1)  # such small networks lose more time between threads than they win

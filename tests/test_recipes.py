@@ -1,0 +1,161 @@
+"""Recipes on the shelf: each with every sensor that it takes makes a driver, learns, and comes back whole."""
+
+import dataclasses
+from functools import cache
+
+import numpy as np
+import pytest
+
+from racer import shelf
+from racer.actions import ContinuousActions, DiscreteActions
+from racer.agent import Learner, load_agent, load_state, restore, save_state
+from racer.env import TimeTrialVector
+from racer.errors import RacerError
+from racer.sensors.camera import LENSES
+from racer.train import resume, start, train
+
+CONTINUOUS, FIVE = ContinuousActions(), DiscreteActions(tuple((a, 1.5) for a in (-30.0, -15.0, 0.0, 15.0, 30.0)))
+CARS = 4
+
+
+@cache
+def recipe(name):
+    """A recipe's file, and its class, to be asked what it takes."""
+    file = load_agent(name)
+    return file, file.load()
+
+
+RECIPES = [name for name in shelf.names("agents") if hasattr(recipe(name)[1], "learn")]
+
+
+def fitting():
+    """Every recipe with every sensor that it names, and with several at once; discrete where it can."""
+    for name in RECIPES:
+        known = recipe(name)[1].sensors
+        cameras = [spec for spec in known if spec.split(":")[0] in LENSES]
+        others = [spec for spec in known if spec not in cameras]
+        several = [(others[0], others[1])] if others[1:] and not cameras else []
+        for sensors in [(spec,) for spec in cameras] + [(*cameras[:1], spec) for spec in others] + several:
+            for actions in [CONTINUOUS] if name == "sac" else [CONTINUOUS, FIVE]:
+                kind = "discrete" if actions is FIVE else "continuous"
+                yield pytest.param(name, sensors, actions, id=f"{name}-{'+'.join(sensors)}-{kind}")
+
+
+def cars(sensors, actions=CONTINUOUS, count=CARS):
+    return TimeTrialVector(count, "harbor", "progress", sensors=sensors, actions=actions, time_limit_s=2.0)
+
+
+def learn(agent, updates=2):
+    """Learn until so many updates have been made; returns the reports."""
+    reports, begun = [], agent.model._n_updates
+
+    def report(steps, metrics):
+        reports.append((steps, dict(metrics)))
+        return float(agent.model._n_updates >= begun + updates)
+
+    agent.learn(report)
+    return reports
+
+
+@pytest.mark.parametrize("name, sensors, actions", list(fitting()))
+def test_every_recipe_learns_by_every_fitting_sensor_and_comes_back_whole(name, sensors, actions, tmp_path):
+    file = quick_sac() if name == "sac" else recipe(name)[0]
+    env = cars(sensors, actions)
+    agent = file.make(env, 1)
+    assert isinstance(agent, Learner)
+    assert all(spec.split(":")[0] in agent.about for spec in sensors), agent.about
+    before, (seen, _) = agent.state_dict(), env.reset(seed=3)
+    reports = learn(agent)
+    after = agent.state_dict()
+    moved = [part for part in after if part.startswith("policy/") and not (after[part] == before[part]).all()]
+    assert moved and reports[-1][0] > reports[0][0] == 0
+    assert all(np.isfinite(value) for _, metrics in reports for value in metrics.values())
+
+    save_state(tmp_path / "m.safetensors", after, {})
+    read, _ = load_state(tmp_path / "m.safetensors")
+    other = file.make(cars(sensors, actions, 1), 2)
+    restore(other, read, tmp_path / "m.safetensors")
+    acted = agent.act(seen)
+    np.testing.assert_array_equal(other.act(seen), acted)
+    assert acted.shape == ((CARS,) if actions is FIVE else (CARS, 2))
+    assert {key: values.tobytes() for key, values in other.state_dict().items()} == {
+        key: values.tobytes() for key, values in after.items()
+    }
+
+
+@pytest.mark.parametrize(
+    "agent, sensors, actions, message",
+    [
+        ("sac", None, FIVE, "SAC takes continuous actions only, not 5 to choose from; train with --agent ppo"),
+        ("ppo", ("LIDAR",), CONTINUOUS, "cannot drive by LIDAR, only by state; add --sensors state"),
+        ("ppo_lidar", ("FRONT_FACING_CAMERA",), CONTINUOUS, "cannot drive by FRONT_FACING_CAMERA, only by LIDAR"),
+        ("sac", ("state", "LIDAR", "SECTOR_LIDAR"), CONTINUOUS, "one LIDAR at most"),
+        ("sac", ("state", "state"), CONTINUOUS, "each once"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused_before_there_is_a_run(tmp_path, agent, sensors, actions, message):
+    with pytest.raises(RacerError) as caught:
+        start("harbor", "progress", agent, name=str(tmp_path / "none"), sensors=sensors, actions=actions)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_recipe_drives_by_its_first_sensor_if_nothing_else_is_asked_for():
+    for name in RECIPES:
+        file, kind = recipe(name)
+        assert file.sensors() == kind.sensors[:1]
+
+
+# --- SAC, which remembers -------------------------------------------------------------------------------------------
+
+
+def quick_sac():
+    """SAC's file, but it remembers and learns from less."""
+    file, text = recipe("sac")[0], recipe("sac")[0].text
+    for name, value in {"WARM_UP": 80, "BATCH": 16}.items():
+        (line,) = [line for line in text.splitlines() if line.startswith(f"{name} = ")]
+        text = text.replace(line, f"{name} = {value}")
+    return dataclasses.replace(file, text=text)
+
+
+def test_sac_goes_on_by_its_policy_and_learns_only_when_it_remembers_enough():
+    file = quick_sac()
+    agent = file.make(cars(("state",)), 0)
+    learn(agent)
+    actor = agent.model.actor
+    actor.mu.weight.data.zero_(), actor.log_std.weight.data.zero_()
+    actor.mu.bias.data[:], actor.log_std.bias.data[:] = 1.0, -10.0  # a policy that nobody takes for chance
+    state = agent.state_dict()
+    other = file.make(cars(("state",)), 1)
+    other.load_state_dict(state)
+    assert (worth := state["log_ent_coef"]) == other.state_dict()["log_ent_coef"] and worth != np.log(np.float32(0.2))
+    updated = []
+    other.learn(lambda steps, _: updated.append((steps, other.model._n_updates)) or float(len(updated) > 4))
+    assert updated[0] == (state["steps"], 0)
+    assert [steps for steps, updates in updated if updates and steps - state["steps"] < 80] == []
+    assert updated[-1][1] > 0
+    driven = other.model.replay_buffer.actions[: 80 // CARS - 1]
+    np.testing.assert_allclose(driven, np.tanh(1.0), atol=1e-3)
+
+
+def test_sac_trains_a_run_and_resumes_it(tmp_path):
+    path = tmp_path / "quick.py"
+    path.write_text(quick_sac().text)
+    run = start("harbor", "progress", path, name=str(tmp_path / "run"), steps=2_000, knobs={"alpha": 0.0})
+    train(run)
+    first = run.load(run.checkpoint)[0]
+    again = resume(run.folder, steps=4_000)
+    train(again)
+    second, notes = again.load(again.checkpoint)
+    assert notes["steps"] >= 4_000 > first["steps"]
+    key = next(name for name in first if name.startswith("actor.optimizer") and name.endswith("step"))
+    assert second[key] > first[key] > 0
+
+
+def test_sac_tries_less_and_less_as_the_budget_is_used_up():
+    agent = recipe("sac")[0].make(cars(("state",)), 0)
+    rates = []
+    for used in (0.0, 0.5, 1.0):
+        agent.tune(used)
+        rates.append((agent.rate, agent.model.target_entropy))
+    assert rates == sorted(rates, reverse=True) and rates[0][0] > rates[2][0] and rates[0][1] > rates[2][1]
