@@ -21,7 +21,7 @@ from racer.actions import DiscreteActions
 from racer.env import TimeTrialVector
 from racer.errors import AgentError
 from racer.fleet import Fleet
-from racer.sb3 import VecTimeTrial
+from racer.sb3 import AsTold, VecTimeTrial
 
 __all__ = ["Recipe"]
 
@@ -75,7 +75,7 @@ class Recipe:
         self.pictures = any(len(space.shape) == 3 for space in spaces.values())
         self.device = _device(device, self.pictures)
         torch.set_num_threads(1)  # such small networks lose more time between threads than they win
-        self.env = VecNormalize(VecTimeTrial(env), norm_obs=False, gamma=gamma)
+        self.env = VecNormalize(AsTold(VecTimeTrial(env)), norm_obs=False, gamma=gamma)
 
     @property
     def about(self) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, VecTransposeImage
 
 from racer.env import TimeTrialVector
 from racer.fleet import Fleet
@@ -85,3 +85,22 @@ class VecTimeTrial(VecEnv):
 
     def _asked(self, indices: int | Sequence[int] | None) -> Sequence[int]:
         return list(self._get_indices(indices))
+
+
+class AsTold(VecTransposeImage):
+    """Leaves pictures as (rows, columns, channels), which is how `racer.networks` wants them.
+
+    Stable-Baselines3 would put the channels first, and copy every picture twice for it, where it finds no such wrapper.
+    """
+
+    def __init__(self, venv: VecEnv) -> None:
+        """Wrap `venv`, and change nothing."""
+        VecEnvWrapper.__init__(self, venv)
+
+    def reset(self) -> Any:
+        """As told."""
+        return self.venv.reset()
+
+    def step_wait(self) -> Any:
+        """As told."""
+        return self.venv.step_wait()

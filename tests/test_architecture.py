@@ -34,7 +34,7 @@ record
 env replay_file canvas
 fleet
 agent replay tracer
-sb3 run race logbook check plot sensor_plot
+sb3 networks run race logbook check plot sensor_plot
 run_logs recipe
 train database log_track
 leaderboard viewer log_replay rescore
@@ -44,11 +44,11 @@ __main__
 """
 
 OWNERS = {
-    "gymnasium": {"__init__", "env", "fleet", "sb3"},
+    "gymnasium": {"__init__", "env", "fleet", "networks", "sb3"},
     "llvmlite": {"compile"},
-    "stable_baselines3": {"recipe", "sb3"},
+    "stable_baselines3": {"networks", "recipe", "sb3"},
     "tensorboard": {"logbook"},
-    "torch": {"recipe"},
+    "torch": {"networks", "recipe"},
     "safetensors": {"agent"},
     "pygame": {"viewer"},
     "sqlalchemy": {"database", "leaderboard"},

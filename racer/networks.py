@@ -1,0 +1,168 @@
+"""Networks that see: small ones, made for two processor cores, under the three names of `model_metadata.json`.
+
+Pictures are `uint8` of the shape (rows, columns, channels) here, as cameras tell them: a channel for every lens and
+every frame of a stack. All that else is perceived (the state, LIDARs) goes past the network, as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.buffers import DictRolloutBuffer
+from stable_baselines3.common.policies import BasePolicy, MultiInputActorCriticPolicy
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from torch import Tensor, nn
+from torch.nn import functional
+
+__all__ = ["NETWORKS", "Eyes", "PictureBuffer", "PicturePolicy"]
+
+MIDDLE, SPREAD = 110.0, 64.0  # of the greys of a road: what networks see has about the mean 0 and the deviation 1
+
+
+class Look(nn.Module):
+    """A network that looks at a picture.
+
+    Attributes:
+        features: how many numbers it tells a picture in.
+    """
+
+    def __init__(self, features: int) -> None:
+        """Make a network that tells a picture in so many numbers."""
+        super().__init__()
+        self.features = features
+
+
+class Patches(Look):
+    """The picture in patches, each told in a few numbers, all by the same weights; then one layer over all of them.
+
+    Far the cheapest network that is any good: two products of matrices, and no pixel is read twice.
+    """
+
+    def __init__(self, rows: int, columns: int, channels: int, features: int) -> None:
+        """Cut pictures of `rows` x `columns` pixels into patches, for `features` numbers in the end."""
+        super().__init__(features)
+        self.high, self.wide = -(-rows // PATCHES[0]), -(-columns // PATCHES[1])
+        self.down, self.across = -(-rows // self.high), -(-columns // self.wide)
+        self.missing = (self.wide * self.across - columns, self.high * self.down - rows)
+        self.patch = nn.Linear(self.high * self.wide * channels, PATCH_NUMBERS)
+        self.all = nn.Linear(self.down * self.across * PATCH_NUMBERS, features)
+
+    def forward(self, picture: Tensor) -> Tensor:
+        """Features (n, features) of pictures (n, rows, columns, channels)."""
+        count, channels = len(picture), picture.shape[-1]
+        right, top = self.missing
+        if right or top:
+            picture = functional.pad(picture, (0, 0, 0, right, top, 0))
+        strips = picture.reshape(count, self.down, self.high, self.across, self.wide * channels)
+        # The greys are scaled where it costs nothing: in the weights. (x - middle) / spread * w = x * w' - middle * w'
+        weight = self.patch.weight / SPREAD
+        bias = self.patch.bias - MIDDLE * weight.sum(1)
+        patches = _swap(strips).reshape(count, self.down * self.across, -1).float()
+        told = functional.relu(functional.linear(patches, weight, bias))
+        return functional.relu(self.all(told.flatten(1)))
+
+
+class Convolutions(Look):
+    """Convolutions that take large steps, then one layer over all of the picture."""
+
+    def __init__(
+        self, rows: int, columns: int, channels: int, features: int, layers: tuple[tuple[int, int, int], ...]
+    ) -> None:
+        """Make the layers, each given by its filters, the size of its kernel, and its step."""
+        super().__init__(features)
+        filters: list[nn.Module] = []
+        for number, size, step in layers:
+            filters += [nn.Conv2d(channels, number, size, step, padding=size // 2), nn.ReLU()]
+            channels, rows, columns = number, -(-rows // step), -(-columns // step)
+        self.filters = nn.Sequential(*filters)
+        self.all = nn.Linear(channels * rows * columns, features)
+
+    def forward(self, picture: Tensor) -> Tensor:
+        """Features (n, features) of pictures (n, rows, columns, channels)."""
+        seen = ((picture.float() - MIDDLE) / SPREAD).permute(0, 3, 1, 2)
+        return functional.relu(self.all(self.filters(seen).flatten(1)))
+
+
+PATCHES = (8, 5)  # rows and columns of patches that a picture is cut into
+PATCH_NUMBERS = 16
+FEATURES = 64  # in which a network tells a picture in the end
+ALONE = "picture"  # what an observation without a name is called
+
+NETWORKS: MappingProxyType[str, Callable[[int, int, int], Look]] = MappingProxyType(
+    {
+        "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW": lambda h, w, c: Patches(h, w, c, FEATURES),
+        "DEEP_CONVOLUTIONAL_NETWORK": lambda h, w, c: Convolutions(h, w, c, FEATURES, ((8, 5, 3), (16, 3, 2))),
+        "DEEP_CONVOLUTIONAL_NETWORK_DEEP": lambda h, w, c: Convolutions(
+            h, w, c, 2 * FEATURES, ((16, 5, 2), (32, 3, 2), (32, 3, 2))
+        ),
+    }
+)
+"""What looks at pictures of so many rows, columns and channels: the default and fastest first."""
+
+
+class Eyes(BaseFeaturesExtractor):
+    """Features of all that is perceived: each picture's by a network of its own, all other numbers as they are."""
+
+    def __init__(self, observation_space: spaces.Space[Any], network: str = next(iter(NETWORKS))) -> None:
+        """Make the networks.
+
+        Args:
+            observation_space: an environment's; arrays of three axes are pictures.
+            network: a name of `NETWORKS`.
+        """
+        shapes = {name: space.shape or () for name, space in _parts(observation_space).items()}
+        pictures = {name: shape for name, shape in shapes.items() if len(shape) == 3}
+        looks = {name: NETWORKS[network](*shape) for name, shape in pictures.items()}
+        self.plain = [name for name in shapes if name not in pictures]
+        told = [prod(shapes[name]) for name in self.plain] + [look.features for look in looks.values()]
+        super().__init__(observation_space, sum(told))
+        self.looks = nn.ModuleDict(looks)
+
+    def forward(self, observations: Any) -> Tensor:
+        """Features (n, features) of a batch of observations; greys are 0 to 255, as bytes or not."""
+        seen = observations if isinstance(observations, dict) else {ALONE: observations}
+        told = [look(seen[name]) for name, look in self.looks.items()]
+        told += [seen[name].flatten(1).float() for name in self.plain]
+        return told[0] if len(told) == 1 else torch.cat(told, 1)
+
+
+class _AsItIs(BasePolicy):
+    """Leaves out Stable-Baselines3's preparation of pictures, which makes numbers of all bytes before they are needed."""
+
+    def extract_features(self, obs: Any, features_extractor: BaseFeaturesExtractor) -> Tensor:
+        features: Tensor = features_extractor(obs)
+        return features
+
+
+class PicturePolicy(MultiInputActorCriticPolicy, _AsItIs):  # type: ignore[misc]
+    """Policy and value of what `Eyes` see: both look through the same eyes."""
+
+
+class PictureBuffer(DictRolloutBuffer):
+    """Experience in which a picture stays as it is: a byte a pixel, where the original keeps four."""
+
+    def reset(self) -> None:
+        """Forget everything."""
+        super().reset()
+        size = (self.buffer_size, self.n_envs)
+        for name, space in _parts(self.observation_space).items():
+            self.observations[name] = np.zeros((*size, *(space.shape or ())), space.dtype)
+
+
+def _swap(strips: Tensor) -> Tensor:
+    """The axes 2 and 3 of (n, down, high, across, bytes) swapped. As many bytes are moved at once as can be."""
+    for word in (torch.int64, torch.int32, torch.int16):
+        steps = (strips.shape[-1], strips.storage_offset(), *strips.stride()[:-1])
+        if strips.dtype == torch.uint8 and all(step % word.itemsize == 0 for step in steps):
+            return strips.view(word).transpose(2, 3).contiguous().view(torch.uint8)
+    return strips.transpose(2, 3)
+
+
+def _parts(space: spaces.Space[Any]) -> dict[str, spaces.Space[Any]]:
+    return dict(space.spaces) if isinstance(space, spaces.Dict) else {ALONE: space}
