@@ -10,7 +10,7 @@ from racer.recipe import Recipe
 CARS = 64  # driving side by side: few, because pictures are dear; what counts is how often the policy is updated
 STEPS = 32  # of each car between two updates: two seconds of driving
 BATCH = 512  # samples in one gradient step
-EPOCHS = 4  # passes over the samples of an update; each costs as much as driving
+EPOCHS = 3  # passes over the samples of an update; each costs as much as driving
 LEARNING_RATE = 1e-3  # at the start, falling in a straight line ...
 LAST_RATE = 0.03  # ... to this share of it: big steps first, fine tuning at the end
 GAMMA = 0.98  # a reward 50 steps (3.3 s) ahead counts a third: as far as a car has to look
@@ -27,7 +27,7 @@ class Agent(Recipe):
 
     num_envs = CARS
     sensors = (  # the first is what it sees if nothing else is asked for: small pictures, and two, or it knew no speed
-        "FRONT_FACING_CAMERA:size=48x36:stack=2",
+        "FRONT_FACING_CAMERA:size=80x32:stack=2",
         "observation",
         "LEFT_CAMERA",
         "STEREO_CAMERAS",

@@ -20,6 +20,8 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 from torch.nn import functional
 
+from racer.errors import AgentError
+
 __all__ = ["NETWORKS", "Eyes", "PictureBuffer", "PicturePolicy"]
 
 MIDDLE, SPREAD = 110.0, 64.0  # of the greys of a road: what networks see has about the mean 0 and the deviation 1
@@ -115,7 +117,12 @@ class Eyes(BaseFeaturesExtractor):
         Args:
             observation_space: an environment's; arrays of three axes are pictures.
             network: a name of `NETWORKS`.
+
+        Raises:
+            AgentError: there is no such network.
         """
+        if network not in NETWORKS:
+            raise AgentError(f"there is no network {network!r}; the networks are {', '.join(NETWORKS)}")
         shapes = {name: space.shape or () for name, space in _parts(observation_space).items()}
         pictures = {name: shape for name, shape in shapes.items() if len(shape) == 3}
         looks = {name: NETWORKS[network](*shape) for name, shape in pictures.items()}
@@ -133,7 +140,7 @@ class Eyes(BaseFeaturesExtractor):
 
 
 class _AsItIs(BasePolicy):
-    """Leaves out Stable-Baselines3's preparation of pictures, which makes numbers of all bytes before they are needed."""
+    """Leaves out Stable-Baselines3's preparation of pictures, which makes a number of each byte at once."""
 
     def extract_features(self, obs: Any, features_extractor: BaseFeaturesExtractor) -> Tensor:
         features: Tensor = features_extractor(obs)

@@ -27,14 +27,19 @@ def field(count=CARS, **more):
     return TimeTrialVector(count, ring(), None, **more)
 
 
-def observations(shape=(), seed=0):
+def observations(shape=(), seed=0, sensors=("state",)):
     """Observations as they occur: of cars that were driven about."""
-    env = field(64)
+    env = field(64, sensors=sensors)
     env.reset(seed=seed)
     rng = np.random.default_rng(seed)
     for _ in range(12):
         seen = env.step(rng.uniform(-1.0, 1.0, (64, 2)).astype(np.float32))[0]
-    return seen[: int(np.prod(shape, dtype=int))].reshape(*shape, -1)
+    return each(lambda values: values[: int(np.prod(shape, dtype=int))].reshape(*shape, *values.shape[1:]), seen)
+
+
+def each(change, seen):
+    """An observation with its values changed: those of each sensor, where there are several."""
+    return {name: change(values) for name, values in seen.items()} if isinstance(seen, dict) else change(seen)
 
 
 @pytest.fixture(params=shelf.names("agents"))
@@ -43,51 +48,55 @@ def agent_file(request):
 
 
 @pytest.fixture
-def agent(agent_file):
-    return agent_file.make(field(), seed=3)
+def perceived(agent_file):
+    return agent_file.sensors()
+
+
+@pytest.fixture
+def agent(agent_file, perceived):
+    return agent_file.make(field(sensors=perceived), seed=3)
 
 
 # --- Every agent on the shelf -------------------------------------------------------------------------------
 
 
-def test_it_says_what_it_is(agent_file):
+def test_it_says_what_it_is(agent_file, agent):
     lines = (ast.get_docstring(ast.parse(agent_file.text)) or "").splitlines()
     assert lines and 20 < len(lines[0]) < 120
-    assert isinstance(agent_file.make(field(), 0), Driver)
+    assert isinstance(agent, Driver)
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (7,), (2, 3)])
-def test_it_acts_for_any_batch(agent, shape):
-    seen = observations(shape)
-    kept = seen.copy()
+def test_it_acts_for_any_batch(agent, perceived, shape):
+    seen = observations(shape, sensors=perceived)
+    kept = each(np.copy, seen)
     actions = agent.act(seen)
     assert actions.shape == (*shape, 2)
     assert actions.dtype == np.float32
     assert np.isfinite(actions).all() and np.abs(actions).max() <= 1.0
-    np.testing.assert_array_equal(seen, kept)
+    np.testing.assert_equal(seen, kept)
     np.testing.assert_array_equal(agent.act(seen), actions)  # nothing is left to chance
-    flat = seen.reshape(-1, seen.shape[-1])
-    alone = np.array([agent.act(row) for row in flat]).reshape(actions.shape)
-    np.testing.assert_allclose(actions, alone, atol=1e-5)
+    alone = [agent.act(each(lambda values, at=at: values[at], seen)) for at in np.ndindex(shape)]
+    np.testing.assert_allclose(actions, np.array(alone).reshape(actions.shape), atol=1e-5)
 
 
-def test_it_answers_to_what_it_sees(agent):
-    actions = agent.act(observations((64,)))
+def test_it_answers_to_what_it_sees(agent, perceived):
+    actions = agent.act(observations((64,), sensors=perceived))
     assert np.ptp(actions, axis=0).min() > 1e-3
 
 
 @pytest.mark.parametrize("kind", ["narrow", "nan"])
-def test_bad_observations_are_no_actions(agent, kind):
-    env = field()
-    seen = observations((CARS,))
-    bad = seen[:, 1:] if kind == "narrow" else np.full_like(seen, np.nan)
+def test_bad_observations_are_no_actions(agent, perceived, kind):
+    env = field(sensors=perceived)
+    seen = observations((CARS,), sensors=perceived)
+    change = {"narrow": lambda values: values[..., 1:], "nan": lambda values: np.full(values.shape, np.nan, "f4")}
     with pytest.raises(AgentError):
-        actions_of(agent, bad, env)
+        actions_of(agent, each(change[kind], seen), env)
 
 
-def test_another_track_is_driven_by_the_same_agent(agent_file):
-    agent = agent_file.make(TimeTrialVector(2, "harbor", None), seed=0)
-    seen, _ = TimeTrialVector(3, "whirlpool", None).reset(seed=0)
+def test_another_track_is_driven_by_the_same_agent(agent_file, perceived):
+    agent = agent_file.make(TimeTrialVector(2, "harbor", None, sensors=perceived), seed=0)
+    seen, _ = TimeTrialVector(3, "whirlpool", None, sensors=perceived).reset(seed=0)
     assert agent.act(seen).shape == (3, 2)
 
 
