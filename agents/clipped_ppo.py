@@ -5,75 +5,10 @@ import torch
 from stable_baselines3 import PPO
 from stable_baselines3.common.utils import obs_as_tensor
 
-from racer.recipe import Recipe
+from racer.recipe import PPORecipe
 
 EPISODES = 20  # between two updates: the original's num_episodes_between_training
 MOST_STEPS = 10_000  # of an update, as in the original; what is under way then is driven to its end, and no more
-BATCH, EPOCHS, LEARNING_RATE = 64, 10, 3e-4  # the original's, as all that follow
-ENTROPY, GAMMA, GAE_LAMBDA, CLIP = 0.01, 0.999, 0.95, 0.2
-FIRST_NOISE = -0.5  # ln of the noise on continuous actions at the start; it is learned
-
-
-class Agent(Recipe):
-    """A driver that learns by DeepRacer's rules; hyperparameters.json turns its knobs."""
-
-    num_envs = EPISODES
-    sensors = ("state",)
-    pace = 4_000
-
-    def __init__(
-        self,
-        env,
-        seed=0,
-        device="auto",
-        gamma=GAMMA,
-        entropy=ENTROPY,
-        epochs=EPOCHS,
-        rate=LEARNING_RATE,
-        batch=BATCH,
-        episodes=EPISODES,
-    ):
-        """Make an untrained driver.
-
-        Args:
-            env: a `racer.env.TimeTrialVector`, for its spaces; `learn` drives in it.
-            seed: of the network's first weights and of the exploration.
-            device: `auto`, `cpu` or `cuda`.
-            gamma, entropy, epochs, rate, batch, episodes: discount_factor, beta_entropy, num_epochs, lr, batch_size and
-                num_episodes_between_training of DeepRacer's file.
-        """
-        super().__init__(env, gamma, device)
-        self.model = WholeEpisodes(
-            "MlpPolicy",
-            self.env,
-            learning_rate=rate,
-            n_steps=int(batch),  # not looked at: an update takes as many steps as its episodes have
-            batch_size=int(batch),
-            n_epochs=int(epochs),
-            gamma=gamma,
-            gae_lambda=GAE_LAMBDA,
-            clip_range=CLIP,
-            ent_coef=entropy,
-            policy_kwargs={
-                "net_arch": [64, 64],
-                "activation_fn": torch.nn.ReLU,
-                "log_std_init": FIRST_NOISE,
-                "optimizer_kwargs": {"eps": 1e-5, "fused": True},
-            },
-            seed=seed,
-            device=self.device,
-        )
-        self.model.episodes = int(episodes)
-        self.network = "PPO on whole episodes, policy and value networks of 64 x 64 units"
-        self.hyperparameters = {
-            "batch_size": int(batch),
-            "num_epochs": int(epochs),
-            "lr": rate,
-            "beta_entropy": entropy,
-            "discount_factor": gamma,
-            "loss_type": "mean squared error",
-            "num_episodes_between_training": int(episodes),
-        }
 
 
 class WholeEpisodes(PPO):
@@ -123,3 +58,43 @@ class WholeEpisodes(PPO):
         buffer.compute_returns_and_advantage(values[:1], np.ones(1))
         callback.on_rollout_end()
         return True
+
+
+class Agent(PPORecipe):
+    """A driver that learns by DeepRacer's rules; hyperparameters.json turns its knobs, which are the original's."""
+
+    num_envs = EPISODES  # one car for each episode of an update
+    sensors = (
+        "state",
+        "FRONT_FACING_CAMERA",
+        "observation",
+        "LEFT_CAMERA",
+        "STEREO_CAMERAS",
+        "LIDAR",
+        "SECTOR_LIDAR",
+        "DISCRETIZED_SECTOR_LIDAR",
+    )
+
+    batch, epochs, rate, gamma, entropy = 64, 10, 3e-4, 0.999, 0.01  # unless hyperparameters.json says something else
+    gae_lambda, clip = 0.95, 0.2
+    layers = (64, 64)
+    noise = -0.5  # ln of the noise on continuous actions at the start; then it is learned
+    algorithm = WholeEpisodes
+
+    def __init__(self, env, seed=0, device="auto", rate=None, batch=None, episodes=EPISODES, **others):
+        """Make an untrained driver.
+
+        Args:
+            env, seed, device, others: as for every recipe of PPO.
+            rate, batch, episodes: lr, batch_size and num_episodes_between_training of DeepRacer's file.
+        """
+        self.rate, self.batch = rate or self.rate, int(batch or self.batch)
+        others.setdefault("entropy", self.entropy)  # of continuous actions, too
+        self.steps = self.batch  # not looked at: an update takes as many steps as its episodes have
+        super().__init__(env, seed, device, **others)
+        self.model.episodes = int(episodes)
+        self.network += ", on whole episodes"
+        self.hyperparameters["num_episodes_between_training"] = int(episodes)
+
+    def tune(self, used):
+        """Change nothing: the original's rates stay what they are."""

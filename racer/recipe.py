@@ -11,6 +11,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from stable_baselines3 import PPO
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
@@ -21,9 +22,10 @@ from racer.actions import DiscreteActions
 from racer.env import TimeTrialVector
 from racer.errors import AgentError
 from racer.fleet import Fleet
+from racer.networks import NETWORKS, Eyes, PictureBuffer, PicturePolicy
 from racer.sb3 import AsTold, VecTimeTrial
 
-__all__ = ["Recipe"]
+__all__ = ["PPORecipe", "Recipe"]
 
 WITHOUT_END = 10**12  # steps: it is the budget that ends a training
 
@@ -181,6 +183,116 @@ class Recipe:
                 raise ValueError(f"{part}/{key} has the shape {tuple(value.shape)}")
             moments.setdefault(int(i), {})[name] = value
         return moments
+
+
+class PPORecipe(Recipe):
+    """Proximal policy optimisation (Schulman et al. 2017, arXiv:1707.06347): everything but its knobs.
+
+    Attributes:
+        steps: of each car between two updates.
+        batch: samples in one gradient step.
+        epochs: passes over the samples of an update.
+        rate, last_rate: the learning rate at the start, and the share of it at the end; it falls in a straight line.
+        gamma: discount of a reward for each step that it lies ahead.
+        gae_lambda: between trusting the value network (0) and the rewards that followed (1).
+        clip: how far an update may move the policy.
+        layers: units of the policy network and of the value network; of pictures, behind what looks at them.
+        noise, last_noise: ln of the most noise allowed on continuous actions, at the start and at the end.
+        entropy: worth of trying several actions, where they are discrete; it falls to nothing at the end.
+        looks: what looks at pictures, a name of `racer.networks.NETWORKS`.
+        algorithm: Stable-Baselines3's.
+    """
+
+    steps = 32
+    batch = 2048
+    epochs = 5
+    rate = 2e-3
+    last_rate = 0.03
+    gamma = 0.98
+    gae_lambda = 0.95
+    clip = 0.2
+    layers: tuple[int, ...] = (64, 64)
+    noise, last_noise = -0.5, -3.0
+    entropy = 0.01
+    looks = next(iter(NETWORKS))
+    algorithm: type[PPO] = PPO
+
+    def __init__(
+        self,
+        env: TimeTrialVector | Fleet,
+        seed: int = 0,
+        device: str = "auto",
+        gamma: float | None = None,
+        entropy: float | None = None,
+        epochs: int | None = None,
+        network: str | None = None,
+    ) -> None:
+        """Make an untrained driver.
+
+        Args:
+            env: for its spaces; `learn` drives in it.
+            seed: of the network's first weights and of the exploration.
+            device: `auto`, `cpu` or `cuda`.
+            gamma, entropy, epochs, network: knobs that DeepRacer's settings turn, instead of the class's own.
+
+        Raises:
+            AgentError: there is no such device or network, or no picture for a network to look at.
+        """
+        self.gamma = self.gamma if gamma is None else gamma
+        self.epochs = self.epochs if epochs is None else epochs
+        super().__init__(env, self.gamma, device)
+        if network is not None and not self.pictures:
+            raise AgentError(f"{network} looks at pictures, and none is perceived; add a camera with --sensors")
+        self.looks = network or self.looks
+        self.entropy = entropy if entropy is not None else self.entropy if self.discrete else 0.0
+        self._rate = self.rate
+        self.model = self.algorithm(
+            PicturePolicy if self.pictures else self.policy,
+            self.env,
+            learning_rate=lambda _: self._rate,
+            n_steps=self.steps,
+            batch_size=min(self.batch, self.steps * env.num_envs),
+            n_epochs=self.epochs,
+            gamma=self.gamma,
+            gae_lambda=self.gae_lambda,
+            clip_range=self.clip,
+            ent_coef=self.entropy,
+            rollout_buffer_class=PictureBuffer if self.pictures else None,
+            policy_kwargs={
+                "net_arch": list(self.layers),
+                "activation_fn": torch.nn.ReLU,
+                "log_std_init": self.noise,
+                "optimizer_kwargs": {"eps": 1e-5, "fused": True},
+                **self._eyes(),
+            },
+            seed=seed,
+            device=self.device,
+        )
+        self.network = "PPO, policy and value networks of " + " x ".join(map(str, self.layers)) + " units"
+        if self.pictures:
+            self.network += f" behind {self.looks}"
+        self.hyperparameters = {
+            "batch_size": self.model.batch_size,
+            "num_epochs": self.epochs,
+            "lr": self.rate,
+            "beta_entropy": self.entropy,
+            "discount_factor": self.gamma,
+            "loss_type": "mean squared error",
+        }
+
+    def tune(self, used: float) -> None:
+        """Let learning rate and exploration fall as the budget is used up, `used` from 0 to 1."""
+        self._rate = self.rate * (1.0 - (1.0 - self.last_rate) * used)
+        model = cast(Any, self.model)
+        model.ent_coef = self.entropy * (1.0 - used)
+        if not self.discrete:
+            with torch.no_grad():
+                model.policy.log_std.clamp_(max=self.noise + (self.last_noise - self.noise) * used)
+
+    def _eyes(self) -> dict[str, Any]:
+        if not self.pictures:
+            return {}
+        return {"features_extractor_class": Eyes, "features_extractor_kwargs": {"network": self.looks}}
 
 
 class _Reporter(BaseCallback):
