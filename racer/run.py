@@ -138,6 +138,16 @@ class Run:
         data = read_json(path, RunError)
         return tuple(_track(path, one) for one in (data if isinstance(data, list) else [data]))
 
+    def courses(self) -> list[Track]:
+        """The same, each in the directions in which cars train.
+
+        Raises:
+            RunError, TrackError: as `tracks`.
+        """
+        return [
+            way for track in self.tracks() for way in ((track, track.reverse()) if self.plan.both_ways else (track,))
+        ]
+
     @property
     def random(self) -> RandomTracks:
         """The random tracks, if it trains on such."""

@@ -24,7 +24,7 @@ from racer.errors import AgentError, RacerError, RunError
 from racer.fleet import Fleet
 from racer.logbook import Logbook, Prints
 from racer.race import Score, drive, score
-from racer.random_tracks import RANDOM
+from racer.random_tracks import RANDOM, RandomTracks
 from racer.record import Replay
 from racer.replay import save_replay
 from racer.reward import Reward, Rewards, load_reward
@@ -52,7 +52,7 @@ JUDGES = 8  # cars in each evaluation: one undisturbed, the others with noise on
 LEAST_JUDGES = 3  # on each track, where there are several
 JUDGED_RANDOM = 4  # random tracks in each evaluation, if such are trained on
 JUDGED_LAPS = 3
-EVALUATIONS = 40  # in a training with a budget of steps ...
+EVALUATIONS = 40  # in a training with a budget of steps, half as many on several tracks, which take longer ...
 APART = 50_000  # ... but at least so many steps apart
 CHECKPOINT_S = 3.0  # wall clock between two checkpoints: what a power cut may cost
 SLOWEST = 0.5  # m/s: a car slower than this does not finish its laps in an evaluation
@@ -362,7 +362,7 @@ class Training:
     def _cars(self, count: int) -> TimeTrialVector | Fleet:
         """The cars that train: an equal share of them on each track, half of it in each direction."""
         plan = self.run.plan
-        courses = self._courses()
+        courses: list[Track | RandomTracks] = [*self.run.courses()]
         if RANDOM in plan.tracks:
             courses.append(self.run.random)
         shares = _shares(count, plan.tracks, plan.both_ways)
@@ -375,15 +375,10 @@ class Training:
             parts.append(TimeTrialVector(number, course, rewards, self.run.car, plan.starts, **how))
         return parts[0] if len(parts) == 1 else Fleet(parts)
 
-    def _courses(self) -> list[Any]:
-        """The tracks that have names, in the directions that are trained."""
-        ways = [(track, track.reverse()) if self.run.plan.both_ways else (track,) for track in self.run.tracks()]
-        return [track for pair in ways for track in pair]
-
     def _jury(self) -> TimeTrialVector | Fleet:
         """The cars that judge a driver: on all tracks in all directions that are trained, and on unseen random ones."""
         plan = self.run.plan
-        courses = self._courses()
+        courses = self.run.courses()
         if RANDOM in plan.tracks:
             courses += self.run.random.unseen(JUDGED_RANDOM)
         number = max(LEAST_JUDGES, JUDGES // len(courses))
@@ -404,7 +399,8 @@ class Training:
     def _due(self) -> bool:
         """Whether to evaluate now: by steps where the budget is one of steps, so that the same seed does the same."""
         if self._budget.steps is not None:
-            return self._steps - self._judged_at >= max(APART, self._budget.steps / EVALUATIONS)
+            apart = max(APART, self._budget.steps / EVALUATIONS) * (2 if isinstance(self._judges, Fleet) else 1)
+            return self._steps - self._judged_at >= apart
         return self._seconds() - self._before > self._judged_at + self._pause
 
     def _evaluate(self) -> None:

@@ -36,7 +36,7 @@ fleet
 agent replay tracer
 sb3 networks run race logbook check plot sensor_plot
 run_logs recipe
-train database log_track
+train trial database log_track
 leaderboard viewer log_replay rescore
 scaffold
 cli

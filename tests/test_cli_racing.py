@@ -132,7 +132,7 @@ def test_list_runs(home: Path) -> None:
     (home / "runs" / "odd").mkdir()
     (home / "runs" / "odd" / "run.json").write_text("{")
     records = {record["name"]: record for record in json.loads(run("list", "runs", "--json").stdout)}
-    assert records["first"]["track"] == "my_track"
+    assert records["first"]["tracks"] == ["my_track"]
     assert "line 1" in records["odd"]["problem"]
     shown = run("list", "runs").stdout
     assert "broken: " in next(line for line in shown.splitlines() if line.startswith("odd"))

@@ -9,14 +9,15 @@ import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["busy", "error", "loading", "messages", "note", "print_json", "show", "table"]
+__all__ = ["busy", "error", "loading", "messages", "note", "print_json", "progress", "show", "table"]
 
+Item = TypeVar("Item")
 PIPE_WIDTH = 200  # columns when no terminal says how many it has, so that `racer list | grep` sees whole rows
 
 
@@ -84,6 +85,13 @@ def busy(message: str) -> Iterator[None]:
     else:
         note(message)
         yield
+
+
+def progress(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
+    """Give what is being made, one after the other, with a bar on stderr if that is a terminal."""
+    from rich.progress import track
+
+    return iter(track(items, what, total, console=messages(), transient=True, disable=not sys.stderr.isatty()))
 
 
 def _console(stderr: bool) -> Console:

@@ -1,7 +1,7 @@
 """`racer evaluate` and `racer check`: what a driver does on the clock, and what a reward pays for."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO, cast
+from typing import TYPE_CHECKING, Annotated, Any, TextIO, cast
 
 import typer
 from rich.markup import escape
@@ -11,7 +11,9 @@ from racer.errors import AgentError, FileError
 from racer.shelf import DEFAULTS
 
 if TYPE_CHECKING:
+    from racer.agent import AgentFile, Driver
     from racer.record import Replay
+    from racer.track import Track
 
 __all__ = ["check", "evaluate"]
 
@@ -85,6 +87,14 @@ def evaluate(
     track: Annotated[
         str | None, typer.Option(help="Where; a run's own if left out.", autocompletion=complete.tracks)
     ] = None,
+    tracks: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B,...",
+            help="A table of several, in both directions; shelf: all there are; random:K: K random ones.",
+            autocompletion=complete.track_lists,
+        ),
+    ] = None,
     number: Annotated[int, typer.Option("--laps", min=1, max=1000, help="Laps to try.")] = 3,
     seed: Annotated[int, typer.Option(help="Of what a driver draws by lot.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
@@ -115,8 +125,14 @@ def evaluate(
       [cyan]racer evaluate fast[/cyan]
       [cyan]racer evaluate fast --track odyssey --laps 5 --json[/cyan]
       [cyan]racer evaluate fast --penalty 5[/cyan]
+      [cyan]racer evaluate fast --tracks shelf,random:10[/cyan]
       [cyan]racer evaluate pure_pursuit --replay classic.replay[/cyan]
     """
+    if tracks is not None:
+        if track is not None or replay is not None:
+            raise typer.BadParameter("a table of many races takes no --track and no --replay", param_hint="--tracks")
+        _evaluate_on(driver, tracks, number, seed, json, penalty)
+        return
     with console.busy(console.loading("Driving")):
         race = _drive(driver, track, number, seed, logs, penalty)
     if replay is not None:
@@ -134,14 +150,11 @@ def evaluate(
 
 def _drive(name: str, track: str | None, number: int, seed: int, logs: bool, penalty: float | None) -> "Replay":
     """Let a run's best driver, or an agent that needs no training, drive; a run keeps the logs of it."""
-    from racer.agent import load_agent
-    from racer.env import TimeTrialVector
     from racer.logbook import Prints
     from racer.race import drive
     from racer.reward import Rewards
-    from racer.run import find_run, run_names
+    from racer.run import find_run
     from racer.run_logs import write_evaluation
-    from racer.shelf import did_you_mean, names
     from racer.tracer import Tracer
     from racer.track import load_track
 
@@ -172,8 +185,44 @@ def _drive(name: str, track: str | None, number: int, seed: int, logs: bool, pen
             except FileError as error:  # somebody else's run, perhaps; the race is as good without
                 console.note(f"[yellow]No logs are kept:[/yellow] {escape(str(error))}; --no-logs asks for none")
         return race
+    course = load_track(track or DEFAULTS["tracks"])
+    agent = _agent(name)
+    return drive(_ready(agent, course, seed), course, number, name=agent.name, seed=seed, penalty_s=penalty)
+
+
+def _evaluate_on(name: str, words: str, number: int, seed: int, json: bool, penalty: float | None) -> None:
+    """Let a driver race on several tracks, and print a table of how it fared."""
+    with console.busy(console.loading("Driving")):
+        from racer.run import find_run
+        from racer.trial import courses_of, trials
+
+        run, courses = find_run(name), courses_of(words)
+    how: dict[str, Any] = {"seed": seed, "penalty_s": penalty}
+    if run is None:
+        agent = _agent(name)
+        made = trials(lambda course: _ready(agent, course, seed), courses, number, **how)
+    else:
+        how |= {"car": run.car, "actions": run.plan.actions, "sensors": run.plan.sensors}
+        made = trials(run.driver, courses, number, run.courses(), **how)
+    found = list(console.progress(made, len(courses), "Driving"))
+    if json:
+        console.print_json(laps.trial_records(run.name if run else name, found))
+    else:
+        laps.show_trials(run.name if run else name, found)
+
+
+def _agent(name: str) -> "AgentFile":
+    """The agent of a name that is no run's.
+
+    Raises:
+        AgentError: there is none, or it is broken.
+    """
+    from racer.agent import load_agent
+    from racer.run import run_names
+    from racer.shelf import did_you_mean, names
+
     try:
-        agent = load_agent(name)
+        return load_agent(name)
     except ValueError as error:
         if name in names("agents") or Path(name).exists():
             raise
@@ -182,11 +231,20 @@ def _drive(name: str, track: str | None, number: int, seed: int, logs: bool, pen
         raise AgentError(
             f"there is no run and no agent {name!r}.{hint} `racer list runs` and `racer list agents` list them."
         ) from error
-    course = load_track(track or DEFAULTS["tracks"])
+
+
+def _ready(agent: "AgentFile", course: "Track", seed: int) -> "Driver":
+    """An agent that needs no training, ready to drive.
+
+    Raises:
+        AgentError: it needs training.
+    """
+    from racer.env import TimeTrialVector
+
     made = agent.make(TimeTrialVector(1, course, None), seed)
     if callable(getattr(made, "learn", None)):
         raise AgentError(
             f"{agent.name} is a recipe that has learnt nothing yet; train it with "
             f"`racer train --agent {agent.name} --name NAME`, then `racer evaluate NAME`"
         )
-    return drive(made, course, number, name=agent.name, seed=seed, penalty_s=penalty)
+    return made

@@ -1,6 +1,7 @@
 """Laps as people and scripts read them."""
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
@@ -9,8 +10,9 @@ from racer.cli import console
 
 if TYPE_CHECKING:
     from racer.record import Lap, Replay
+    from racer.trial import Trial
 
-__all__ = ["record", "show"]
+__all__ = ["record", "show", "show_trials", "trial_records"]
 
 
 def record(replay: "Replay") -> dict[str, Any]:
@@ -22,16 +24,8 @@ def record(replay: "Replay") -> dict[str, Any]:
         "reward": replay.reward,
         "car": replay.car.name,
         "seed": replay.seed,
-        "laps": [
-            {
-                "time_s": round(lap.time_s, 3),
-                "complete": lap.complete,
-                "off_track": lap.off_track,
-                "resets": lap.resets,
-            }
-            for lap in replay.laps
-        ],
-        "best_lap_s": None if replay.best_lap_s is None else round(replay.best_lap_s, 3),
+        "laps": [_lap(lap) for lap in replay.laps],
+        "best_lap_s": _rounded(replay.best_lap_s),
         "completed_laps": replay.completed_laps,
         "off_tracks": int(replay.steps["off_track"].sum()),
         "resets": sum(lap.resets for lap in replay.laps),
@@ -46,6 +40,63 @@ def show(replay: "Replay") -> None:
     rows = [[str(lap.index), f"{lap.time_s:.3f} s", *_told(lap, replay, best)] for lap in replay.laps]
     title = f"{replay.driver} on {replay.track.name}{' (reverse)' if replay.track.reversed else ''}"
     console.show(console.table(["lap>", "time>", "mean speed>", ""], rows, title))
+
+
+def trial_records(driver: str, trials: Sequence["Trial"]) -> dict[str, Any]:
+    """Races on many tracks as `--json` prints them: times in s, lengths in m."""
+    return {
+        "driver": driver,
+        "clean": sum(trial.completed == len(trial.laps) for trial in trials),
+        "races": [
+            {
+                "track": trial.track.name,
+                "direction": _direction(trial),
+                "trained": trial.trained,
+                "length_m": round(trial.track.length, 3),
+                "laps": [_lap(lap) for lap in trial.laps],
+                "completed_laps": trial.completed,
+                "best_lap_s": _rounded(trial.best_lap_s),
+                "mean_lap_s": _rounded(trial.mean_lap_s),
+            }
+            for trial in trials
+        ],
+    }
+
+
+def show_trials(driver: str, trials: Sequence["Trial"]) -> None:
+    """Print races on many tracks as tables: those that the driver has trained on, and the others."""
+    columns = ["track", "direction", "length>", "laps completed>", "best lap>", "mean lap>"]
+    trained, others = [trial for trial in trials if trial.trained], [trial for trial in trials if not trial.trained]
+    for what, some in (("trained on", trained), ("held out" if trained else "on", others)):
+        if some:
+            clean = sum(trial.completed == len(trial.laps) for trial in some)
+            title = f"{driver}, {what} {len(some)} tracks and directions, clean on {clean}"
+            console.show(console.table(columns, map(_trial_row, some), title))
+
+
+def _trial_row(trial: "Trial") -> list[str | Text]:
+    whole = trial.completed == len(trial.laps)
+    done = f"{trial.completed} of {len(trial.laps)}"
+    times = ("" if time is None else f"{time:.3f} s" for time in (trial.best_lap_s, trial.mean_lap_s))
+    length = f"{trial.track.length:.1f} m"
+    return [trial.track.name, _direction(trial), length, done if whole else Text(done, style="yellow"), *times]
+
+
+def _direction(trial: "Trial") -> str:
+    return "reverse" if trial.track.reversed else "forward"
+
+
+def _lap(lap: "Lap") -> dict[str, Any]:
+    return {
+        "time_s": round(lap.time_s, 3),
+        "complete": lap.complete,
+        "off_track": lap.off_track,
+        "resets": lap.resets,
+    }
+
+
+def _rounded(time_s: float | None) -> float | None:
+    return None if time_s is None else round(time_s, 3)
 
 
 def _told(lap: "Lap", replay: "Replay", best: float | None) -> list[str | Text]:

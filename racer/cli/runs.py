@@ -16,7 +16,7 @@ def list_runs(json: bool) -> None:
     if json:
         console.print_json(records)
     elif records:
-        columns = ["run", "track", "reward", "agent", "budget"]
+        columns = ["run", "tracks", "reward", "agent", "budget"]
         console.show(console.table(columns, [_cells(record) for record in records]))
     else:
         console.note("No run in this folder yet: [cyan]racer train --reward REWARD --name NAME[/cyan]")
@@ -32,7 +32,7 @@ def _records() -> list[dict[str, Any]]:
         except RacerError as error:
             records.append({"name": name, "problem": str(error)})
         else:
-            facts = {key: getattr(plan, key) for key in ("track", "reward", "agent", "seed", "steps", "seconds")}
+            facts = {key: getattr(plan, key) for key in ("tracks", "reward", "agent", "seed", "steps", "seconds")}
             records.append({"name": name, **facts, "problem": None})
     return records
 
@@ -43,4 +43,4 @@ def _cells(record: dict[str, Any]) -> list[str | Text]:
         return [Text(record["name"], style="red"), "", "", "", told]
     steps = record["steps"]
     budget = f"{record['seconds']:g} s" if steps is None else f"{steps:,} steps"
-    return [record["name"], record["track"], record["reward"], record["agent"], budget]
+    return [record["name"], ", ".join(record["tracks"]), record["reward"], record["agent"], budget]
