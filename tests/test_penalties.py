@@ -168,23 +168,32 @@ def test_without_a_penalty_everything_is_as_ever(harbor):
     assert set(told[off + 1 : off + 16]) == {PAUSE}
 
 
-@pytest.mark.parametrize("ahead", [0.6, 0.3, 0.1, 0.03])
-def test_the_line_is_crossed_by_driving_alone(ahead):
-    """Put back close to the line the car does not stand beyond it, and its lap is complete where it drives across."""
+@pytest.mark.parametrize("missing", [0.6, 0.3, 0.1, 0.05])
+def test_close_to_the_line_it_is_put_back_before_it_and_drives_across(missing):
     track = ring()
     world = standing(track, 0.2)
     car = world.cars[0, 0]
-    while car["distance"] < track.length - ahead:
-        steering = 14.0 if car["offset"] < 0.0 else 20.0
-        stepped(world, (steering, 2.0), 1)
-    while car["status"] != OFF_TRACK:
-        stepped(world, (-30.0, 4.0), 1)
-    crossed = car["laps"] == 1
-    line = car["laps"] * track.length
-    assert line <= car["distance"] < line + track.length - 0.25
-    if not crossed:
-        stepped(world, (15.0, 1.0), 20)
-        assert car["laps"] == 1 and car["lap_step"] > 0
+    while car["distance"] < track.length - missing:
+        stepped(world, (14.0 if car["offset"] > 0.0 else 20.0, 0.4), 1)
+    car["wheels_on_track"] = 0  # as if it had left the track here
+    stepped(world, (0.0, 1.0), 1)
+    assert car["held"] == 3 and 0.25 < track.length - car["distance"] < 0.7
+    while car["laps"] == 0:
+        stepped(world, (14.0 if car["offset"] > 0.0 else 20.0, 1.0), 1)
+    assert 0.0 <= car["distance"] - track.length < 0.15, "the lap is complete where it crossed the line, and not later"
+
+
+def test_who_leaves_the_track_across_the_line_has_done_the_lap():
+    track = ring()
+    world = standing(track, 0.2)
+    car = world.cars[0, 0]
+    while car["laps"] == 0:
+        stepped(world, (14.0 if car["offset"] > 0.0 else 20.0, 2.0), 1)
+    assert car["last_distance"] < track.length
+    car["wheels_on_track"] = 0
+    stepped(world, (0.0, 1.0), 1)
+    assert car["held"] == 3 and car["laps"] == 1
+    assert 0.0 < car["distance"] - track.length < 0.3, "on the line, where its new lap began"
 
 
 def test_laps_go_on_and_tell_how_often_they_were_put_back(raced, harbor, pursuer):
