@@ -142,8 +142,8 @@ def test_05_the_final_step_pays_what_the_function_returns(pays):
     assert info["final_info"]["status"][0] == "lap_complete"
 
 
-def test_06_progress_is_relative_to_a_start_that_rotates_and_can_fall_and_jump(route):
-    track = route("reinvent_base")
+def test_06_progress_is_relative_to_a_start_that_rotates_and_can_fall_and_jump():
+    track = ring(17.71 / math.tau, 120)  # as long as the original's first track
     for start in (0.0, 0.35, 0.95):
         seen = Seen()
         env = TimeTrial(track, seen, start=Rotation(0.05, start))
@@ -183,7 +183,7 @@ def test_07_off_track_is_all_four_wheels_out_and_all_wheels_is_all_four_in():
     assert flags[-1] == (False, True)
 
 
-def test_08_closest_waypoints_go_by_arc_length_and_rows_stay_as_filed(route):
+def test_08_closest_waypoints_go_by_arc_length_and_rows_stay_as_filed():
     rng = np.random.default_rng(0)
     angle = np.cumsum(np.append(0.0, np.tile([0.03, 0.18], 30)))
     circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)[:-1]
@@ -199,14 +199,19 @@ def test_08_closest_waypoints_go_by_arc_length_and_rows_stay_as_filed(route):
         by_next += given["closest_waypoints"] != [near[0], near[0] + 1]
         by_two += given["closest_waypoints"] != sorted(near.tolist())
     assert by_next > 0.3 * count and by_two > 0.3 * count, "what is nearest by distance is another pair"
-    waypoints = params_at(route("reInvent2019_track"), 0.0, 0.0, 0.0)["waypoints"]
-    assert len(waypoints) == 155 and waypoints[0] == waypoints[-1]
+    plain = ring()
+    doubled = [np.insert(line, 38, line[38], axis=0) for line in (plain.center, plain.inner, plain.outer)]
+    given = params_at(track_from_arrays("doubled", *doubled), *plain.center[45], 0.0)
+    waypoints = given["waypoints"]
+    assert len(waypoints) == 62 and waypoints[0] == waypoints[-1]
     assert waypoints[38] == waypoints[39], "a duplicate inside is kept, so indices are those of the file"
-    assert len(set(waypoints)) == 153
+    assert len(set(waypoints)) == 60 and given["closest_waypoints"] == [46, 47]
 
 
-def test_09_reversed_is_not_clockwise_and_left_is_the_drivers_left(route):
-    clockwise, anticlockwise = route("Albert"), route("reinvent_base")
+def test_09_reversed_is_not_clockwise_and_left_is_the_drivers_left():
+    anticlockwise = ring()
+    lines = (anticlockwise.center, anticlockwise.inner, anticlockwise.outer)
+    clockwise = track_from_arrays("clockwise", *(line[::-1] for line in lines))
     courses = [clockwise, anticlockwise, clockwise.reverse(), anticlockwise.reverse()]
     assert [course.is_ccw for course in courses] == [False, True, True, False]
     told = []
@@ -221,13 +226,19 @@ def test_09_reversed_is_not_clockwise_and_left_is_the_drivers_left(route):
     assert told != [not course.is_ccw for course in courses]
 
 
-def test_10_track_width_varies_by_place_and_is_a_distance_of_nearest_points(route):
-    track = route("Tokyo_Training_track")
+def test_10_track_width_varies_by_place_and_is_a_distance_of_nearest_points():
+    angle = np.linspace(0.0, math.tau, 121)
+    circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    circle[-1] = circle[0]
+    outer = circle * (3.4 + 0.2 * np.sin(angle))[:, None]
+    outer[-1] = outer[0]
+    shifted = np.vstack([np.roll(outer[:-1], 12, axis=0), np.roll(outer[:-1], 12, axis=0)[:1]])
+    track = track_from_arrays("shifted", circle * 3.0, circle * 2.6, shifted)
     widths = [params_at(track, *point, 0.0)["track_width"] for point in track.center[::3]]
     across_the_rows = np.hypot(*(track.inner - track.outer).T)
-    assert across_the_rows.max() > 1.9 and max(widths) < 0.83
-    assert 0.62 < min(widths) < 0.65 and np.median(widths) == pytest.approx(0.66, abs=0.01)
-    assert max(widths) - min(widths) > 0.1, "not one number for the whole track"
+    assert across_the_rows.min() > 1.8, "rows are no cross-sections"
+    assert min(widths) == pytest.approx(0.6, abs=0.01) and max(widths) == pytest.approx(1.0, abs=0.01)
+    assert np.ptp(widths) > 0.35, "not one number for the whole track"
 
 
 def test_11_bots_tell_radians_and_no_objects_are_0_0():
