@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from racer.car import CARS, STEP_S, Car
 from racer.kernel import lean
-from racer.road import at_row, nearest_borders, project, road_of
+from racer.road import Road, at_row, nearest_borders, project, road_of
 from racer.simulation import World, wheels_on_road
 from racer.track import Track
 
@@ -97,7 +97,7 @@ class Params:
         degrees and speed in m/s, as commanded, whatever the actuators allow).
         """
         cars, rows = world.cars, commands.reshape(-1, 2)
-        _describe(cars.reshape(-1), rows, world.road, world.constants, self.floats, self.waypoints, self.flags)
+        _describe(cars.reshape(-1), rows, tuple(world.road), self.floats, self.waypoints, self.flags)
 
     def rows(self, cars: slice, floats: list[list[float]]) -> Iterator[dict[str, Any]]:
         """The dicts of several cars; `floats` are their rows of that table."""
@@ -182,7 +182,9 @@ def params_at(
     if not -pi < heading <= pi:
         heading = pi - (pi - heading) % (2.0 * pi)
     segment, share = project(road.center, x, y)
-    _fill(0, x, y, heading, segment, share, road, car.constants, params.floats, params.waypoints, params.flags)
+    c, sn = cos(heading), sin(heading)
+    wheels = wheels_on_road(x - car.front_point * c, y - car.front_point * sn, c, sn, car.constants, road)
+    _fill(0, x, y, heading, segment, share, wheels, road, params.floats, params.waypoints, params.flags)
     floats = params.floats[0]
     progress = (floats[FLOATS.index("projection_distance")] / road.s[-1] - start) * 100.0
     if progress <= 0.0:
@@ -206,23 +208,13 @@ def params_at(
 
 
 @lean
-def _describe(cars: Any, commands: Any, road: Any, car: Any, floats: Any, waypoints: Any, flags: Any) -> None:
+def _describe(cars: Any, commands: Any, lines: Any, floats: Any, waypoints: Any, flags: Any) -> None:
+    road = Road(*lines)  # Numba takes plain tuples from Python three times as fast as named ones
     length = road.s[-1]
     for i in range(len(cars)):
         state = cars[i]
-        _fill(
-            i,
-            state.front_x,
-            state.front_y,
-            state.heading,
-            state.segment,
-            state.share,
-            road,
-            car,
-            floats,
-            waypoints,
-            flags,
-        )
+        x, y, wheels = state.front_x, state.front_y, state.wheels_on_track
+        _fill(i, x, y, state.heading, state.segment, state.share, wheels, road, floats, waypoints, flags)
         lap_done = state.laps > 0 and state.lap_step == state.steps
         driven = (state.distance - state.laps * length) / length * 100.0
         floats[i, 5] = 100.0 if lap_done else min(ALMOST, driven)
@@ -240,20 +232,18 @@ def _fill(
     heading: float,
     segment: int,
     share: float,
+    wheels: int,
     road: Any,
-    car: Any,
     floats: Any,
     waypoints: Any,
     flags: Any,
 ) -> None:
-    """Write into row i what the front point (x, y), the heading and the projection decide."""
+    """Write into row i what the front point (x, y), the heading, the projection and the wheels on the road decide."""
     center, arc = road.center, road.s
     px = center[segment, 0] + share * (center[segment + 1, 0] - center[segment, 0])
     py = center[segment, 1] + share * (center[segment + 1, 1] - center[segment, 1])
     s = at_row(arc, segment, share)
-    inner_x, inner_y, outer_x, outer_y = nearest_borders(
-        road.edges, road.n_outer, road.near_start, road.near, s, px, py
-    )
+    inner_x, inner_y, outer_x, outer_y = nearest_borders(road.edges, road.near, s, px, py)
     floats[i, 0], floats[i, 1], floats[i, 2] = x, y, heading * 180.0 / pi
     floats[i, 3], floats[i, 4] = hypot(x - px, y - py), s
     floats[i, 9] = hypot(outer_x - inner_x, outer_y - inner_y)
@@ -265,9 +255,10 @@ def _fill(
         waypoints[i, 0], waypoints[i, 1] = last, 0
     else:
         waypoints[i, 0], waypoints[i, 1] = following - 1, following
-    c, sn = cos(heading), sin(heading)
-    wheels = wheels_on_road(x - car.front_point * c, y - car.front_point * sn, c, sn, car, road)
-    nearer_inner = hypot(x - inner_x, y - inner_y) < hypot(x - outer_x, y - outer_y)
+    to_inner, to_outer = (x - inner_x) ** 2 + (y - inner_y) ** 2, (x - outer_x) ** 2 + (y - outer_y) ** 2
+    nearer_inner = to_inner < to_outer
+    if not abs(to_inner - to_outer) > 1e-9 * to_inner:  # squares are quicker to be had, but rounded otherwise
+        nearer_inner = hypot(x - inner_x, y - inner_y) < hypot(x - outer_x, y - outer_y)
     flags[i, 0] = wheels == 4
     flags[i, 1] = nearer_inner == road.is_ccw
     flags[i, 2] = wheels == 0

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from racer.track import Track
 
 CELL_M = 0.025  # edge of a cell of the lookup grid, m: fine, so that few wheels are in a cell that a border crosses
-NEAR_M = 0.01  # length of the pieces of the centre line whose nearest border edges are looked up, m
-STRETCH = 32  # of them in a row are looked at together first, so that not each is measured from every edge
+NEAR_M = 0.005  # length of the pieces of the centre line whose nearest border edges are looked up, m
+STRETCH = 64  # of them in a row are looked at together first, so that not each is measured from every edge
 LOOK_AHEAD_SPACING_M = 0.05  # spacing of the table the observation reads the line ahead from, m
 WINDOW_M = 0.4  # how far along the line a car's projection may be from its last one, m
 CURVATURE_SPAN_M = 0.3  # the line's curvature is its turning over this length, m (a polyline has none of its own)
@@ -44,11 +44,12 @@ class Road(NamedTuple):
         is_ccw: whether the driving direction is counter-clockwise (the inner border is then on the left).
         edges: (e, 4) m, the edges `x0, y0, x1, y1` of the outer border, then those of the inner one.
         n_outer: how many of the edges are the outer border's.
-        near_start, near: for the i-th piece of the centre line, `NEAR_M` long, `near[near_start[i]:near_start[i + 1]]`
-            are all the edges that can be nearest to a point of it.
+        near: (pieces, 2, k) for each piece of the centre line, `NEAR_M` long, all edges of the outer and of the inner
+            border that can be nearest to a point of it; the last one repeated where there are fewer.
         grid: (rows, columns) `INSIDE` or `OUTSIDE` where a whole cell is; `MIXED` + k is the k-th cell near a border.
         grid_x, grid_y: m, the grid's lower left corner.
-        cell_start, cell_edges: the edges that decide about points of the k-th cell near a border, as for `near`.
+        cell_start, cell_edges: for the k-th cell near a border, the edges `cell_edges[cell_start[k]:cell_start[k + 1]]`
+            decide about its points.
         cell_within: bits, whether its points lie inside the outer (1) and the inner (2) border but for these edges.
         ahead: (k, 2) m, the centre line at equal spacing `ahead_spacing`, first row repeated at the end.
         ahead_spacing: m.
@@ -61,7 +62,6 @@ class Road(NamedTuple):
     is_ccw: bool
     edges: FloatArray
     n_outer: int
-    near_start: IntArray
     near: IntArray
     grid: IntArray
     grid_x: float
@@ -98,10 +98,10 @@ def _build(track: Track) -> Road:
     s = np.ascontiguousarray(track.s, dtype=np.float64)
     outer, inner = _edges(track.outer), _edges(track.inner)
     edges = np.vstack([outer, inner])
-    near_start, near = _near_edges(center, s, edges, len(outer))
+    near = _near_edges(center, s, edges, len(outer))
     width = np.empty(len(center))
     for i in range(len(center)):
-        ix, iy, ox, oy = nearest_borders(edges, len(outer), near_start, near, s[i], center[i, 0], center[i, 1])
+        ix, iy, ox, oy = nearest_borders(edges, near, s[i], center[i, 0], center[i, 1])
         width[i] = hypot(ox - ix, oy - iy)
     grid_x, grid_y = edges[:, ::2].min() - CELL_M, edges[:, 1::2].min() - CELL_M
     columns = int((edges[:, ::2].max() - grid_x) / CELL_M) + 2
@@ -119,7 +119,6 @@ def _build(track: Track) -> Road:
         is_ccw=bool(track.is_ccw),
         edges=edges,
         n_outer=len(outer),
-        near_start=near_start,
         near=near,
         grid=grid,
         grid_x=float(grid_x),
@@ -226,27 +225,31 @@ def on_road(road: Road, x: float, y: float) -> bool:
 
 @lean
 def nearest_borders(
-    edges: FloatArray, n_outer: int, near_start: IntArray, near: IntArray, s: float, x: float, y: float
+    edges: FloatArray, near: IntArray, s: float, x: float, y: float
 ) -> tuple[float, float, float, float]:
     """The points of the inner and of the outer border nearest to (x, y): inner x, y, outer x, y.
 
     Args:
-        edges, n_outer, near_start, near: of the road.
+        edges, near: of the road.
         s, x, y: m, a point of the centre line. The two points' distance is the track's width there, as in DeepRacer.
     """
-    outer_d, inner_d = np.inf, np.inf
-    ox, oy, ix, iy = 0.0, 0.0, 0.0, 0.0
     piece = int(s * (1.0 / NEAR_M))
-    for k in range(near_start[piece], near_start[piece + 1]):
-        e = near[k]
-        qx, qy = _nearest_on_edge(edges, e, x, y)
+    outer_x, outer_y = _nearest_of(edges, near[piece, 0], x, y)
+    inner_x, inner_y = _nearest_of(edges, near[piece, 1], x, y)
+    return inner_x, inner_y, outer_x, outer_y
+
+
+@inlined
+def _nearest_of(edges: FloatArray, some: IntArray, x: float, y: float) -> tuple[float, float]:
+    """The point of some edges nearest to (x, y); of the first one of equals."""
+    best, best_x, best_y = np.inf, 0.0, 0.0
+    for k in range(len(some)):
+        qx, qy = _nearest_on_edge(edges, some[k], x, y)
         d = (qx - x) ** 2 + (qy - y) ** 2
-        if e < n_outer:
-            if d < outer_d:
-                outer_d, ox, oy = d, qx, qy
-        elif d < inner_d:
-            inner_d, ix, iy = d, qx, qy
-    return ix, iy, ox, oy
+        is_nearer = d < best  # chosen rather than branched on, which no processor can foresee
+        best = d if is_nearer else best
+        best_x, best_y = qx if is_nearer else best_x, qy if is_nearer else best_y
+    return best_x, best_y
 
 
 @lean
@@ -272,43 +275,37 @@ def _nearest_on_edge(edges: FloatArray, e: int, x: float, y: float) -> tuple[flo
 
 
 @kernel
-def _near_edges(center: FloatArray, arc: FloatArray, edges: FloatArray, n_outer: int) -> tuple[IntArray, IntArray]:
-    """Candidates for the nearest border edges of each piece of the centre line; of whole stretches before."""
+def _near_edges(center: FloatArray, arc: FloatArray, edges: FloatArray, n_outer: int) -> IntArray:
+    """Candidates for the nearest edge of each border of each piece of the centre line; of whole stretches before."""
     pieces = int(arc[-1] * (1.0 / NEAR_M)) + 1
-    starts = np.zeros(pieces + 1, dtype=np.int32)
-    found = np.empty(1024, dtype=np.int32)
-    everywhere = np.arange(len(edges))
-    for first in range(0, pieces, STRETCH):
-        x, y = point_at(center, arc, (first + 0.5 * STRETCH) * NEAR_M)
-        here = _near(edges, n_outer, everywhere, x, y, STRETCH * NEAR_M)
-        for piece in range(first, min(pieces, first + STRETCH)):
-            x, y = point_at(center, arc, (piece + 0.5) * NEAR_M)
-            near = _near(edges, n_outer, here, x, y, NEAR_M)
-            start = starts[piece]
-            starts[piece + 1] = start + len(near)
-            while start + len(near) > len(found):
-                found = np.concatenate((found, np.empty_like(found)))
-            found[start : start + len(near)] = near
-    return starts, found[: starts[pieces]].copy()
+    found = np.empty((pieces, 2, 1), dtype=np.int32)
+    for border, (start, end) in enumerate(((0, n_outer), (n_outer, len(edges)))):
+        everywhere = np.arange(start, end)
+        for first in range(0, pieces, STRETCH):
+            x, y = point_at(center, arc, (first + 0.5 * STRETCH) * NEAR_M)
+            here = _near(edges, everywhere, x, y, STRETCH * NEAR_M)
+            for piece in range(first, min(pieces, first + STRETCH)):
+                x, y = point_at(center, arc, (piece + 0.5) * NEAR_M)
+                near = _near(edges, here, x, y, NEAR_M)
+                while found.shape[2] < len(near):
+                    found = np.concatenate((found, found[:, :, -1:]), axis=2)
+                found[piece, border] = near[-1]
+                found[piece, border, : len(near)] = near
+    return found
 
 
 @kernel
-def _near(edges: FloatArray, n_outer: int, some: Any, x: float, y: float, length: float) -> Any:
+def _near(edges: FloatArray, some: Any, x: float, y: float, length: float) -> Any:
     """Those of some edges that can be nearest to a point of a piece of a line with a length, m, and its middle (x, y).
 
     On the way from the middle to the point, half the length at most, the distance to each edge changes by no more than
     the way: an edge that is farther from the middle than the nearest one by more than the length is never the nearest.
     """
-    away, nearest = np.empty(len(some)), np.full(2, np.inf)
+    away = np.empty(len(some))
     for k in range(len(some)):
         qx, qy = _nearest_on_edge(edges, some[k], x, y)
         away[k] = distance(x - qx, y - qy)
-        border = int(some[k] >= n_outer)
-        nearest[border] = min(nearest[border], away[k])
-    kept = np.empty(len(some), dtype=np.bool_)
-    for k in range(len(some)):
-        kept[k] = away[k] <= nearest[int(some[k] >= n_outer)] + length + SLACK_M
-    return some[kept]
+    return some[away <= away.min() + length + SLACK_M]
 
 
 @kernel

@@ -81,7 +81,7 @@ def test_borders_nearest_to_the_line_are_shapelys(course):
     inner, outer = LinearRing(course.inner), LinearRing(course.outer)
     for x, y in np.vstack([on_line, course.center[::5]]):
         s = at_row(road.s, *project(road.center, x, y))
-        ix, iy, ox, oy = nearest_borders(road.edges, road.n_outer, road.near_start, road.near, s, x, y)
+        ix, iy, ox, oy = nearest_borders(road.edges, road.near, s, x, y)
         point = shapely.Point(x, y)
         assert math.hypot(ix - x, iy - y) == pytest.approx(inner.distance(point), abs=1e-9)
         assert math.hypot(ox - x, oy - y) == pytest.approx(outer.distance(point), abs=1e-9)
@@ -89,18 +89,32 @@ def test_borders_nearest_to_the_line_are_shapelys(course):
         assert math.hypot(ox - ix, oy - iy) == pytest.approx(by_inner.distance(by_outer), abs=1e-6)
 
 
+def nearest_of(edges, x, y):
+    """The nearest point of edges (e, 4), the first one of equals, by measuring them all."""
+    x0, y0 = edges[:, 0], edges[:, 1]
+    dx, dy = edges[:, 2] - x0, edges[:, 3] - y0
+    length2 = dx * dx + dy * dy
+    share = np.divide((x - x0) * dx + (y - y0) * dy, length2, out=np.zeros(len(edges)), where=length2 > 0)
+    share = np.clip(share, 0.0, 1.0)
+    qx, qy = x0 + share * dx, y0 + share * dy
+    best = np.argmin((qx - x) ** 2 + (qy - y) ** 2)
+    return qx[best], qy[best]
+
+
 def test_borders_nearest_to_the_line_are_those_of_all_edges(course):
     """To the last bit, all along the line and at its rows: the candidates of a piece leave nothing out."""
     for track in (course, course.reverse()):
         road = road_of(track)
-        everything = np.array([0, len(road.edges)], dtype=np.int32), np.arange(len(road.edges), dtype=np.int32)
         along = np.concatenate([np.random.default_rng(4).uniform(0.0, track.length, 500), track.s])
         for s in along:
             segment = min(int(np.searchsorted(road.s, s, side="right")) - 1, len(road.s) - 2)
             share = (s - road.s[segment]) / (road.s[segment + 1] - road.s[segment])
             x, y = (at_row(road.center[:, k], segment, share) for k in (0, 1))
-            found = nearest_borders(road.edges, road.n_outer, road.near_start, road.near, s, x, y)
-            assert found == nearest_borders(road.edges, road.n_outer, *everything, 0.0, x, y)
+            found = nearest_borders(road.edges, road.near, s, x, y)
+            assert found == (
+                *nearest_of(road.edges[road.n_outer :], x, y),
+                *nearest_of(road.edges[: road.n_outer], x, y),
+            )
 
 
 def test_half_width_is_half_the_tracks_own(course):

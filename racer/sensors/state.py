@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from racer.car import CarConstants
 from racer.kernel import lean
 from racer.road import Road, at_row, distance
 from racer.simulation import World
@@ -47,42 +48,45 @@ class State:
 
     def observe(self, world: World, out: NDArray[np.float32]) -> None:
         """Fill `out` (n, m, len(ENTRIES)) with what the cars (n, m) of `world` perceive."""
-        _observe(world.cars, world.road, world.constants, out)
+        work = np.empty((3, len(ENTRIES)))
+        _observe(world.cars, tuple(world.road), tuple(world.constants), work, out)
 
 
 @lean
-def _observe(cars: Any, road: Road, car: Any, out: NDArray[np.float32]) -> None:
+def _observe(cars: Any, lines: Any, constants: Any, work: Any, out: NDArray[np.float32]) -> None:
+    # Numba takes plain tuples from Python three times as fast as named ones.
+    road = Road(*lines)
+    car: Any = CarConstants(*constants)
     center, half_width, line = road.center, road.half_width, road.ahead
-    spacing = road.ahead_spacing
     count = line.shape[0] - 1
+    # All entries are divided in one loop, and all places: then the compiler does several divisions at once.
+    seen, scale, places = work[0], work[1], work[2]
+    scale[:6] = SPEED_SCALE, LATERAL_SCALE, YAW_RATE_SCALE, car.max_steering, car.max_steering, SPEED_SCALE
+    for n in range(AHEAD_M.shape[0]):
+        scale[10 + 2 * n] = scale[11 + 2 * n] = AHEAD_M[n]
     for i in range(cars.shape[0]):
         for j in range(cars.shape[1]):
             state = cars[i, j]
             c, s = cos(state.heading), sin(state.heading)
             k = state.segment
             dx, dy = center[k + 1, 0] - center[k, 0], center[k + 1, 1] - center[k, 1]
-            along = distance(dx, dy)
             half = at_row(half_width, k, state.share)
-            row = out[i, j]
-            row[0] = state.speed / SPEED_SCALE
-            row[1] = state.lateral_speed / LATERAL_SCALE
-            row[2] = state.yaw_rate / YAW_RATE_SCALE
-            row[3] = state.steering_angle / car.max_steering
-            row[4] = state.steering_command / car.max_steering
-            row[5] = state.speed_command / SPEED_SCALE
-            row[6] = state.offset / half
-            row[7] = half
-            row[8] = (s * dx - c * dy) / along
-            row[9] = (c * dx + s * dy) / along
+            seen[0], seen[1], seen[2] = state.speed, state.lateral_speed, state.yaw_rate
+            seen[3], seen[4], seen[5] = state.steering_angle, state.steering_command, state.speed_command
+            seen[6], scale[6] = state.offset, half
+            seen[7], scale[7] = half, 1.0
+            seen[8], seen[9] = s * dx - c * dy, c * dx + s * dy
+            scale[8] = scale[9] = distance(dx, dy)
             x, y = state.front_x, state.front_y
             for n in range(AHEAD_M.shape[0]):
-                position = (state.s + AHEAD_M[n]) / spacing
-                whole = int(position)
-                share = position - whole
-                whole = whole % count
+                places[n] = (state.s + AHEAD_M[n]) / road.ahead_spacing
+            for n in range(AHEAD_M.shape[0]):
+                whole = int(places[n])
+                share = places[n] - whole
+                if whole >= count:
+                    whole %= count
                 px = line[whole, 0] + share * (line[whole + 1, 0] - line[whole, 0]) - x
                 py = line[whole, 1] + share * (line[whole + 1, 1] - line[whole, 1]) - y
-                row[10 + 2 * n] = (c * px + s * py) / AHEAD_M[n]
-                row[11 + 2 * n] = (c * py - s * px) / AHEAD_M[n]
-            for n in range(row.shape[0]):
-                row[n] = min(BOUND, max(-BOUND, row[n]))
+                seen[10 + 2 * n], seen[11 + 2 * n] = c * px + s * py, c * py - s * px
+            for n in range(out.shape[2]):
+                out[i, j, n] = min(BOUND, max(-BOUND, float(np.float32(seen[n] / scale[n]))))
