@@ -25,7 +25,7 @@ def test_a_changed_callee_is_compiled_again(tmp_path):
     (package / "__init__.py").touch()
     shutil.copy(racer.kernel.__file__, package / "kernel.py")
     (package / "caller.py").write_text(CALLER)
-    for decorator in ("kernel", "inlined"):
+    for decorator in ("kernel", "inlined", "lean"):
         (package / "leaf.py").write_text(LEAF.format(decorator=decorator, constant=1))
         assert call(tmp_path) == "4 0"
         assert call(tmp_path) == "4 1"  # from the cache
