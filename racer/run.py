@@ -55,6 +55,7 @@ class Plan:
         sensors: what it perceives, as `racer.sensors.make_sensors` takes it.
         starts: where the episodes of the training start.
         both_ways: whether half of the cars train against the tracks' directions.
+        randomize: whether the cars of the training, their senses and their starts differ from episode to episode.
         knobs: of the recipe, where they are not its own.
         device: where it trains: `auto`, `cpu` or `cuda`.
         logs: whether DeepRacer's logs are written too.
@@ -75,6 +76,7 @@ class Plan:
     sensors: tuple[str, ...] = ("state",)
     starts: Start = "random"
     both_ways: bool = False
+    randomize: bool = False
     knobs: Knobs = field(default_factory=dict)
     device: str = "auto"
     logs: bool = True
@@ -354,7 +356,7 @@ def _how(path: Path, data: dict[str, Any]) -> dict[str, Any]:
             found["starts"] = Rotation(*(starts.number(name, None, 0.0, 1.0) for name in ("advance", "offset")))
         else:
             found["starts"] = section.choice("starts", "random", STARTS)
-        found["both_ways"] = section.flag("both_ways", False)
+        found |= {name: section.flag(name, False) for name in ("both_ways", "randomize")}
         if "knobs" in data:
             knobs = section.section("knobs")
             for name in knobs.data:

@@ -25,6 +25,7 @@ from racer.fleet import Fleet
 from racer.logbook import Logbook, Prints
 from racer.race import Score, drive, score
 from racer.random_tracks import RANDOM, RandomTracks
+from racer.randomization import OFF, SIM_TO_REAL
 from racer.record import Replay
 from racer.replay import save_replay
 from racer.reward import Reward, Rewards, load_reward
@@ -100,6 +101,7 @@ def start(
     sensors: tuple[str, ...] | None = None,
     starts: Start = "random",
     both_ways: bool | None = None,
+    randomize: bool = False,
     knobs: Knobs | None = None,
     device: str = "auto",
     logs: bool = True,
@@ -117,6 +119,8 @@ def start(
         sensors: what it perceives, as `racer.sensors.make_sensors` takes it; by default the recipe's own choice.
         starts: where the episodes of the training start; races start on the line.
         both_ways: half of the cars train against the tracks' directions; by default if there are several tracks.
+        randomize: the cars, what they perceive and where they start differ from episode to episode, as
+            `racer.randomization.SIM_TO_REAL` says; races do not.
         knobs: of the recipe, instead of its own.
         device: where the recipe calculates, one of `racer.run.DEVICES`.
         logs: whether to write DeepRacer's logs, too; there are none of random tracks.
@@ -164,6 +168,7 @@ def start(
         "sensors": perceived,
         "starts": starts,
         "both_ways": both_ways,
+        "randomize": randomize,
         "knobs": dict(knobs or {}),
         "device": device,
         "logs": logs and bool(courses),
@@ -366,12 +371,13 @@ class Training:
         if RANDOM in plan.tracks:
             courses.append(self.run.random)
         shares = _shares(count, plan.tracks, plan.both_ways)
+        varies = SIM_TO_REAL if plan.randomize else OFF
+        how: Any = {"actions": plan.actions, "sensors": plan.sensors, "randomization": varies}
         parts = []
         for number, course in zip(shares, courses, strict=True):
             rewards = self._rewards(number, self._prints)
             if self._compiled and isinstance(course, Track):
                 rewards.compile(course)
-            how: Any = {"actions": plan.actions, "sensors": plan.sensors}
             parts.append(TimeTrialVector(number, course, rewards, self.run.car, plan.starts, **how))
         return parts[0] if len(parts) == 1 else Fleet(parts)
 
