@@ -7,5 +7,7 @@ class Agent(PPORecipe):
     """A driver that learns; agents/ppo.py explains its knobs, and what is not said here is as there."""
 
     num_envs = 256
-    sensors = ("LIDAR:blind=rear:stack=3", "state", "SECTOR_LIDAR", "DISCRETIZED_SECTOR_LIDAR")
-    pace = 45_000  # steps a second on two cores
+    # The first is what it perceives if nothing else is asked for. By the 1 m of the original's LIDAR it drives, but a
+    # third slower: who sees 4 m brakes in time. Two perceptions, or it would not know its speed.
+    sensors = ("LIDAR:blind=rear:clip_m=4:stack=2", "state", "SECTOR_LIDAR", "DISCRETIZED_SECTOR_LIDAR")
+    pace = 30_000  # steps a second on two cores

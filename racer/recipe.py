@@ -6,6 +6,7 @@ A recipe on the shelf builds a model of Stable-Baselines3; everything that racer
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import prod
 from typing import Any, cast
 
 import numpy as np
@@ -45,6 +46,7 @@ class Recipe:
         discrete: whether there is a choice of actions.
         policy: what Stable-Baselines3 calls a policy for observations like these.
         pictures: whether it sees pictures.
+        bytes: that one perception takes.
         device: where its networks are: `cpu` or `cuda`.
         model: the algorithm.
         network: what it is made of, in a few words.
@@ -75,6 +77,7 @@ class Recipe:
         self.discrete = isinstance(env.actions, DiscreteActions)
         self.policy = "MultiInputPolicy" if hasattr(self._space, "spaces") else "MlpPolicy"
         self.pictures = any(len(space.shape) == 3 for space in spaces.values())
+        self.bytes = sum(prod(space.shape) * space.dtype.itemsize for space in spaces.values())
         self.device = _device(device, self.pictures)
         torch.set_num_threads(1)  # such small networks lose more time between threads than they win
         self.env = VecNormalize(AsTold(VecTimeTrial(env)), norm_obs=False, gamma=gamma)

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-import racer.sensors
+import racer
 from racer.actions import ContinuousActions, DiscreteActions
 from racer.deepracer import (
     Fate,
@@ -448,6 +448,63 @@ def test_a_folder_of_the_console(tmp_path):
     assert set(Hyperparameters.__dataclass_fields__) - greedy <= told_of
 
 
+PPO, SAC = {"gamma": 0.999, "entropy": 0.01, "epochs": 10}, {"gamma": 0.999, "alpha": 0.2}
+DEEP = "DEEP_CONVOLUTIONAL_NETWORK_DEEP"
+SECTORS = "DISCRETIZED_SECTOR_LIDAR:sectors=4:values=5:clip_m=1.5"
+
+
+@pytest.mark.parametrize(
+    "sensor, algorithm, options, agent, sensors, knobs",
+    [
+        (["STEREO_CAMERAS"], "clipped_ppo", {}, "ppo_camera", None, PPO | {"network": DEEP}),
+        (["LEFT_CAMERA", "LIDAR"], "clipped_ppo", {}, "ppo_camera", None, PPO | {"network": DEEP}),
+        (["observation", "DISCRETIZED_SECTOR_LIDAR"], "clipped_ppo", {}, "ppo_camera", ("observation", SECTORS), None),
+        (["state", "DISCRETIZED_SECTOR_LIDAR"], "clipped_ppo", {}, "ppo_lidar", ("state", SECTORS), PPO),
+        (["state", "SECTOR_LIDAR"], "sac", {}, "sac", None, SAC),
+        (["FRONT_FACING_CAMERA"], "sac", {}, "sac", None, SAC | {"network": DEEP}),
+        (["FRONT_FACING_CAMERA"], "clipped_ppo", {"sensors": ("state",)}, "ppo", ("state",), PPO),
+        (["FRONT_FACING_CAMERA"], "clipped_ppo", {"sensors": ("LIDAR:stack=2",)}, "ppo_lidar", ("LIDAR:stack=2",), PPO),
+        (["state"], "clipped_ppo", {"agent": "sac"}, "sac", None, SAC),
+        (["state"], "sac", {"agent": "mine/ppo.py"}, "mine/ppo.py", None, PPO),
+        (["LEFT_CAMERA"], "clipped_ppo", {"agent": "mine"}, "mine", None, PPO),
+    ],
+)
+def test_algorithm_and_sensors_choose_the_recipe_and_options_outdo_them(
+    tmp_path, sensor, algorithm, options, agent, sensors, knobs
+):
+    config = {"num_sectors": 4, "num_values_per_sector": 5, "clipping_dist": 1.5}
+    model = {"action_space": RANGES, "action_space_type": "continuous", "sensor": sensor, "lidar_config": config}
+    model |= {"training_algorithm": algorithm, "neural_network": DEEP}
+    files = {"metadata": write(tmp_path, "m.json", model), "hyperparameters": write(tmp_path, "h.json", {})}
+    taken = take_over(**files, **options)
+    assert (taken.agent, taken.sensors) == (agent, sensors or tuple(sensor))
+    assert knobs is None or taken.knobs == knobs
+    fate = {line.name: line.fate for line in taken.lines}
+    own = options.get("agent", agent)
+    assert fate["training_algorithm"] is (Fate.REPLACED if ("sac" in own) != (algorithm == "sac") else Fate.TAKEN)
+    assert fate["neural_network"] is (Fate.TAKEN if "network" in taken.knobs else Fate.REPLACED)
+    assert fate["sensor"] is (Fate.REPLACED if "sensors" in options else Fate.TAKEN)
+    assert fate["lidar_config"] is (Fate.TAKEN if SECTORS in taken.sensors else Fate.IDLE)
+    without = take_over(metadata=files["metadata"], **options).knobs
+    assert without == ({"network": DEEP} if "network" in taken.knobs else None)
+
+
+def test_what_deepracer_trains_by_is_taken_by_the_recipe_that_trains_as_it_does(tmp_path):
+    given_ = {"lr": "1e-4", "batch_size": 32, "num_episodes_between_training": 10, "num_epochs": 3}
+    taken = take_over(export(tmp_path), agent="clipped_ppo", hyperparameters=write(tmp_path, "h.json", given_))
+    assert taken.knobs == {"gamma": 0.999, "entropy": 0.01, "epochs": 3, "rate": 1e-4, "batch": 32, "episodes": 10}
+    assert {"training_algorithm", *given_} <= names(taken, Fate.TAKEN)
+    assert line(taken, "training_algorithm").note == "--agent clipped_ppo"
+
+
+def test_a_lidar_that_racer_cannot_simulate(tmp_path):
+    config = {"clipping_dist": 0.15}
+    sensor = ["observation", "DISCRETIZED_SECTOR_LIDAR"]
+    path = write(tmp_path, "m.json", {"action_space": ACTIONS, "sensor": sensor, "lidar_config": config})
+    told(lambda: take_over(metadata=path), str(path), "sees 0.15 m far", "--sensors")
+    assert take_over(metadata=path, sensors=("state",)).sensors == ("state",)
+
+
 @pytest.mark.parametrize("place", ["", "custom_files", "model"])
 @pytest.mark.parametrize("around", ["", "my-model"])
 def test_files_are_found_in_their_usual_places(tmp_path, place, around):
@@ -555,35 +612,25 @@ def test_other_races_are_refused(tmp_path, race):
     told(lambda: take_over(export(tmp_path, RACE_TYPE=race)), "training_params.yaml", race, "TIME_TRIAL")
 
 
-@pytest.mark.parametrize("sensor", [*CAMERAS, *LIDARS])
-def test_a_sensor_that_racer_lacks_is_a_clear_not_yet_with_a_way_on(tmp_path, monkeypatch, sensor):
-    monkeypatch.setattr(
-        racer.sensors, "SENSORS", {"state": racer.sensors.SENSORS["state"]} | dict.fromkeys(CAMERAS[:1])
-    )
-    folder = export(tmp_path)
-    sensors = [sensor] if sensor in CAMERAS else ["observation", sensor]
-    write(folder, "model/model_metadata.json", {"action_space": ACTIONS, "sensor": sensors})
-    if sensor == "observation":
-        assert take_over(folder).sensors == ("observation",)
-    else:
-        told(lambda: take_over(folder), f"sensor is '{sensor}'", "cannot simulate yet", "--sensors state")
-    taken = take_over(folder, sensors=("state",))
-    assert taken.sensors == ("state",)
-    assert (line(taken, "sensor").fate, line(taken, "sensor").note) == (Fate.REPLACED, "--sensors state")
-
-
-def test_sac_and_e_greedy_are_replaced(tmp_path):
+def test_sac_is_told_what_is_its_own(tmp_path):
     folder = export(tmp_path)
     write(
         folder,
         "model/model_metadata.json",
         {"action_space": RANGES, "action_space_type": "continuous", "training_algorithm": "sac", "sensor": ["state"]},
     )
+    write(folder, "ip/hyperparameters.json", {"sac_alpha": "0.5", "lr": 1e-4})
     taken = take_over(folder)
-    assert {"training_algorithm", "sac_alpha"} <= names(taken, Fate.REPLACED)
-    assert taken.knobs == {"gamma": 0.99}
-    assert line(taken, "exploration_type").fate is Fate.IDLE
-    write(folder, "model/model_metadata.json", {"action_space": ACTIONS, "sensor": ["state"]})
+    assert {"training_algorithm", "sac_alpha", "discount_factor"} <= names(taken, Fate.TAKEN)
+    assert {"beta_entropy", "num_epochs", "exploration_type"} <= names(taken, Fate.IDLE)
+    assert {"lr", "batch_size", "num_episodes_between_training"} <= names(taken, Fate.REPLACED)
+    assert taken.knobs == {"gamma": 0.999, "alpha": 0.5}
+    told_of = {line.name for line in taken.lines}
+    assert set(Hyperparameters.__dataclass_fields__) - {"e_greedy_value", "epsilon_steps"} <= told_of
+
+
+def test_e_greedy_and_hubers_loss_are_replaced(tmp_path):
+    folder = export(tmp_path)
     write(folder, "ip/hyperparameters.json", {"exploration_type": "e-greedy", "loss_type": "huber"})
     taken = take_over(folder)
     assert {"exploration_type", "loss_type"} <= names(taken, Fate.REPLACED)

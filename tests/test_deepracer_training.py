@@ -305,3 +305,47 @@ def test_a_recipe_that_does_not_know_a_sensor_says_so_in_one_line(at_home, senso
     assert refused.exit_code == 1
     (said,) = [line for line in refused.stderr.splitlines() if line.startswith("Error")]
     assert f"cannot drive by {sensor}, only by state; add --sensors state" in said
+
+
+CONTINUOUS = {"steering_angle": {"low": -30, "high": 30}, "speed": {"low": 1, "high": 3}}
+SAC = {"action_space": CONTINUOUS, "action_space_type": "continuous", "training_algorithm": "sac"}
+MIDDLE = "DEEP_CONVOLUTIONAL_NETWORK"
+
+
+@pytest.mark.parametrize(
+    "changes, agent, perceived, knobs",
+    [
+        ({"neural_network": MIDDLE}, "ppo_camera", "FRONT_FACING_CAMERA", {"network": MIDDLE, "epochs": 4}),
+        ({"sensor": ["STEREO_CAMERAS", "LIDAR"]}, "ppo_camera", "STEREO_CAMERAS, LIDAR", {"entropy": 0.02}),
+        (SAC | {"sensor": ["state", "SECTOR_LIDAR"]}, "sac", "state, SECTOR_LIDAR", {"gamma": 0.97, "alpha": 0.2}),
+    ],
+    ids=["camera", "stereo", "sac"],
+)
+def test_algorithm_sensor_and_network_of_a_folder_train_and_race(
+    tmp_path, monkeypatch, changes, agent, perceived, knobs
+):
+    monkeypatch.chdir(tmp_path)
+    path = export(tmp_path / "model") / "model/model_metadata.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    trained = racer("train", "--deepracer", "model", "--steps", 2_200)
+    assert trained.exit_code == 0, trained.output
+    plan = open_run(Path("runs/model-1")).plan
+    assert (plan.agent, ", ".join(plan.sensors)) == (agent, perceived)
+    assert plan.knobs.items() >= knobs.items()
+    said = trained.stderr
+    assert any("training_algorithm" in line and "taken over" in line and agent in line for line in said.splitlines())
+    assert "cannot" not in said and "yet" not in said
+    done = racer("evaluate", "model-1", "--laps", 1, "--json", "--replay", "one.replay")
+    assert done.exit_code == 0, done.output
+    assert verify(load_replay("one.replay")).ok
+
+
+def test_sac_with_discrete_actions_is_refused_as_deepracer_refuses_it(at_home):
+    refused = racer("train", "--deepracer", "model", "--sensors", "state", "--agent", "sac")
+    (said,) = [line for line in refused.stderr.splitlines() if line.startswith("Error")]
+    assert refused.exit_code == 1 and "SAC takes continuous actions only" in said
+    path = Path("sac.json")
+    path.write_text(json.dumps({"action_space": [{"steering_angle": 0, "speed": 1}], "training_algorithm": "sac"}))
+    refused = racer("train", "--model-metadata", path)
+    (said,) = [line for line in refused.stderr.splitlines() if line.startswith("Error")]
+    assert refused.exit_code == 1 and "sac.json: training_algorithm is 'sac'; SAC takes continuous" in said

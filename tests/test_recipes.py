@@ -112,9 +112,9 @@ def test_a_recipe_drives_by_its_first_sensor_if_nothing_else_is_asked_for():
 def quick_sac():
     """SAC's file, but it remembers and learns from less."""
     file, text = recipe("sac")[0], recipe("sac")[0].text
-    for name, value in {"WARM_UP": 80, "BATCH": 16}.items():
-        (line,) = [line for line in text.splitlines() if line.startswith(f"{name} = ")]
-        text = text.replace(line, f"{name} = {value}")
+    for name, value in {"warm_up": 80, "batch": 16}.items():
+        (line,) = [line for line in text.splitlines() if line.startswith(f"    {name} = ")]
+        text = text.replace(line, f"    {name} = {value}")
     return dataclasses.replace(file, text=text)
 
 
@@ -157,5 +157,5 @@ def test_sac_tries_less_and_less_as_the_budget_is_used_up():
     rates = []
     for used in (0.0, 0.5, 1.0):
         agent.tune(used)
-        rates.append((agent.rate, agent.model.target_entropy))
+        rates.append((agent.model.lr_schedule(1.0), agent.model.target_entropy))
     assert rates == sorted(rates, reverse=True) and rates[0][0] > rates[2][0] and rates[0][1] > rates[2][1]

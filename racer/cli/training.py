@@ -93,11 +93,11 @@ def train(
       trains from, runs as it is: --deepracer says what is taken over of it.
 
     Examples:
-        [cyan]racer train --reward centerline --seconds 30[/cyan]
-        [cyan]racer train --track dune --reward my_reward --name fast[/cyan]
-        [cyan]racer train --tracks harbor,needle,random --seconds 300[/cyan]
-    [cyan]racer train --name fast --resume --seconds 120[/cyan]
-        [cyan]racer train --deepracer my-model/ --sensors state[/cyan]
+      [cyan]racer train --reward centerline --seconds 30[/cyan]
+      [cyan]racer train --track dune --reward my_reward --name fast[/cyan]
+      [cyan]racer train --tracks harbor,needle,random --seconds 300[/cyan]
+      [cyan]racer train --name fast --resume --seconds 120[/cyan]
+      [cyan]racer train --deepracer my-model/ --sensors state[/cyan]
     """
     if steps is not None and seconds is not None:
         raise typer.BadParameter("choose one of --steps and --seconds", param_hint="--steps")
@@ -115,18 +115,18 @@ def train(
         from racer import train as engine
         from racer.track import load_track
 
-        asked = _asked(track, tracks, reward, sensors, start, both_ways)
+        asked = _asked(track, tracks, reward, agent, sensors, start, both_ways)
         taken = _taken(folder, metadata, hyperparameters, asked)
     if taken is not None:
         deepracer.show(taken, folder)
     if resume:
         run = engine.resume(_folder(name), steps=steps, seconds=seconds, reward=reward, logs=logs)
     else:
-        asked = {"tracks": DEFAULTS["tracks"], "reward": DEFAULTS["reward_functions"]} | asked
+        usual = {"tracks": DEFAULTS["tracks"], "reward": DEFAULTS["reward_functions"], "agent": DEFAULTS["agents"]}
+        asked = usual | asked
         if reverse:
             asked["tracks"] = load_track(asked["tracks"]).reverse()
         run = engine.start(
-            agent=agent or DEFAULTS["agents"],
             name=name or (deepracer.run_name(folder) if folder is not None else None),
             steps=steps,
             seconds=seconds,
@@ -168,6 +168,7 @@ def _asked(
     track: str | None,
     tracks: str | None,
     reward: str | None,
+    agent: str | None,
     sensors: str | None,
     start: str | None,
     both_ways: bool,
@@ -177,6 +178,7 @@ def _asked(
     given = {
         "tracks": track if tracks is None else tuple(tracks.split(",")),
         "reward": reward,
+        "agent": agent,
         "sensors": names,
         "starts": start,
         "both_ways": both_ways or tracks is not None or None,
@@ -194,11 +196,11 @@ def _taken(
 
     where = asked.get("tracks")
     first = where if isinstance(where, str | None) else next((name for name in where if name != "random"), None)
-    given = {key: asked.get(key) for key in ("reward", "sensors")}
+    given = {key: asked.get(key) for key in ("reward", "agent", "sensors")}
     taken = take_over(folder, metadata=metadata, hyperparameters=hyperparameters, track=first, **given)
     if taken.track is not None and not isinstance(where, tuple):
         asked["tracks"] = taken.track
-    for key in ("reward", "actions", "sensors", "starts", "both_ways", "knobs"):
+    for key in ("reward", "agent", "actions", "sensors", "starts", "both_ways", "knobs"):
         if (value := getattr(taken, key)) is not None:
             asked.setdefault(key, value)
     return taken

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 
 from racer.actions import DiscreteActions
-from racer.deepracer.hyperparameters import Hyperparameters
-from racer.deepracer.metadata import LIDARS, ModelMetadata
+from racer.deepracer.hyperparameters import Hyperparameters, knobs_of
+from racer.deepracer.metadata import CAMERAS, DISCRETIZED, ModelMetadata
 from racer.deepracer.settings import Settings
 
-__all__ = ["Fate", "Line", "learning_lines", "model_lines", "rule_lines"]
+__all__ = ["Fate", "Line", "learning_lines", "looks", "model_lines", "rule_lines", "sees"]
 
 
 class Fate(Enum):
@@ -66,8 +67,26 @@ def rule_lines(settings: Settings) -> Iterator[Line]:
             yield Line(key, value, Fate.REPLACED, answers[key])
 
 
-def model_lines(model: ModelMetadata, sensors: tuple[str, ...], chosen: bool) -> Iterator[Line]:
-    """What a model may do, perceive and is made of; `chosen` if the learner named the sensors."""
+def sees(sensors: tuple[str, ...]) -> bool:
+    """Whether there is a camera among sensors."""
+    return any(spec.split(":")[0] in CAMERAS for spec in sensors)
+
+
+def looks(agent: str, sensors: tuple[str, ...]) -> bool:
+    """Whether a recipe, by its name or path, looks at pictures through one of DeepRacer's networks."""
+    return sees(sensors) and Path(agent).stem in ("ppo_camera", "clipped_ppo", "sac")
+
+
+def model_lines(
+    model: ModelMetadata, sensors: tuple[str, ...], agent: str, other_sensors: bool, other_agent: bool
+) -> Iterator[Line]:
+    """What a model may do, perceives and is made of.
+
+    Args:
+        model: as the file says.
+        sensors, agent: what is perceived here, and the recipe that learns.
+        other_sensors, other_agent: whether the learner named them.
+    """
     actions = model.actions
     if isinstance(actions, DiscreteActions):
         steering, speed = (tuple(sorted(values)) for values in zip(*actions.choices, strict=True))
@@ -76,45 +95,58 @@ def model_lines(model: ModelMetadata, sensors: tuple[str, ...], chosen: bool) ->
         steering, speed, kind = actions.steering_angle, actions.speed, "continuous"
     ranges = f"{steering[0]:g} to {steering[-1]:g} degrees, {speed[0]:g} to {speed[-1]:g} m/s"
     yield Line("action_space", f"{kind}: {ranges}", Fate.TAKEN, "; ".join(model.notes))
-    fate = Fate.REPLACED if chosen else Fate.TAKEN
-    yield Line("sensor", ", ".join(model.sensors), fate, f"{'--sensors ' if chosen else ''}{', '.join(sensors)}")
-    if model.lidar is not None and not set(LIDARS) & set(model.sensors):
-        yield Line("lidar_config", "", Fate.IDLE, "the model has no lidar")
-    yield Line("neural_network", model.neural_network, Fate.REPLACED, "the recipe's own")
-    if model.training_algorithm == "sac":
-        yield Line("training_algorithm", "sac", Fate.REPLACED, "PPO")
+    fate = Fate.REPLACED if other_sensors else Fate.TAKEN
+    yield Line("sensor", ", ".join(model.sensors), fate, f"{'--sensors ' if other_sensors else ''}{', '.join(sensors)}")
+    if (lidar := model.lidar) is not None:
+        told = f"{lidar.sectors} sectors of {lidar.values} values up to {lidar.clip_m:g} m"
+        if DISCRETIZED not in model.sensors:
+            yield Line("lidar_config", told, Fate.IDLE, f"the model has no {DISCRETIZED}")
+        else:
+            yield Line("lidar_config", told, fate, "--sensors" if other_sensors else "")
+    if looks(agent, sensors):
+        yield Line("neural_network", model.neural_network, Fate.TAKEN, "for pictures of this size")
     else:
-        yield Line("training_algorithm", model.training_algorithm, Fate.TAKEN, "PPO with the same clipping")
+        instead = f"--agent {agent}" if sees(sensors) else "there is no camera"
+        yield Line("neural_network", model.neural_network, Fate.REPLACED, instead)
+    ppo = model.training_algorithm == "clipped_ppo"
+    if other_agent:
+        fate = Fate.REPLACED if ppo is (Path(agent).stem == "sac") else Fate.TAKEN
+        yield Line("training_algorithm", model.training_algorithm, fate, f"--agent {agent}")
+    else:
+        how = f"agents/{agent}.py{', with the same clipping' if ppo else ''}"
+        yield Line("training_algorithm", model.training_algorithm, Fate.TAKEN, how)
     yield Line("version", f"{model.version:g}", Fate.REPLACED, "the car is chosen with --car, whatever the version")
 
 
-def learning_lines(learning: Hyperparameters, model: ModelMetadata | None) -> Iterator[Line]:
-    """How it learns; the model is None where only hyperparameters were given."""
-    sac = model is not None and model.training_algorithm == "sac"
-    discrete = model is None or isinstance(model.actions, DiscreteActions)
+def learning_lines(learning: Hyperparameters, agent: str, discrete: bool) -> Iterator[Line]:
+    """How it learns, by a recipe of this name or path; `discrete` if it has a list of actions."""
+    recipe = Path(agent).stem
+    sac, taken = recipe == "sac", set(knobs_of(agent).values())
     yield Line("discount_factor", f"{learning.discount_factor:g}", Fate.TAKEN, "what the driver is to care about")
-    if not sac:
-        yield Line(
-            "beta_entropy",
-            f"{learning.beta_entropy:g}",
-            Fate.TAKEN,
-            "at the start; it falls to nothing at the end",
-        )
-        yield Line("num_epochs", str(learning.num_epochs), Fate.TAKEN, "passes over the steps of each update")
-    together = "the recipe's own: rate and batch belong together, and hundreds of cars give larger batches"
-    yield Line("lr", f"{learning.lr:g}", Fate.REPLACED, together)
-    yield Line("batch_size", str(learning.batch_size), Fate.REPLACED, "likewise")
-    yield Line(
-        "num_episodes_between_training",
-        str(learning.num_episodes_between_training),
-        Fate.REPLACED,
-        "an update after some seconds of every car; the value network estimates what episodes lack",
-    )
+    entropy, epochs = f"{learning.beta_entropy:g}", str(learning.num_epochs)
+    if sac:
+        first = "at the start; from there on it is learned"
+        yield Line("sac_alpha", f"{learning.sac_alpha:g}", Fate.TAKEN, first)
+        yield Line("beta_entropy", entropy, Fate.IDLE, "PPO's; SAC has sac_alpha")
+        yield Line("num_epochs", epochs, Fate.IDLE, "PPO's; SAC draws from all that it remembers")
+    else:
+        falling = "" if recipe == "clipped_ppo" else "at the start; it falls to nothing at the end"
+        yield Line("beta_entropy", entropy, Fate.TAKEN, falling)
+        yield Line("num_epochs", epochs, Fate.TAKEN, "passes over the steps of each update")
+    when = "after every step of all cars" if sac else "after some seconds of every car"
+    for key, value, instead in (
+        ("lr", f"{learning.lr:g}", "the recipe's: rate and batch belong together, and many cars give larger batches"),
+        ("batch_size", str(learning.batch_size), "likewise"),
+        (
+            "num_episodes_between_training",
+            str(learning.num_episodes_between_training),
+            f"an update {when}; the value network estimates what episodes lack",
+        ),
+    ):
+        yield Line(key, value, Fate.TAKEN) if key in taken else Line(key, value, Fate.REPLACED, instead)
     squared = "mean squared error of scaled rewards"
     yield Line("loss_type", learning.loss_type, Fate.REPLACED if learning.huber else Fate.TAKEN, squared)
     yield from _exploration(learning, discrete)
-    if sac:
-        yield Line("sac_alpha", f"{learning.sac_alpha:g}", Fate.REPLACED, "PPO has none")
     budget = "--seconds or --steps; it counts iterations there"
     yield Line("term_cond_max_episodes", str(learning.term_cond_max_episodes), Fate.REPLACED, budget)
     yield Line(

@@ -17,6 +17,7 @@ __all__ = [
     "ACTUATOR_SPEED",
     "ACTUATOR_STEERING",
     "CAMERAS",
+    "DISCRETIZED",
     "LIDARS",
     "MOST_ACTIONS",
     "NETWORKS",
@@ -30,8 +31,9 @@ __all__ = [
 CAMERAS = ("observation", "FRONT_FACING_CAMERA", "LEFT_CAMERA", "STEREO_CAMERAS")
 """DeepRacer's cameras; a model has exactly one of them."""
 
-LIDARS = ("LIDAR", "SECTOR_LIDAR", "DISCRETIZED_SECTOR_LIDAR")
-"""DeepRacer's distance sensors; a model has one of them at most."""
+DISCRETIZED = "DISCRETIZED_SECTOR_LIDAR"
+LIDARS = ("LIDAR", "SECTOR_LIDAR", DISCRETIZED)
+"""DeepRacer's distance sensors; a model has one of them at most. `lidar_config` is that of the discretized one."""
 
 OWN = ("state",)
 """What racer can give a model instead of a camera; files that racer writes may name it."""

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from racer import shelf
-from racer.actions import ActionSpace
+from racer.actions import ActionSpace, DiscreteActions
 from racer.deepracer.folder import open_folder
-from racer.deepracer.hyperparameters import Hyperparameters, read_hyperparameters
-from racer.deepracer.lines import Fate, Line, learning_lines, model_lines, rule_lines
-from racer.deepracer.metadata import ModelMetadata, read_model_metadata
+from racer.deepracer.hyperparameters import knobs_of, read_hyperparameters
+from racer.deepracer.lines import Fate, Line, learning_lines, looks, model_lines, rule_lines, sees
+from racer.deepracer.metadata import DISCRETIZED, LIDARS, Lidar, ModelMetadata, read_model_metadata
 from racer.deepracer.settings import Settings, read_settings
 from racer.errors import DeepRacerError
 from racer.rules import Rotation, Start
@@ -25,10 +25,11 @@ class Takeover:
     """What a training with DeepRacer's files needs; None where they say nothing.
 
     Attributes:
+        agent: name of the recipe on the shelf that learns as the files say, by the sensors that there are.
         track: where, in the driving direction.
         reward: name or path of the reward function.
         actions: what may be commanded.
-        sensors: names of what is perceived.
+        sensors: what is perceived, as `racer.sensors.make_sensors` takes it.
         starts: where episodes start.
         both_ways: whether half of the cars drive against the track's direction.
         knobs: of the recipe.
@@ -36,13 +37,14 @@ class Takeover:
         files: that were read, and the reward function's.
     """
 
+    agent: str | None = None
     track: Track | None = None
     reward: str | Path | None = None
     actions: ActionSpace | None = None
     sensors: tuple[str, ...] | None = None
     starts: Start | None = None
     both_ways: bool = False
-    knobs: Mapping[str, float] | None = None
+    knobs: Mapping[str, float | str] | None = None
     lines: tuple[Line, ...] = ()
     files: tuple[Path, ...] = ()
 
@@ -55,6 +57,7 @@ def take_over(
     reward: str | Path | None = None,
     track: str | Path | None = None,
     sensors: tuple[str, ...] | None = None,
+    agent: str | None = None,
 ) -> Takeover:
     """Read DeepRacer's files.
 
@@ -64,7 +67,8 @@ def take_over(
         hyperparameters: likewise.
         reward: name or path of a reward function, instead of the folder's.
         track: name or path, instead of the folder's world.
-        sensors: names, instead of the model's.
+        sensors: as `racer.sensors.make_sensors` takes them, instead of the model's.
+        agent: name or path of a recipe, instead of the one that the files ask for.
 
     Raises:
         DeepRacerError: a file cannot be read, makes no sense, or asks for what racer does not have.
@@ -90,21 +94,27 @@ def take_over(
         starts = _starts(settings)
         lines += rule_lines(settings)
     model = read_model_metadata(metadata) if metadata is not None else None
-    perceived = sensors
+    perceived, recipe = sensors, agent
+    knobs: dict[str, float | str] | None = None
     if model is not None and metadata is not None:
         perceived = sensors or _sensors(model, metadata)
-        lines += model_lines(model, perceived, sensors is not None)
+        recipe = agent or _recipe(model.training_algorithm, perceived)
+        lines += model_lines(model, perceived, recipe, sensors is not None, agent is not None)
+        knobs = {"network": model.neural_network} if looks(recipe, perceived) else None
     learning = read_hyperparameters(hyperparameters) if hyperparameters is not None else None
     if learning is not None:
-        lines += learning_lines(learning, model)
+        how = recipe or shelf.DEFAULTS["agents"]
+        lines += learning_lines(learning, how, model is None or isinstance(model.actions, DiscreteActions))
+        knobs = {knob: getattr(learning, key) for knob, key in knobs_of(how).items()} | (knobs or {})
     return Takeover(
+        recipe,
         course,
         reward,
         model.actions if model else None,
         perceived,
         starts,
         settings is not None and settings.alternate,
-        _knobs(learning, model) if learning else None,
+        knobs,
         tuple(lines),
         tuple(Path(file) for file in (metadata, hyperparameters, reward, settings_file) if file is not None),
     )
@@ -164,20 +174,27 @@ def _starts(settings: Settings) -> Start:
 
 
 def _sensors(model: ModelMetadata, where: Path) -> tuple[str, ...]:
-    from racer.sensors import SENSORS
+    """The model's sensors, the LIDAR's settings with them.
 
-    for name in model.sensors:
-        if name not in SENSORS:
-            raise DeepRacerError(
-                f"{where}: sensor is {name!r}, which racer cannot simulate yet; add --sensors state to "
-                "train with the car's speed, its place on the track and the road ahead instead"
-            )
-    return model.sensors
+    Raises:
+        DeepRacerError: racer cannot simulate one with these settings.
+    """
+    from racer.sensors import make_sensors
+
+    lidar = model.lidar or Lidar()
+    settings = f":sectors={lidar.sectors}:values={lidar.values}:clip_m={lidar.clip_m:g}"
+    specs = tuple(name + (settings if model.lidar and name == DISCRETIZED else "") for name in model.sensors)
+    try:
+        make_sensors(specs)
+    except ValueError as wrong:
+        raise DeepRacerError(f"{where}: {wrong}; --sensors names others") from wrong
+    return specs
 
 
-def _knobs(learning: Hyperparameters, model: ModelMetadata | None) -> dict[str, float]:
-    """What the recipe is told; named as in `agents/ppo.py`."""
-    gamma = {"gamma": learning.discount_factor}
-    if model is not None and model.training_algorithm == "sac":
-        return gamma  # the others are PPO's: what the file says of them was not meant
-    return gamma | {"entropy": learning.beta_entropy, "epochs": learning.num_epochs}
+def _recipe(algorithm: str, sensors: tuple[str, ...]) -> str:
+    """The recipe on the shelf for an algorithm and for what is perceived."""
+    if algorithm == "sac":
+        return "sac"
+    if sees(sensors):
+        return "ppo_camera"
+    return "ppo_lidar" if any(spec.split(":")[0] in LIDARS for spec in sensors) else "ppo"
