@@ -105,6 +105,9 @@ class Fleet(VectorEnv[Any, Any, NDArray[Any]]):
 
     def _infos(self, infos: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """Infos of all cars: what a part does not tell (no episode ended there) is absent for its cars."""
+        first = infos[0]
+        if all(info.keys() == first.keys() for info in infos) and "final_info" not in first:
+            return {key: np.concatenate([info[key] for info in infos]) for key in first}
         return dict(self._merged(infos))
 
     def _merged(self, infos: Sequence[dict[str, Any]]) -> Iterator[tuple[str, Any]]:

@@ -7,6 +7,7 @@ tracks that it drives alone, and the same seed the same ones.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import call
@@ -95,12 +96,13 @@ class RandomWorld(World):
         self._whole = World(*arguments) if randomization == OFF else VariedWorld(*arguments, 1, randomization)
         self._whole.cars = self.cars
         self._tracks = [self.track] * races
+        self._worlds: dict[Track, World] = {}
         self._group()
 
     @property
     def length(self) -> NDArray[np.float64]:
         """Length of each race's track, (n,) m."""
-        return np.array([track.length for track in self._tracks])
+        return self._lengths
 
     def reset(self, which: NDArray[np.bool_] | None = None) -> None:
         """As `World.reset`, on new tracks."""
@@ -112,20 +114,20 @@ class RandomWorld(World):
         for races, part in self.parts():
             if which[races].any():
                 part.reset(which[races])
-                self._whole.put(part, races)
+                self._whole.take_back(part, races)
 
     def only(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Self:
         """A copy of the races that `which` is true for, to be looked at."""
-        copy = super().only(which)
-        copy._whole = self._whole.only(which)
-        copy._tracks = [self._tracks[i] for i in np.arange(len(self._tracks))[which]]
-        copy._group()
-        return copy
+        some = super().only(which)
+        some._whole = self._whole.only(which)
+        some._tracks = [self._tracks[i] for i in np.arange(len(self._tracks))[which]]
+        some._group()
+        return some
 
     def parts(self) -> Iterator[tuple[NDArray[np.intp], World]]:
         """The races of each track, and a world of copies of them."""
         for races, part in self._groups:
-            part.cars = self.cars[races]
+            self._whole.lend(part, races)
             yield races, part
 
     def _drive(self, races: slice, commands: NDArray[np.float64], rewards: NDArray[np.float64]) -> None:
@@ -133,7 +135,7 @@ class RandomWorld(World):
             paid = np.empty((len(chosen), self.cars.shape[1]))
             part._drive(slice(None), commands[chosen], paid)
             rewards[chosen] = paid
-            self._whole.put(part, chosen)
+            self._whole.take_back(part, chosen)
 
     def _group(self) -> None:
         """Sort the races by their tracks."""
@@ -142,12 +144,15 @@ class RandomWorld(World):
             together.setdefault(track, []).append(i)
         self.track = self._tracks[0]
         self.road = road_of(self.track)
-        self._groups: list[tuple[NDArray[np.intp], World]] = []
-        for track, races in together.items():
-            chosen = np.array(races, dtype=np.intp)
-            part = self._whole.only(chosen)
-            part.track, part.road = track, road_of(track)
-            self._groups.append((chosen, part))
+        self._worlds = {track: self._worlds.get(track) or self._on(track) for track in together}
+        self._groups = [(np.array(races, dtype=np.intp), self._worlds[track]) for track, races in together.items()]
+        self._lengths = np.array([track.length for track in self._tracks])
+
+    def _on(self, track: Track) -> World:
+        """A world on a track, for races to be lent to."""
+        part = copy(self._whole)
+        part.track, part.road = track, road_of(track)
+        return part
 
 
 class RandomParams(Params):

@@ -10,7 +10,7 @@ from collections import namedtuple
 from dataclasses import dataclass, fields
 from math import cos, log, pi, sqrt
 from types import MappingProxyType
-from typing import Any, Self, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -168,15 +168,14 @@ class VariedWorld(World):
         self.kinds[which] = np.array(tuple(self.constants), KIND)
         _vary(self.cars, which, self.road, self.constants, self.randomization.constants, self.kinds)
 
-    def only(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Self:
-        """As `World.only`, with their cars' differences."""
-        part = super().only(which)
-        part.kinds = self.kinds[which]
-        return part
+    def lend(self, part: World, which: NDArray[np.bool_] | NDArray[np.intp]) -> None:
+        """As `World.lend`, with their cars' differences."""
+        super().lend(part, which)
+        cast(VariedWorld, part).kinds = self.kinds[which]
 
-    def put(self, part: World, which: NDArray[np.intp]) -> None:
-        """As `World.put`, with their cars' differences."""
-        super().put(part, which)
+    def take_back(self, part: World, which: NDArray[np.intp]) -> None:
+        """As `World.take_back`, with their cars' differences."""
+        super().take_back(part, which)
         self.kinds[which] = cast(VariedWorld, part).kinds
 
     def _drive(self, races: slice, commands: NDArray[np.float64], rewards: NDArray[np.float64]) -> None:

@@ -173,12 +173,16 @@ class World:
     def only(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Self:
         """A copy of the races that `which` names or is true for."""
         part = copy(self)
-        part.cars = self.cars[which]
+        self.lend(part, which)
         return part
 
-    def put(self, part: World, which: NDArray[np.intp]) -> None:
-        """Let the races `which` become what they are in `part`, a changed copy of them."""
-        self.cars[which] = part.cars
+    def lend(self, part: World, which: NDArray[np.bool_] | NDArray[np.intp]) -> None:
+        """Let `part` be a copy of the races `which`."""
+        part.cars = self._words[which].view(CAR_STATE)
+
+    def take_back(self, part: World, which: NDArray[np.intp]) -> None:
+        """Let the races `which` become what they are in `part`."""
+        self._words[which] = part._words
 
     def parts(self) -> Iterator[tuple[slice | NDArray[np.intp], World]]:
         """The races of each track, and a world of these alone; here there is one."""
@@ -189,6 +193,11 @@ class World:
         if self._pool is not None:
             self._pool.shutdown()
             self._pool = None
+
+    @property
+    def _words(self) -> NDArray[np.int64]:
+        """The races as rows of eight bytes each: NumPy copies records field by field, five times as slowly."""
+        return self.cars.view(np.int64).reshape(len(self.cars), -1)
 
     def _drive(self, races: slice, commands: NDArray[np.float64], rewards: NDArray[np.float64]) -> None:
         constants = tuple(self.road), tuple(self.constants), tuple(self._rules)
