@@ -92,6 +92,7 @@ class Agent(PPORecipe):
         others.setdefault("entropy", self.entropy)  # of continuous actions, too
         self.steps = self.batch  # not looked at: an update takes as many steps as its episodes have
         super().__init__(env, seed, device, **others)
+        self.pace = 1_000 if self.pictures else 3_000  # steps a second on two cores
         self.model.episodes = int(episodes)
         self.network += ", on whole episodes"
         self.hyperparameters["num_episodes_between_training"] = int(episodes)

@@ -435,13 +435,12 @@ def test_a_folder_of_the_console(tmp_path):
     assert taken.sensors == ("state",)
     assert taken.starts == Rotation(0.05, 0.0)
     assert not taken.both_ways
-    assert taken.knobs == {"gamma": 0.99, "entropy": 0.01, "epochs": 3}
+    assert taken.knobs == {"gamma": 0.99, "entropy": 0.01, "epochs": 3, "rate": 3e-4, "batch": 64, "episodes": 20}
     assert len(taken.files) == 4
     # Every key of the files is told of, and the check-list's three that do nothing do nothing.
     assert {"stack_size", "term_cond_avg_score"} <= names(taken, Fate.IDLE)
-    assert {"lr", "batch_size", "term_cond_max_episodes", "neural_network", "NUM_WORKERS"} <= names(
-        taken, Fate.REPLACED
-    )
+    assert {"term_cond_max_episodes", "NUM_WORKERS"} <= names(taken, Fate.REPLACED)
+    assert {"lr", "batch_size"} <= names(taken, Fate.TAKEN)
     assert {"action_space", "discount_factor", "beta_entropy", "num_epochs"} <= names(taken, Fate.TAKEN)
     told_of = {line.name for line in taken.lines}
     greedy = {"e_greedy_value", "epsilon_steps", "sac_alpha"}
@@ -491,10 +490,12 @@ def test_algorithm_and_sensors_choose_the_recipe_and_options_outdo_them(
 
 def test_what_deepracer_trains_by_is_taken_by_the_recipe_that_trains_as_it_does(tmp_path):
     given_ = {"lr": "1e-4", "batch_size": 32, "num_episodes_between_training": 10, "num_epochs": 3}
-    taken = take_over(export(tmp_path), agent="clipped_ppo", hyperparameters=write(tmp_path, "h.json", given_))
+    taken = take_over(export(tmp_path), hyperparameters=write(tmp_path, "h.json", given_))
+    assert taken.agent == "clipped_ppo"
     assert taken.knobs == {"gamma": 0.999, "entropy": 0.01, "epochs": 3, "rate": 1e-4, "batch": 32, "episodes": 10}
     assert {"training_algorithm", *given_} <= names(taken, Fate.TAKEN)
-    assert line(taken, "training_algorithm").note == "--agent clipped_ppo"
+    quicker = take_over(export(tmp_path), hyperparameters=tmp_path / "h.json", agent="ppo")
+    assert {"lr", "batch_size", "num_episodes_between_training"} <= names(quicker, Fate.REPLACED)
 
 
 def test_a_lidar_that_racer_cannot_simulate(tmp_path):
@@ -569,6 +570,8 @@ def test_directions(tmp_path):
     assert backward.reversed and backward.digest == forward.reverse().digest
     assert line(take_over(tmp_path), "REVERSE_DIR").note == ("clockwise" if forward.is_ccw else "anticlockwise")
     assert take_over(export(tmp_path, ALTERNATE_DRIVING_DIRECTION=True)).both_ways
+    varied = take_over(export(tmp_path, ENABLE_DOMAIN_RANDOMIZATION=True))
+    assert varied.randomize and "ENABLE_DOMAIN_RANDOMIZATION" in names(varied, Fate.TAKEN)
     for clockwise in (True, False):  # a world of one name is driven the way that is asked for
         taken = take_over(export(tmp_path, TRACK_DIRECTION_CLOCKWISE=str(clockwise)))
         assert taken.track.is_ccw is not clockwise

@@ -232,7 +232,7 @@ def at_home(home, monkeypatch):
 def test_a_folder_of_the_console_trains_as_it_is(at_home):
     plan = open_run(Path("runs/model-1")).plan
     assert plan.actions == FIVE_BY_TWO
-    assert plan.knobs == {"gamma": 0.97, "entropy": 0.02, "epochs": 4}
+    assert plan.knobs == {"gamma": 0.97, "entropy": 0.02, "epochs": 4, "rate": 3e-4, "batch": 64, "episodes": 20}
     assert (plan.starts, plan.both_ways, plan.sensors) == (Rotation(), True, ("state",))
     assert open_run(Path("runs/model-1")).track().reversed
     assert load_replay("runs/model-1/best.replay").track.reversed
@@ -240,9 +240,9 @@ def test_a_folder_of_the_console_trains_as_it_is(at_home):
 
 def test_one_table_tells_what_became_of_every_setting(at_home):
     said = Path("said").read_text()
-    for name in ("action_space", "discount_factor", "CHANGE_START_POSITION"):
+    for name in ("action_space", "discount_factor", "CHANGE_START_POSITION", "batch_size", "lr"):
         assert any(name in line and "taken over" in line for line in said.splitlines()), name
-    for name in ("batch_size", "lr", "ALTERNATE_DRIVING_DIRECTION", "FRONT_FACING_CAMERA", "NUM_WORKERS"):
+    for name in ("ALTERNATE_DRIVING_DIRECTION", "FRONT_FACING_CAMERA", "NUM_WORKERS"):
         assert any(name in line and "replaced" in line for line in said.splitlines()), name
     for name in ("stack_size", "term_cond_avg_score"):
         assert any(name in line and "no effect" in line for line in said.splitlines()), name
@@ -296,7 +296,7 @@ def test_mistakes_get_one_message(at_home, options, part):
 
 def test_resume_keeps_the_knobs(at_home):
     run = resume(Path("runs/model-1"), steps=40_000)
-    assert run.plan.knobs == {"gamma": 0.97, "entropy": 0.02, "epochs": 4}
+    assert run.plan.knobs == {"gamma": 0.97, "entropy": 0.02, "epochs": 4, "rate": 3e-4, "batch": 64, "episodes": 20}
 
 
 @pytest.mark.parametrize("sensor", ["FRONT_FACING_CAMERA", "STEREO_CAMERAS", "LIDAR"])
@@ -315,8 +315,8 @@ MIDDLE = "DEEP_CONVOLUTIONAL_NETWORK"
 @pytest.mark.parametrize(
     "changes, agent, perceived, knobs",
     [
-        ({"neural_network": MIDDLE}, "ppo_camera", "FRONT_FACING_CAMERA", {"network": MIDDLE, "epochs": 4}),
-        ({"sensor": ["STEREO_CAMERAS", "LIDAR"]}, "ppo_camera", "STEREO_CAMERAS, LIDAR", {"entropy": 0.02}),
+        ({"neural_network": MIDDLE}, "clipped_ppo", "FRONT_FACING_CAMERA", {"network": MIDDLE, "epochs": 4}),
+        ({"sensor": ["STEREO_CAMERAS", "LIDAR"]}, "clipped_ppo", "STEREO_CAMERAS, LIDAR", {"entropy": 0.02}),
         (SAC | {"sensor": ["state", "SECTOR_LIDAR"]}, "sac", "state, SECTOR_LIDAR", {"gamma": 0.97, "alpha": 0.2}),
     ],
     ids=["camera", "stereo", "sac"],

@@ -71,6 +71,9 @@ def train(
     ] = None,
     reverse: Annotated[bool, typer.Option("--reverse", help="Drive against the track's direction.")] = False,
     both_ways: Annotated[bool, typer.Option("--both-ways", help="Half of the cars train in each direction.")] = False,
+    randomize: Annotated[
+        bool, typer.Option("--randomize", help="Cars, senses and starts differ from episode to episode.")
+    ] = False,
     device: Annotated[str | None, typer.Option(help="Where it learns: auto, cpu or cuda (a GPU).")] = None,
     folder: Annotated[
         Path | None,
@@ -106,7 +109,7 @@ def train(
             "choose one of --tracks (which are driven in both directions) and --track, --reverse", param_hint="--tracks"
         )
     new = (track, tracks, agent, seed, car, sensors, start, device, folder, metadata, hyperparameters)
-    if resume and (reverse or both_ways or any(option is not None for option in new)):
+    if resume and (reverse or both_ways or randomize or any(option is not None for option in new)):
         raise typer.BadParameter(
             "a run that goes on keeps its track, agent, seed and all but its budget and reward",
             param_hint="--resume",
@@ -115,7 +118,7 @@ def train(
         from racer import train as engine
         from racer.track import load_track
 
-        asked = _asked(track, tracks, reward, agent, sensors, start, both_ways)
+        asked = _asked(track, tracks, reward, agent, sensors, start, both_ways, randomize)
         taken = _taken(folder, metadata, hyperparameters, asked)
     if taken is not None:
         deepracer.show(taken, folder)
@@ -172,6 +175,7 @@ def _asked(
     sensors: str | None,
     start: str | None,
     both_ways: bool,
+    randomize: bool,
 ) -> dict[str, Any]:
     """What `racer.train.start` is to be told, as far as the options say it."""
     names = tuple(sensors.split(",")) if sensors else None
@@ -182,6 +186,7 @@ def _asked(
         "sensors": names,
         "starts": start,
         "both_ways": both_ways or tracks is not None or None,
+        "randomize": randomize or None,
     }
     return {key: value for key, value in given.items() if value is not None}
 
@@ -200,7 +205,7 @@ def _taken(
     taken = take_over(folder, metadata=metadata, hyperparameters=hyperparameters, track=first, **given)
     if taken.track is not None and not isinstance(where, tuple):
         asked["tracks"] = taken.track
-    for key in ("reward", "agent", "actions", "sensors", "starts", "both_ways", "knobs"):
+    for key in ("reward", "agent", "actions", "sensors", "starts", "both_ways", "randomize", "knobs"):
         if (value := getattr(taken, key)) is not None:
             asked.setdefault(key, value)
     return taken

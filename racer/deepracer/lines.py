@@ -9,10 +9,10 @@ from pathlib import Path
 
 from racer.actions import DiscreteActions
 from racer.deepracer.hyperparameters import Hyperparameters, knobs_of
-from racer.deepracer.metadata import CAMERAS, DISCRETIZED, ModelMetadata
+from racer.deepracer.metadata import CAMERAS, DISCRETIZED, LIDARS, ModelMetadata
 from racer.deepracer.settings import Settings
 
-__all__ = ["Fate", "Line", "learning_lines", "looks", "model_lines", "rule_lines", "sees"]
+__all__ = ["Fate", "Line", "learning_lines", "looks", "model_lines", "quicker", "rule_lines", "sees"]
 
 
 class Fate(Enum):
@@ -55,11 +55,13 @@ def rule_lines(settings: Settings) -> Iterator[Line]:
             Fate.TAKEN,
             "where each car's first episode starts",
         )
+    if settings.randomize:
+        varied = "pictures, cars and starts differ from episode to episode, as with --randomize"
+        yield Line("ENABLE_DOMAIN_RANDOMIZATION", "True", Fate.TAKEN, varied)
     answers = {
-        "NUM_WORKERS": "hundreds of cars in one process, each with a start of its own",
+        "NUM_WORKERS": "many cars in one process, each with a start of its own",
         "MIN_EVAL_TRIALS": "after some seconds several cars race three laps each, without learning",
         "BEST_MODEL_METRIC": "the best driver completes most laps, then is the fastest",
-        "ENABLE_DOMAIN_RANDOMIZATION": "pictures do not vary",
         "MULTI_CONFIG": "all cars drive on the one track",
     }
     for key, value in settings.others.items():
@@ -70,6 +72,13 @@ def rule_lines(settings: Settings) -> Iterator[Line]:
 def sees(sensors: tuple[str, ...]) -> bool:
     """Whether there is a camera among sensors."""
     return any(spec.split(":")[0] in CAMERAS for spec in sensors)
+
+
+def quicker(sensors: tuple[str, ...]) -> str:
+    """Racer's own recipe of PPO for what is perceived."""
+    if sees(sensors):
+        return "ppo_camera"
+    return "ppo_lidar" if any(spec.split(":")[0] in LIDARS for spec in sensors) else "ppo"
 
 
 def looks(agent: str, sensors: tuple[str, ...]) -> bool:
@@ -113,7 +122,9 @@ def model_lines(
         fate = Fate.REPLACED if ppo is (Path(agent).stem == "sac") else Fate.TAKEN
         yield Line("training_algorithm", model.training_algorithm, fate, f"--agent {agent}")
     else:
-        how = f"agents/{agent}.py{', with the same clipping' if ppo else ''}"
+        how = f"agents/{agent}.py"
+        if agent == "clipped_ppo":
+            how += f": updates of whole episodes; --agent {quicker(sensors)} learns faster"
         yield Line("training_algorithm", model.training_algorithm, Fate.TAKEN, how)
     yield Line("version", f"{model.version:g}", Fate.REPLACED, "the car is chosen with --car, whatever the version")
 

@@ -38,7 +38,6 @@ ENV_NAMES: Mapping[str, tuple[str, ...]] = {
 """deepracer-for-cloud's variables for each key of the YAML file, the newest name first."""
 
 REPLACED = (
-    "ENABLE_DOMAIN_RANDOMIZATION",
     "MIN_EVAL_TRIALS",
     "BEST_MODEL_METRIC",
     "NUM_WORKERS",
@@ -60,6 +59,7 @@ class Settings:
         change_start: the start moves on after every episode.
         advance: by this share of a lap.
         offset: share of a lap at which the first episode starts.
+        randomize: pictures differ from episode to episode.
         others: what the file says under the keys of `REPLACED`.
     """
 
@@ -71,6 +71,7 @@ class Settings:
     change_start: bool = True
     advance: float = 0.05
     offset: float = 0.0
+    randomize: bool = False
     others: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -101,6 +102,7 @@ def read_settings(path: str | Path) -> Settings:
         change_start=section.flag(named["CHANGE_START_POSITION"], True),
         advance=section.number(named["ROUND_ROBIN_ADVANCE_DIST"], 0.05, 0.0, 1.0),
         offset=section.number(named["START_POSITION_OFFSET"], 0.0, 0.0, 1.0),
+        randomize=section.flag(named["ENABLE_DOMAIN_RANDOMIZATION"], False),
         others=MappingProxyType({key: section.text(found[key], "") for key in REPLACED if key in found}),
     )
 

@@ -10,8 +10,8 @@ from racer import shelf
 from racer.actions import ActionSpace, DiscreteActions
 from racer.deepracer.folder import open_folder
 from racer.deepracer.hyperparameters import knobs_of, read_hyperparameters
-from racer.deepracer.lines import Fate, Line, learning_lines, looks, model_lines, rule_lines, sees
-from racer.deepracer.metadata import DISCRETIZED, LIDARS, Lidar, ModelMetadata, read_model_metadata
+from racer.deepracer.lines import Fate, Line, learning_lines, looks, model_lines, quicker, rule_lines
+from racer.deepracer.metadata import DISCRETIZED, Lidar, ModelMetadata, read_model_metadata
 from racer.deepracer.settings import Settings, read_settings
 from racer.errors import DeepRacerError
 from racer.rules import Rotation, Start
@@ -32,6 +32,7 @@ class Takeover:
         sensors: what is perceived, as `racer.sensors.make_sensors` takes it.
         starts: where episodes start.
         both_ways: whether half of the cars drive against the track's direction.
+        randomize: whether episodes differ in pictures, car and start.
         knobs: of the recipe.
         lines: what became of each setting.
         files: that were read, and the reward function's.
@@ -44,6 +45,7 @@ class Takeover:
     sensors: tuple[str, ...] | None = None
     starts: Start | None = None
     both_ways: bool = False
+    randomize: bool = False
     knobs: Mapping[str, float | str] | None = None
     lines: tuple[Line, ...] = ()
     files: tuple[Path, ...] = ()
@@ -98,7 +100,7 @@ def take_over(
     knobs: dict[str, float | str] | None = None
     if model is not None and metadata is not None:
         perceived = sensors or _sensors(model, metadata)
-        recipe = agent or _recipe(model.training_algorithm, perceived)
+        recipe = agent or _recipe(model.training_algorithm, perceived, folder is not None)
         lines += model_lines(model, perceived, recipe, sensors is not None, agent is not None)
         knobs = {"network": model.neural_network} if looks(recipe, perceived) else None
     learning = read_hyperparameters(hyperparameters) if hyperparameters is not None else None
@@ -114,6 +116,7 @@ def take_over(
         perceived,
         starts,
         settings is not None and settings.alternate,
+        settings is not None and settings.randomize,
         knobs,
         tuple(lines),
         tuple(Path(file) for file in (metadata, hyperparameters, reward, settings_file) if file is not None),
@@ -191,10 +194,10 @@ def _sensors(model: ModelMetadata, where: Path) -> tuple[str, ...]:
     return specs
 
 
-def _recipe(algorithm: str, sensors: tuple[str, ...]) -> str:
-    """The recipe on the shelf for an algorithm and for what is perceived."""
+def _recipe(algorithm: str, sensors: tuple[str, ...], rules: bool) -> str:
+    """The recipe on the shelf for an algorithm and for what is perceived; of a folder, with DeepRacer's rules."""
     if algorithm == "sac":
         return "sac"
-    if sees(sensors):
-        return "ppo_camera"
-    return "ppo_lidar" if any(spec.split(":")[0] in LIDARS for spec in sensors) else "ppo"
+    if rules:
+        return "clipped_ppo"
+    return quicker(sensors)
