@@ -267,7 +267,15 @@ WRITTEN = {
     "MIN_EVAL_TRIALS": "5",
 }
 READ = Settings(
-    "reinvent_base", True, "TIME_TRIAL", True, True, False, 0.1, 0.25, {"NUM_WORKERS": "4", "MIN_EVAL_TRIALS": "5"}
+    "reinvent_base",
+    True,
+    "TIME_TRIAL",
+    True,
+    True,
+    False,
+    0.1,
+    0.25,
+    others={"NUM_WORKERS": "4", "MIN_EVAL_TRIALS": "5"},
 )
 
 
