@@ -1,6 +1,7 @@
 """Soft actor-critic (SAC) with Stable-Baselines3: learns from all that it remembers. Copy it and change a knob."""
 
 from stable_baselines3 import SAC
+from stable_baselines3.common.buffers import DictReplayBuffer, NStepReplayBuffer
 
 from racer.errors import AgentError
 from racer.networks import NETWORKS, Eyes
@@ -35,7 +36,7 @@ class Agent(Recipe):
     rate = 1e-3  # of learning, at the start, falling in a straight line ...
     last_rate = 0.1  # ... to this share of it: big steps first, fine tuning at the end
     gamma = 0.98  # a reward 50 steps (3.3 s) ahead counts a third: as far as a car has to look
-    n_steps = 5  # rewards added up before the value networks are asked; 1 where there is more than the state
+    n_steps = 5  # rewards added up before the value networks are asked: what makes it quick
     tau = 0.01  # share by which the networks that are learned from follow those that learn, at each gradient step
     layers = (128, 128)  # of the policy network and of each of the two value networks
     looks = next(iter(NETWORKS))  # what looks at pictures, if there are any
@@ -70,12 +71,13 @@ class Agent(Recipe):
             self.env,
             learning_rate=lambda _: self._rate,
             buffer_size=min(self.memory, self.most_bytes // (2 * self.bytes)),  # before and after each step
+            replay_buffer_class=NStepReplayBuffer if self.policy == "MlpPolicy" else Senses,
+            replay_buffer_kwargs={"n_steps": self.n_steps, "gamma": self.gamma},
             learning_starts=self.warm_up,
             batch_size=self.batch,
             tau=self.tau,
             gamma=self.gamma,
             gradient_steps=self.gradient_steps,
-            n_steps=self.n_steps if self.policy == "MlpPolicy" else 1,  # the library adds up no more for dicts
             ent_coef=f"auto_{max(self.alpha, 1e-4)}",  # its logarithm is learned
             target_entropy=self.entropy,
             policy_kwargs={
@@ -90,7 +92,7 @@ class Agent(Recipe):
         self.network = f"SAC, a policy and two value networks of {' x '.join(map(str, self.layers))} units"
         if self.pictures:
             self.network += f" behind {self.looks}"
-            self.pace = 700
+            self.pace, self.reports = 700, 2
         self.hyperparameters = {  # by the names of DeepRacer's file, for its logs
             "batch_size": self.batch,
             "lr": self.rate,
@@ -116,3 +118,25 @@ class Remembering(SAC):
         """Learn, if there is enough to learn from."""
         if self.replay_buffer.size() * self.n_envs >= self.learning_starts:
             super().train(gradient_steps, batch_size)
+
+
+class Senses(NStepReplayBuffer, DictReplayBuffer):
+    """Memory of several sensors that adds up rewards; the library has one that does this, and one that does that."""
+
+    def __init__(self, *arguments, **settings):
+        """Remember nothing yet; the arguments are the library's."""
+        super().__init__(*arguments, **settings)
+        self.observations, self.next_observations = Rows(self.observations), Rows(self.next_observations)
+
+    def to_torch(self, array, copy=True):
+        """Tensors of arrays, or of arrays by name."""
+        tensor = super().to_torch
+        return {name: tensor(part) for name, part in array.items()} if isinstance(array, dict) else tensor(array, copy)
+
+
+class Rows(dict):
+    """Arrays by name, which give the same rows of all of them at once."""
+
+    def __getitem__(self, asked):
+        """The array of a name, or rows by name."""
+        return super().__getitem__(asked) if isinstance(asked, str) else {name: self[name][asked] for name in self}

@@ -1,10 +1,14 @@
 """Recipes on the shelf: each with every sensor that it takes makes a driver, learns, and comes back whole."""
 
 import dataclasses
+import sys
 from functools import cache
 
 import numpy as np
 import pytest
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.buffers import NStepReplayBuffer
 
 from racer import shelf
 from racer.actions import ContinuousActions, DiscreteActions
@@ -159,3 +163,30 @@ def test_sac_tries_less_and_less_as_the_budget_is_used_up():
         agent.tune(used)
         rates.append((agent.model.lr_schedule(1.0), agent.model.target_entropy))
     assert rates == sorted(rates, reverse=True) and rates[0][0] > rates[2][0] and rates[0][1] > rates[2][1]
+
+
+def test_sac_adds_up_rewards_for_several_sensors_as_the_library_does_for_one():
+    kind, draw = recipe("sac")[1], np.random.default_rng(0)
+    box = spaces.Box(-1.0, 1.0, (3,))
+    ours = sys.modules[kind.__module__].Senses(
+        40, spaces.Dict(a=box, b=box), box, "cpu", n_envs=2, n_steps=3, gamma=0.9
+    )
+    theirs = NStepReplayBuffer(40, box, box, "cpu", n_envs=2, n_steps=3, gamma=0.9)
+    for _ in range(30):  # more than are remembered
+        seen, told, actions = draw.uniform(-1.0, 1.0, (3, 2, 3)).astype(np.float32)
+        rewards, done = draw.uniform(size=2), draw.random(2) < 0.2
+        infos = [{"TimeLimit.truncated": bool(cut)} for cut in done & (draw.random(2) < 0.5)]
+        ours.add({"a": seen, "b": -seen}, {"a": told, "b": -told}, actions, rewards, done, infos)
+        theirs.add(seen, told, actions, rewards, done, infos)
+    drawn = []
+    for memory in (ours, theirs):
+        np.random.seed(5)  # what the library draws by
+        drawn.append(memory.sample(64))
+    for part in ("observations", "next_observations"):
+        expected = getattr(drawn[1], part)
+        assert torch.equal(getattr(drawn[0], part)["a"], expected) and torch.equal(
+            getattr(drawn[0], part)["b"], -expected
+        )
+    for part in ("actions", "rewards", "dones", "discounts"):
+        assert torch.equal(getattr(drawn[0], part), getattr(drawn[1], part)), part
+    assert len(set(drawn[1].discounts.ravel().tolist())) == 3, "episodes must end on the way, or this tells nothing"
