@@ -7,7 +7,7 @@ with s and the car's place in the whole fleet.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -104,24 +104,22 @@ class Fleet(VectorEnv[Any, Any, NDArray[Any]]):
             part.close()
 
     def _infos(self, infos: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """Infos of all cars: what a part does not tell (no episode ended there) is absent for its cars."""
-        first = infos[0]
-        if all(info.keys() == first.keys() for info in infos) and "final_info" not in first:
-            return {key: np.concatenate([info[key] for info in infos]) for key in first}
-        return dict(self._merged(infos))
+        """Infos of all cars: what a part does not tell (no episode ended there) is 0 or false for its cars."""
+        return self._merged(list(zip(self._places, infos, strict=True)))
 
-    def _merged(self, infos: Sequence[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
-        for key in dict.fromkeys(key for info in infos for key in info):
-            told = [info.get(key) for info in infos]
-            known = next(one for one in told if one is not None)
-            if isinstance(known, dict):
-                yield key, self._infos([one or {} for one in told])
-                continue
-            filled = [
-                np.zeros(part.num_envs, known.dtype) if one is None else one
-                for one, part in zip(told, self.parts, strict=True)
-            ]
-            yield key, np.concatenate(filled)
+    def _merged(self, told: Sequence[tuple[slice, dict[str, Any]]]) -> dict[str, Any]:
+        merged: dict[str, Any] = {}
+        for key in {key: None for _, info in told for key in info}:
+            values = [(place, info[key]) for place, info in told if key in info]
+            if isinstance(values[0][1], dict):
+                merged[key] = self._merged(values)
+            elif len(values) == len(self.parts):
+                merged[key] = np.concatenate([value for _, value in values])
+            else:
+                merged[key] = np.zeros(self.num_envs, values[0][1].dtype)
+                for place, value in values:
+                    merged[key][place] = value
+        return merged
 
 
 def _joined(seen: Sequence[Any]) -> Any:
