@@ -67,10 +67,10 @@ def show_trials(driver: str, trials: Sequence["Trial"]) -> None:
     """Print races on many tracks as tables: those that the driver has trained on, and the others."""
     columns = ["track", "direction", "length>", "laps completed>", "best lap>", "mean lap>"]
     trained, others = [trial for trial in trials if trial.trained], [trial for trial in trials if not trial.trained]
-    for what, some in (("trained on", trained), ("held out" if trained else "on", others)):
+    for what, some in (("trained on", trained), ("held out" if trained else "raced", others)):
         if some:
             clean = sum(trial.completed == len(trial.laps) for trial in some)
-            title = f"{driver}, {what} {len(some)} tracks and directions, clean on {clean}"
+            title = f"{driver}, {what}: {clean} of {len(some)} races clean"
             console.show(console.table(columns, map(_trial_row, some), title))
 
 
