@@ -18,7 +18,7 @@ GAE_LAMBDA = 0.95  # between trusting the value network (0) and the rewards that
 CLIP = 0.2  # how far an update may move the policy: the usual value
 NETWORK = "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW"  # that looks at the pictures: a name of racer.networks.NETWORKS
 LAYERS = [64]  # behind it, of the policy and of the value
-FIRST_NOISE, LAST_NOISE = -0.5, -3.0  # ln of the most noise allowed on the actions, at the start and at the end
+FIRST_NOISE, LAST_NOISE = -0.5, -2.0  # ln of the most noise allowed on the actions, at the start and at the end
 ENTROPY = 0.01  # worth of trying several actions, where they are discrete; falling to nothing at the end
 
 

@@ -2,6 +2,7 @@
 
     make bench                   everything, some ten minutes
     python benchmarks/bench.py --quick    the speeds alone, about a minute
+    python benchmarks/bench.py --long     and five minutes of learning by the camera
 
 Ratios to CartPole carry over between machines, absolute numbers do not: the machine is named in the heading.
 """
@@ -41,12 +42,13 @@ def main() -> None:
     """Measure and print the table."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--quick", action="store_true", help="the speeds alone")
-    quick = arguments.parse_args().quick
+    arguments.add_argument("--long", action="store_true", help="the camera's five minutes, too")
+    asked = arguments.parse_args()
     table = Table(
         "what", "measured", "at least / at most", "", box=None, title=f"racer on {machine()}", title_justify="left"
     )
     console = Console(width=None if sys.stdout.isatty() else 120)
-    for row in [*speeds(), *starts(), *([] if quick else [*learning()])]:
+    for row in [*speeds(), *starts(), *([] if asked.quick else [*learning(asked.long)])]:
         table.add_row(*row)
         console.print(" ".join(row), style="dim", highlight=False)
     console.print(table)
@@ -97,7 +99,7 @@ def starts() -> Iterator[Row]:
         )
 
 
-def learning() -> Iterator[Row]:
+def learning(long: bool) -> Iterator[Row]:
     """Trainings as a user runs them: each in a process of its own, from nothing."""
     pursuit = drive(load_agent("pure_pursuit").make(TimeTrialVector(1)), load_track("harbor"))
     classic = pursuit.best_lap_s
@@ -118,12 +120,29 @@ def learning() -> Iterator[Row]:
             15,
             "%",
         )
+    yield from seeing(statistics.median(run["best_lap_s"] for run in runs) if long else None)
 
 
-def training(folder: Path, seed: int, seconds: float) -> dict[str, float]:
+def seeing(mark: float | None) -> Iterator[Row]:
+    """Trainings by the camera alone; with the lap time of the vector agent after a minute, also a long one."""
+    with tempfile.TemporaryDirectory() as folder:
+        runs = [training(Path(folder), seed, 30.0, "ppo_camera") for seed in SEEDS]
+    yield row("ppo_camera, 30 s, overall", statistics.median(run["rate"] for run in runs), None, "steps/s")
+    for seed, run in zip(SEEDS, runs, strict=True):
+        # a training that never drove three clean laps has no such figure
+        yield row(f"  seed {seed}: until three clean laps", run.get("first_clean_s", float("inf")), -30, "s")
+        yield row(f"  seed {seed}: best lap", run["best_lap_s"], None, "s")
+    if mark is not None:
+        with tempfile.TemporaryDirectory() as folder:
+            lap = training(Path(folder), SEEDS[0], 300.0, "ppo_camera")["best_lap_s"]
+        yield row(f"  after 5 minutes {lap:.3f} s, slower than the vector agent by", (lap / mark - 1) * 100, -15, "%")
+
+
+def training(folder: Path, seed: int, seconds: float, agent: str = "ppo") -> dict[str, float]:
     """Train in a new process, and read its figures from what it prints."""
     code = Path(__file__).with_name("one_training.py")
-    command = [sys.executable, str(code), str(folder / f"run-{seed}"), str(seed), str(seconds), repr(time.time())]
+    numbers = (str(seed), str(seconds), repr(time.time()))
+    command = [sys.executable, str(code), str(folder / f"run-{seed}"), *numbers, agent]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder)
     return {key: float(value) for key, value in (line.split() for line in done.stdout.splitlines())}
 

@@ -1,6 +1,6 @@
-"""One training of the default recipe, reward and track; prints its figures for `bench.py`, a name and a number a line.
+"""One training on the default track; prints its figures for `bench.py`, a name and a number a line.
 
-python one_training.py FOLDER SEED SECONDS STARTED     STARTED: time.time() at Enter
+python one_training.py FOLDER SEED SECONDS STARTED AGENT     STARTED: time.time() at Enter; AGENT: a recipe's name
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from racer.train import Progress, start, train
 def main() -> None:
     """Train and print."""
     folder, seed, seconds, entered = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4])
+    agent = sys.argv[5]
     figures: dict[str, float] = {}
 
     def show(progress: Progress) -> None:
@@ -24,7 +25,7 @@ def main() -> None:
             figures.setdefault("first_clean_s", progress.seconds)
         figures["rate"] = progress.steps / progress.seconds if progress.seconds else 0.0
 
-    replay = train(start("harbor", "progress", name=str(folder), seconds=seconds, seed=seed), show)
+    replay = train(start("harbor", "progress", agent, name=str(folder), seconds=seconds, seed=seed), show)
     figures["best_lap_s"] = replay.best_lap_s or float("inf")
     figures["memory_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     for name, value in figures.items():

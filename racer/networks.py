@@ -101,7 +101,7 @@ NETWORKS: MappingProxyType[str, Callable[[int, int, int], Look]] = MappingProxyT
         "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW": lambda h, w, c: Patches(h, w, c, FEATURES),
         "DEEP_CONVOLUTIONAL_NETWORK": lambda h, w, c: Convolutions(h, w, c, FEATURES, ((8, 5, 3), (16, 3, 2))),
         "DEEP_CONVOLUTIONAL_NETWORK_DEEP": lambda h, w, c: Convolutions(
-            h, w, c, 2 * FEATURES, ((16, 5, 2), (32, 3, 2), (32, 3, 2))
+            h, w, c, 2 * FEATURES, ((16, 5, 3), (32, 3, 2), (32, 3, 1))
         ),
     }
 )
