@@ -51,7 +51,7 @@ from racer.track import Track, load_track
 SECONDS = 60.0  # of training, if nothing else is asked for
 JUDGES = 8  # cars in each evaluation: one undisturbed, the others with noise on their actions
 LEAST_JUDGES = 3  # on each track, where there are several
-JUDGED_RANDOM = 4  # random tracks in each evaluation, if such are trained on
+JUDGED_RANDOM = 6  # random tracks in each evaluation, if such are trained on
 JUDGED_LAPS = 3
 EVALUATIONS = 40  # in a training with a budget of steps, half as many on several tracks, which take longer ...
 APART = 50_000  # ... but at least so many steps apart
@@ -110,7 +110,7 @@ def start(
 
     Args:
         tracks, reward, agent: names on the shelves or paths; several tracks, with an equal share of the cars on each.
-            `RANDOM` stands for random tracks.
+            `RANDOM` stands for random tracks; beside others they get half of the cars.
         name: of the run below `runs/`, or a path; by default made of the track and the reward.
         steps, seconds: the budget, one of them at most; 60 seconds by default.
         seed: of everything. The same seed and number of steps give the same driver.
@@ -365,7 +365,7 @@ class Training:
                 self._save()
 
     def _cars(self, count: int) -> TimeTrialVector | Fleet:
-        """The cars that train: an equal share of them on each track, half of it in each direction."""
+        """The cars that train, part by part: see `_shares`."""
         plan = self.run.plan
         courses: list[Track | RandomTracks] = [*self.run.courses()]
         if RANDOM in plan.tracks:
@@ -456,14 +456,14 @@ def _cars_of(recipe: AgentFile) -> int:
 
 
 def _shares(cars: int, tracks: Sequence[str], both_ways: bool) -> list[int]:
-    """How many cars drive on each track, and in each direction of it; on random ones, which come last, in any.
+    """How many cars drive on each track, in each direction of it; half of all on random ones, which come last.
 
     Raises:
         RunError: there are too few.
     """
-    ways = 2 if both_ways else 1
-    parts = [1.0 / ways] * (ways * (len(tracks) - (RANDOM in tracks))) + [1.0] * (RANDOM in tracks)
-    ends = np.ceil(np.cumsum(parts) / len(tracks) * cars - 1e-9).astype(int)
+    fixed = (2 if both_ways else 1) * sum(track != RANDOM for track in tracks)
+    parts = [1.0] * fixed + [float(max(1, fixed))] * (RANDOM in tracks)
+    ends = np.ceil(np.cumsum(parts) / sum(parts) * cars - 1e-9).astype(int)
     shares = np.diff(ends, prepend=0)
     if min(shares) < 1:
         raise RunError(f"the agent trains {cars} cars, too few to share out among {len(parts)} tracks and directions")
