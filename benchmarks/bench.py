@@ -34,6 +34,13 @@ from racer.track import load_track
 
 ROUNDS = 7  # of each speed; the median counts
 SEEDS = (0, 1, 2)
+FIRST_LAPS = (
+    ("ppo", "discrete", 15.0),
+    ("ppo_lidar", "continuous", 60.0),
+    ("ppo_camera", "continuous", 30.0),
+    ("sac", "continuous", 90.0),
+)
+"""Recipe, actions, and the seconds of training within which it is to drive three clean laps."""
 
 Row = tuple[str, str, str, str]
 
@@ -120,29 +127,35 @@ def learning(long: bool) -> Iterator[Row]:
             15,
             "%",
         )
-    yield from seeing(statistics.median(run["best_lap_s"] for run in runs) if long else None)
-
-
-def seeing(mark: float | None) -> Iterator[Row]:
-    """Trainings by the camera alone; with the lap time of the vector agent after a minute, also a long one."""
-    with tempfile.TemporaryDirectory() as folder:
-        runs = [training(Path(folder), seed, 30.0, "ppo_camera") for seed in SEEDS]
-    yield row("ppo_camera, 30 s, overall", statistics.median(run["rate"] for run in runs), None, "steps/s")
-    for seed, run in zip(SEEDS, runs, strict=True):
-        # a training that never drove three clean laps has no such figure
-        yield row(f"  seed {seed}: until three clean laps", run.get("first_clean_s", float("inf")), -30, "s")
-        yield row(f"  seed {seed}: best lap", run["best_lap_s"], None, "s")
-    if mark is not None:
+    for agent, actions, seconds in FIRST_LAPS:
+        yield from first_laps(agent, actions, seconds)
+    if long:
+        mark = statistics.median(run["best_lap_s"] for run in runs)
         with tempfile.TemporaryDirectory() as folder:
             lap = training(Path(folder), SEEDS[0], 300.0, "ppo_camera")["best_lap_s"]
-        yield row(f"  after 5 minutes {lap:.3f} s, slower than the vector agent by", (lap / mark - 1) * 100, -15, "%")
+        what = f"ppo_camera after 5 minutes {lap:.3f} s, slower than the vector agent by"
+        yield row(what, (lap / mark - 1) * 100, -15, "%")
 
 
-def training(folder: Path, seed: int, seconds: float, agent: str = "ppo") -> dict[str, float]:
+def first_laps(agent: str, actions: str, seconds: float) -> Iterator[Row]:
+    """Trainings of a recipe from nothing to three clean laps, which it must drive within so many seconds."""
+    with tempfile.TemporaryDirectory() as folder:
+        runs = [training(Path(folder), seed, seconds, agent, actions) for seed in SEEDS]
+    what = f"{agent}, {actions} actions, {seconds:g} s, overall"
+    yield row(what, statistics.median(run["rate"] for run in runs), None, "steps/s")
+    for seed, run in zip(SEEDS, runs, strict=True):
+        # a training that never drove three clean laps has no such figure
+        yield row(f"  seed {seed}: until three clean laps", run.get("first_clean_s", float("inf")), -seconds, "s")
+        yield row(f"  seed {seed}: best lap", run["best_lap_s"], None, "s")
+
+
+def training(
+    folder: Path, seed: int, seconds: float, agent: str = "ppo", actions: str = "continuous"
+) -> dict[str, float]:
     """Train in a new process, and read its figures from what it prints."""
     code = Path(__file__).with_name("one_training.py")
     numbers = (str(seed), str(seconds), repr(time.time()))
-    command = [sys.executable, str(code), str(folder / f"run-{seed}"), *numbers, agent]
+    command = [sys.executable, str(code), str(folder / f"run-{seed}"), *numbers, agent, actions]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder)
     return {key: float(value) for key, value in (line.split() for line in done.stdout.splitlines())}
 

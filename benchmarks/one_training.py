@@ -1,6 +1,8 @@
 """One training on the default track; prints its figures for `bench.py`, a name and a number a line.
 
-python one_training.py FOLDER SEED SECONDS STARTED AGENT     STARTED: time.time() at Enter; AGENT: a recipe's name
+python one_training.py FOLDER SEED SECONDS STARTED AGENT ACTIONS
+
+STARTED: time.time() at Enter; AGENT: a recipe's name; ACTIONS: continuous or discrete
 """
 
 from __future__ import annotations
@@ -10,13 +12,19 @@ import sys
 import time
 from pathlib import Path
 
+from racer.actions import DEFAULT, DiscreteActions
 from racer.train import Progress, start, train
+
+ACTIONS = {
+    "continuous": DEFAULT,
+    "discrete": DiscreteActions(tuple((angle, speed) for angle in (-30, -15, 0, 15, 30) for speed in (1.0, 2.5))),
+}
 
 
 def main() -> None:
     """Train and print."""
     folder, seed, seconds, entered = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4])
-    agent = sys.argv[5]
+    agent, actions = sys.argv[5], ACTIONS[sys.argv[6]]
     figures: dict[str, float] = {}
 
     def show(progress: Progress) -> None:
@@ -25,7 +33,8 @@ def main() -> None:
             figures.setdefault("first_clean_s", progress.seconds)
         figures["rate"] = progress.steps / progress.seconds if progress.seconds else 0.0
 
-    replay = train(start("harbor", "progress", agent, name=str(folder), seconds=seconds, seed=seed), show)
+    run = start("harbor", "progress", agent, name=str(folder), seconds=seconds, seed=seed, actions=actions)
+    replay = train(run, show)
     figures["best_lap_s"] = replay.best_lap_s or float("inf")
     figures["memory_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     for name, value in figures.items():
