@@ -26,7 +26,7 @@ class Agent(Recipe):
         "LEFT_CAMERA",
         "STEREO_CAMERAS",
     )
-    pace = 2_200  # steps a second on two cores
+    pace = 3_000  # steps a second on two cores
     reports = 10  # rollouts, which are a step of all cars each, between two reports
 
     warm_up = 2_000  # steps to remember before it learns; the very first ones are driven at random
