@@ -78,7 +78,7 @@ class Recipe:
         self.policy = "MultiInputPolicy" if hasattr(self._space, "spaces") else "MlpPolicy"
         self.pictures = any(len(space.shape) == 3 for space in spaces.values())
         self.bytes = sum(prod(space.shape) * space.dtype.itemsize for space in spaces.values())
-        self.device = _device(device, self.pictures)
+        self.device, self._where = _device(device, self.pictures)
         torch.set_num_threads(1)  # such small networks lose more time between threads than they win
         self.env = VecNormalize(AsTold(VecTimeTrial(env)), norm_obs=False, gamma=gamma)
 
@@ -88,9 +88,8 @@ class Recipe:
         spaces = getattr(self._space, "spaces", {"state": self._space})
         seen = ", ".join(f"{name} ({' x '.join(map(str, space.shape))})" for name, space in spaces.items())
         count = sum(weights.numel() for weights in self.model.policy.parameters())
-        where = "GPU" if self.device == "cuda" else "CPU"
-        pace = f"; about {self.pace:,} steps/s are usual on two cores" if self.pace and where == "CPU" else ""
-        return f"It perceives {seen}. {self.network}: {count:,} parameters on the {where}{pace}."
+        pace = f"; about {self.pace:,} steps/s are usual on two cores" if self.pace and self.device == "cpu" else ""
+        return f"It perceives {seen}. {self.network}: {count:,} parameters on the {self._where}{pace}."
 
     def act(self, observation: Any) -> NDArray[Any]:
         """The best action known, without exploration, for observations of any batch shape.
@@ -325,8 +324,15 @@ def _array(tensor: torch.Tensor) -> NDArray[Any]:
     return np.asarray(tensor.detach().cpu().numpy()).copy()
 
 
-def _device(asked: str, pictures: bool) -> str:
+def _device(asked: str, pictures: bool) -> tuple[str, str]:
+    """Where to calculate, `cpu` or `cuda`, and why in words."""
     found = torch.cuda.is_available()
     if asked == "cuda" and not found:
         raise AgentError("PyTorch finds no GPU here; train with --device cpu, or install a build of PyTorch with CUDA")
-    return "cuda" if asked == "cuda" or (asked == "auto" and pictures and found) else "cpu"
+    if asked == "cuda":
+        return "cuda", "GPU"
+    if asked == "cpu":
+        return "cpu", "CPU"
+    if not pictures:
+        return "cpu", "CPU, the faster one without pictures"
+    return ("cuda", "GPU, for its pictures") if found else ("cpu", "CPU, as there is no GPU")

@@ -190,3 +190,34 @@ def test_sac_adds_up_rewards_for_several_sensors_as_the_library_does_for_one():
     for part in ("actions", "rewards", "dones", "discounts"):
         assert torch.equal(getattr(drawn[0], part), getattr(drawn[1], part)), part
     assert len(set(drawn[1].discounts.ravel().tolist())) == 3, "episodes must end on the way, or this tells nothing"
+
+
+# --- Where it learns --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_without_a_gpu_all_learn_on_the_cpu_and_say_why(tmp_path):
+    for name, why in (("ppo", "the faster one without pictures"), ("ppo_camera", "as there is no GPU")):
+        file = recipe(name)[0]
+        agent = file.make(cars(file.sensors()))
+        assert f"on the CPU, {why}" in agent.about and {part.device.type for part in weights(agent)} == {"cpu"}
+    with pytest.raises(RacerError, match="PyTorch finds no GPU here; train with --device cpu"):
+        start("harbor", "progress", "ppo_camera", name=str(tmp_path / "none"), device="cuda")
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
+def test_on_a_gpu_it_learns_pictures_there_and_comes_back_whole():
+    file = recipe("ppo_camera")[0]
+    env = cars(file.sensors())
+    agent = file.make(env, 1)
+    learn(agent)
+    assert "on the GPU, for its pictures" in agent.about and {part.device.type for part in weights(agent)} == {"cuda"}
+    other = file.make(cars(file.sensors()), 2, device="cpu")
+    other.load_state_dict(agent.state_dict())
+    seen = env.reset(seed=3)[0]
+    np.testing.assert_allclose(other.act(seen), agent.act(seen), atol=1e-3)
+
+
+def weights(agent):
+    return list(agent.model.policy.parameters())
