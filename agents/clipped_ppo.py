@@ -75,6 +75,8 @@ class Agent(PPORecipe):
         "DISCRETIZED_SECTOR_LIDAR",
     )
 
+    pace, picture_pace = 3_000, 4_000  # steps a second on two cores; by pictures as small as those of ppo_camera
+
     batch, epochs, rate, gamma, entropy = 64, 10, 3e-4, 0.999, 0.01  # unless hyperparameters.json says something else
     gae_lambda, clip = 0.95, 0.2
     layers = (64, 64)
@@ -92,7 +94,6 @@ class Agent(PPORecipe):
         others.setdefault("entropy", self.entropy)  # of continuous actions, too
         self.steps = self.batch  # not looked at: an update takes as many steps as its episodes have
         super().__init__(env, seed, device, **others)
-        self.pace = 1_000 if self.pictures else 3_000  # steps a second on two cores
         self.model.episodes = int(episodes)
         self.network += ", on whole episodes"
         self.hyperparameters["num_episodes_between_training"] = int(episodes)

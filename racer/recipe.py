@@ -28,6 +28,7 @@ from racer.sb3 import AsTold, VecTimeTrial
 
 __all__ = ["PPORecipe", "Recipe"]
 
+USUAL_BYTES, PACES = 80 * 32 * 2, (1.0, 0.5, 0.2)  # ppo_camera's pictures; the networks' speed by the first one's
 WITHOUT_END = 10**12  # steps: it is the budget that ends a training
 
 
@@ -202,6 +203,7 @@ class PPORecipe(Recipe):
         noise, last_noise: ln of the most noise allowed on continuous actions, at the start and at the end.
         entropy: worth of trying several actions, where they are discrete; it falls to nothing at the end.
         looks: what looks at pictures, a name of `racer.networks.NETWORKS`.
+        picture_pace: `pace` by `USUAL_BYTES` of pictures through the first of the networks.
         algorithm: Stable-Baselines3's.
     """
 
@@ -217,6 +219,7 @@ class PPORecipe(Recipe):
     noise, last_noise = -0.5, -3.0
     entropy = 0.01
     looks = next(iter(NETWORKS))
+    picture_pace = 9_000
     algorithm: type[PPO] = PPO
 
     def __init__(
@@ -273,6 +276,8 @@ class PPORecipe(Recipe):
         self.network = "PPO, policy and value networks of " + " x ".join(map(str, self.layers)) + " units"
         if self.pictures:
             self.network += f" behind {self.looks}"
+            share = dict(zip(NETWORKS, PACES, strict=True))[self.looks] * USUAL_BYTES / self.bytes
+            self.pace = int(float(f"{self.picture_pace * share:.1g}"))
         self.hyperparameters = {
             "batch_size": self.model.batch_size,
             "num_epochs": self.epochs,

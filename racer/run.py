@@ -190,22 +190,22 @@ class Run:
         plan = self.plan
         env = TimeTrialVector(1, track or self.track(), None, self.car, actions=plan.actions, sensors=plan.sensors)
         agent = self.agent().make(env, plan.seed, plan.knobs, "cpu")
-        restore(agent, load_state(path)[0], path)
+        restore(agent, self.load(path)[0], path)
         return agent
 
     def save(self, path: Path, state: State, notes: Mapping[str, Any]) -> None:
-        """Write a driver with notes on it.
+        """Write a driver with notes on it, and with what it perceives.
 
         Raises:
             AgentError, FileError: as `save_state`.
         """
-        save_state(path, state, {"racer": json.dumps(notes)})
+        save_state(path, state, {"racer": json.dumps({"sensors": list(self.plan.sensors), **notes})})
 
     def load(self, path: Path) -> tuple[State, dict[str, Any]]:
         """Read a driver and the notes on it: among others `steps` and `seconds`, both finite.
 
         Raises:
-            AgentError, RunError: the file is damaged.
+            AgentError, RunError: the file is damaged, or its driver learned with other sensors than the run has.
         """
         state, notes = load_state(path)
         try:
@@ -215,6 +215,12 @@ class Run:
                 raise ValueError(f"{told['steps']:g} steps in {told['seconds']:g} s")
         except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as wrong:
             raise RunError(f"{path} lacks racer's notes; it cannot be resumed: {wrong!r:.100}") from wrong
+        learned_with = told.get("sensors", own := list(self.plan.sensors))
+        if learned_with != own:
+            raise RunError(
+                f"{path} learned with {learned_with!r:.200}, but {self.folder / 'run.json'} says sensors are {own}; "
+                "a driver can drive only by what it learned with"
+            )
         return state, told
 
     def _outside(self, given: str, what: str) -> str:

@@ -301,10 +301,34 @@ def test_resume_keeps_the_knobs(at_home):
 
 @pytest.mark.parametrize("sensor", ["FRONT_FACING_CAMERA", "STEREO_CAMERAS", "LIDAR"])
 def test_a_recipe_that_does_not_know_a_sensor_says_so_in_one_line(at_home, sensor):
-    refused = racer("train", "--name", "mistake", "--sensors", sensor)
+    refused = racer("train", "--name", "mistake", "--agent", "ppo", "--sensors", sensor)
     assert refused.exit_code == 1
     (said,) = [line for line in refused.stderr.splitlines() if line.startswith("Error")]
     assert f"cannot drive by {sensor}, only by state; add --sensors state" in said
+
+
+@pytest.mark.parametrize(
+    "sensors, agent", [("FRONT_FACING_CAMERA:size=16x16,state", "ppo_camera"), ("SECTOR_LIDAR", "ppo_lidar")]
+)
+def test_sensors_choose_the_recipe(at_home, sensors, agent):
+    trained = racer("train", "--sensors", sensors, "--steps", 100, "--name", agent, "--no-logs")
+    assert trained.exit_code == 0, trained.output
+    assert (plan := open_run(Path("runs") / agent).plan).agent == agent and ",".join(plan.sensors) == sensors
+    assert racer("train", "--sensors", "", "--steps", 100).stderr.count("there is no sensor ''") == 1
+
+
+def test_a_driver_drives_only_by_what_it_learned_with(at_home):
+    """A run whose plan was changed behind its back: evaluated or gone on with, it says what does not fit."""
+    shutil.copytree("runs/model-1", "runs/changed")
+    plan = Path("runs/changed/run.json")
+    plan.write_text(
+        json.dumps(json.loads(plan.read_text()) | {"sensors": ["LIDAR"], "agent": "ppo_lidar", "knobs": {}})
+    )
+    for command in (["evaluate", "changed"], ["train", "--name", "changed", "--resume", "--steps", 90_000]):
+        refused = racer(*command)
+        assert refused.exit_code == 1
+        (said,) = [line for line in refused.stderr.splitlines() if line.startswith("Error")]
+        assert "learned with ['state'], but" in said and "run.json says sensors are ['LIDAR']" in said
 
 
 CONTINUOUS = {"steering_angle": {"low": -30, "high": 30}, "speed": {"low": 1, "high": 3}}

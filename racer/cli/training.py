@@ -46,7 +46,10 @@ def train(
     ] = None,
     agent: Annotated[
         str | None,
-        typer.Option(help=f"The recipe. {DEFAULTS['agents']} if left out.", autocompletion=complete.agents),
+        typer.Option(
+            help=f"The recipe; {DEFAULTS['agents']}, or what fits --sensors, if left out.",
+            autocompletion=complete.agents,
+        ),
     ] = None,
     seconds: Annotated[float | None, typer.Option(help="Budget in time; 60 if none is given.")] = None,
     steps: Annotated[int | None, typer.Option(help="Budget in car steps; repeatable.")] = None,
@@ -116,6 +119,7 @@ def train(
         )
     with console.busy(console.loading("Loading the engine")):
         from racer import train as engine
+        from racer.deepracer.lines import quicker
         from racer.track import load_track
 
         asked = _asked(track, tracks, reward, agent, sensors, start, both_ways, randomize)
@@ -126,6 +130,8 @@ def train(
         run = engine.resume(_folder(name), steps=steps, seconds=seconds, reward=reward, logs=logs)
     else:
         usual = {"tracks": DEFAULTS["tracks"], "reward": DEFAULTS["reward_functions"], "agent": DEFAULTS["agents"]}
+        if "sensors" in asked:
+            usual["agent"] = quicker(asked["sensors"])
         asked = usual | asked
         if reverse:
             asked["tracks"] = load_track(asked["tracks"]).reverse()
@@ -178,7 +184,7 @@ def _asked(
     randomize: bool,
 ) -> dict[str, Any]:
     """What `racer.train.start` is to be told, as far as the options say it."""
-    names = tuple(sensors.split(",")) if sensors else None
+    names = tuple(sensors.split(",")) if sensors is not None else None
     given = {
         "tracks": track if tracks is None else tuple(tracks.split(",")),
         "reward": reward,
