@@ -8,7 +8,7 @@ class Agent(PPORecipe):
 
     num_envs = 256  # driving side by side: enough for a steady gradient, few enough to learn every few seconds
     sensors = ("state",)  # that it can learn from
-    pace = 45_000  # steps a second on two cores
+    pace = 80_000  # steps a second on two cores
 
     steps = 32  # of each car between two updates: two seconds of driving
     batch = 2048  # samples in one gradient step; larger ones use the processor better, smaller ones learn more a sample

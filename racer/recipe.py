@@ -219,7 +219,7 @@ class PPORecipe(Recipe):
     noise, last_noise = -0.5, -3.0
     entropy = 0.01
     looks = next(iter(NETWORKS))
-    picture_pace = 9_000
+    picture_pace = 13_000
     algorithm: type[PPO] = PPO
 
     def __init__(
@@ -277,7 +277,7 @@ class PPORecipe(Recipe):
         if self.pictures:
             self.network += f" behind {self.looks}"
             share = dict(zip(NETWORKS, PACES, strict=True))[self.looks] * USUAL_BYTES / self.bytes
-            self.pace = int(float(f"{self.picture_pace * share:.1g}"))
+            self.pace = int(float(f"{self.picture_pace * share:.2g}"))
         self.hyperparameters = {
             "batch_size": self.model.batch_size,
             "num_epochs": self.epochs,
