@@ -92,18 +92,19 @@ def train(
 ) -> None:
     """Train a driver with a reward function.
 
-      The best driver is kept: complete laps first, then lap time. Ctrl-C keeps
-      what was learnt. With --steps the same seed gives the same driver.
+    The best driver is kept: complete laps first, then lap time. Ctrl-C keeps
+    what was learnt. With --steps the same seed gives the same driver.
 
-      A folder that DeepRacer's console exported, or that deepracer-for-cloud
-      trains from, runs as it is: --deepracer says what is taken over of it.
+    A folder that DeepRacer's console exported, or that deepracer-for-cloud
+    trains from, runs as it is: --deepracer says what is taken over of it.
 
     Examples:
       [cyan]racer train --reward centerline --seconds 30[/cyan]
       [cyan]racer train --track dune --reward my_reward --name fast[/cyan]
-      [cyan]racer train --tracks harbor,needle,random --seconds 300[/cyan]
       [cyan]racer train --name fast --resume --seconds 120[/cyan]
-      [cyan]racer train --deepracer my-model/ --sensors state[/cyan]
+      [cyan]racer train --agent ppo_camera[/cyan]
+      [cyan]racer train --tracks harbor,needle,random --seconds 300[/cyan]
+      [cyan]racer train --deepracer my-model/[/cyan]
     """
     if steps is not None and seconds is not None:
         raise typer.BadParameter("choose one of --steps and --seconds", param_hint="--steps")
