@@ -77,10 +77,11 @@ class Agent(PPORecipe):
 
     pace, picture_pace = 3_000, 4_000  # steps a second on two cores; by pictures as small as those of ppo_camera
 
-    batch, epochs, rate, gamma, entropy = 64, 10, 3e-4, 0.999, 0.01  # unless hyperparameters.json says something else
-    gae_lambda, clip = 0.95, 0.2
-    layers = (64, 64)
-    noise = -0.5  # ln of the noise on continuous actions at the start; then it is learned
+    batch_size, n_epochs, learning_rate = 64, 10, 3e-4  # these and the next unless hyperparameters.json says else
+    gamma, ent_coef = 0.999, 0.01
+    gae_lambda, clip_range = 0.95, 0.2
+    net_arch = (64, 64)
+    log_std_init = -0.5  # ln of the noise on continuous actions at the start; then it is learned
     algorithm = WholeEpisodes
 
     def __init__(self, env, seed=0, device="auto", rate=None, batch=None, episodes=EPISODES, **others):
@@ -90,12 +91,12 @@ class Agent(PPORecipe):
             env, seed, device, others: as for every recipe of PPO.
             rate, batch, episodes: lr, batch_size and num_episodes_between_training of DeepRacer's file.
         """
-        self.rate, self.batch = rate or self.rate, int(batch or self.batch)
-        others.setdefault("entropy", self.entropy)  # of continuous actions, too
-        self.steps = self.batch  # not looked at: an update takes as many steps as its episodes have
+        self.learning_rate, self.batch_size = rate or self.learning_rate, int(batch or self.batch_size)
+        others.setdefault("entropy", self.ent_coef)  # of continuous actions, too
+        self.n_steps = self.batch_size  # not looked at: an update takes as many steps as its episodes have
         super().__init__(env, seed, device, **others)
         self.model.episodes = int(episodes)
-        self.network += ", on whole episodes"
+        self.architecture += ", on whole episodes"
         self.hyperparameters["num_episodes_between_training"] = int(episodes)
 
     def tune(self, used):

@@ -20,18 +20,18 @@ class Agent(PPORecipe):
     )
     picture_pace = 13_000  # steps a second on two cores, by pictures as small as these
 
-    steps = 32  # of each car between two updates: two seconds of driving
-    batch = 512  # samples in one gradient step
-    epochs = 3  # passes over the samples of an update; each takes as long as driving
-    rate = 1e-3  # of learning, at the start, falling in a straight line ...
+    n_steps = 32  # of each car between two updates: two seconds of driving
+    batch_size = 512  # samples in one gradient step
+    n_epochs = 3  # passes over the samples of an update; each takes as long as driving
+    learning_rate = 1e-3  # at the start, falling in a straight line ...
     last_rate = 0.03  # ... to this share of it: big steps first, fine tuning at the end
     gamma = 0.98  # a reward 50 steps (3.3 s) ahead counts a third: as far as a car has to look
     gae_lambda = 0.95  # between trusting the value network (0) and the rewards that followed (1)
-    clip = 0.2  # how far an update may move the policy: the usual value
-    looks = "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW"  # at the pictures, for policy and value; docs/learning.md compares
-    layers = (64,)  # behind it, of the policy and of the value
-    noise, last_noise = -0.5, -2.0  # ln of the most noise allowed on the actions, at the start and at the end
-    entropy = 0.01  # worth of trying several actions, where they are discrete; falling to nothing at the end
+    clip_range = 0.2  # how far an update may move the policy: the usual value
+    network = "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW"  # looks at the pictures; docs/learning.md compares
+    net_arch = (64,)  # behind it, of the policy and of the value
+    log_std_init, last_log_std = -0.5, -2.0  # ln of the most noise allowed on the actions, at the start and at the end
+    ent_coef = 0.01  # worth of trying several actions, where they are discrete; falling to nothing at the end
 
     def __init__(self, env, seed=0, device="auto", gamma=None, entropy=None, epochs=None, network=None):
         """Make an untrained driver; the arguments are those of `racer.recipe.PPORecipe`."""

@@ -29,19 +29,19 @@ class Agent(Recipe):
     pace = 3_000  # steps a second on two cores
     reports = 10  # rollouts, which are a step of all cars each, between two reports
 
-    warm_up = 2_000  # steps to remember before it learns; the very first ones are driven at random
-    memory, most_bytes = 300_000, 10**9  # steps remembered; fewer where pictures would take more than this
-    batch = 256  # samples in one gradient step
+    learning_starts = 2_000  # steps to remember before it learns; the very first ones are driven at random
+    buffer_size, most_bytes = 300_000, 10**9  # steps remembered; fewer where pictures would take more than this
+    batch_size = 256  # samples in one gradient step
     gradient_steps = 2  # between two steps of all cars
-    rate = 1e-3  # of learning, at the start, falling in a straight line ...
+    learning_rate = 1e-3  # at the start, falling in a straight line ...
     last_rate = 0.1  # ... to this share of it: big steps first, fine tuning at the end
     gamma = 0.98  # a reward 50 steps (3.3 s) ahead counts a third: as far as a car has to look
     n_steps = 5  # rewards added up before the value networks are asked: what makes it quick
     tau = 0.01  # share by which the networks that are learned from follow those that learn, at each gradient step
-    layers = (128, 128)  # of the policy network and of each of the two value networks
-    looks = next(iter(NETWORKS))  # what looks at pictures, if there are any
+    net_arch = (128, 128)  # of the policy network and of each of the two value networks
+    network = next(iter(NETWORKS))  # what looks at pictures, if there are any
     alpha = 0.2  # worth of trying several actions at the start; from there on it is learned, and the policy keeps ...
-    entropy, last_entropy = -2.0, -4.0  # ... this entropy, falling with the budget: fine tuning at the end
+    target_entropy, last_target_entropy = -2.0, -4.0  # ... this entropy, falling with the budget: fine tuning
 
     def __init__(self, env, seed=0, device="auto", gamma=None, alpha=None, network=None):
         """Make an untrained driver.
@@ -57,31 +57,31 @@ class Agent(Recipe):
         """
         self.gamma = self.gamma if gamma is None else gamma
         self.alpha = self.alpha if alpha is None else alpha
-        self.looks = network or self.looks
+        self.network = network or self.network
         super().__init__(env, self.gamma, device)
         if self.discrete:
             raise AgentError(
                 f"SAC takes continuous actions only, not {env.single_action_space.n} to choose from; "
                 "train with --agent ppo, or give it an action space of the type continuous"
             )
-        eyes = {"features_extractor_class": Eyes, "features_extractor_kwargs": {"network": self.looks}}
-        self._rate = self.rate
+        eyes = {"features_extractor_class": Eyes, "features_extractor_kwargs": {"network": self.network}}
+        self._rate = self.learning_rate
         self.model = Remembering(
             self.policy,
             self.env,
             learning_rate=lambda _: self._rate,
-            buffer_size=min(self.memory, self.most_bytes // (2 * self.bytes)),  # before and after each step
+            buffer_size=min(self.buffer_size, self.most_bytes // (2 * self.bytes)),  # before and after each step
             replay_buffer_class=NStepReplayBuffer if self.policy == "MlpPolicy" else Senses,
             replay_buffer_kwargs={"n_steps": self.n_steps, "gamma": self.gamma},
-            learning_starts=self.warm_up,
-            batch_size=self.batch,
+            learning_starts=self.learning_starts,
+            batch_size=self.batch_size,
             tau=self.tau,
             gamma=self.gamma,
             gradient_steps=self.gradient_steps,
             ent_coef=f"auto_{max(self.alpha, 1e-4)}",  # its logarithm is learned
-            target_entropy=self.entropy,
+            target_entropy=self.target_entropy,
             policy_kwargs={
-                "net_arch": list(self.layers),
+                "net_arch": list(self.net_arch),
                 "normalize_images": False,  # what looks at pictures does so itself
                 "optimizer_kwargs": {"fused": True},
                 **(eyes if self.pictures else {}),
@@ -89,13 +89,13 @@ class Agent(Recipe):
             seed=seed,
             device=self.device,
         )
-        self.network = f"SAC, a policy and two value networks of {' x '.join(map(str, self.layers))} units"
+        self.architecture = f"SAC, a policy and two value networks of {' x '.join(map(str, self.net_arch))} units"
         if self.pictures:
-            self.network += f" behind {self.looks}"
+            self.architecture += f" behind {self.network}"
             self.pace, self.reports = 700, 2
         self.hyperparameters = {  # by the names of DeepRacer's file, for its logs
-            "batch_size": self.batch,
-            "lr": self.rate,
+            "batch_size": self.batch_size,
+            "lr": self.learning_rate,
             "discount_factor": self.gamma,
             "sac_alpha": self.alpha,
             "loss_type": "mean squared error",
@@ -103,8 +103,8 @@ class Agent(Recipe):
 
     def tune(self, used):
         """Let learning rate and exploration fall as the budget is used up, `used` from 0 to 1."""
-        self._rate = self.rate * (1.0 - (1.0 - self.last_rate) * used)
-        self.model.target_entropy = self.entropy + (self.last_entropy - self.entropy) * used
+        self._rate = self.learning_rate * (1.0 - (1.0 - self.last_rate) * used)
+        self.model.target_entropy = self.target_entropy + (self.last_target_entropy - self.target_entropy) * used
 
     def tensors(self):
         """The worth of trying several actions, which is learned beside the networks."""

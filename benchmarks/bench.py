@@ -1,6 +1,6 @@
 """Speed and learning figures beside the least they must reach, and beside CartPole-v1 stepped alone in the same run.
 
-    make bench                   everything, some ten minutes
+    make bench                   everything, some fifteen minutes
     python benchmarks/bench.py --quick    the speeds alone, about a minute
     python benchmarks/bench.py --long     and five minutes of learning by the camera
 

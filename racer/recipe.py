@@ -35,7 +35,7 @@ WITHOUT_END = 10**12  # steps: it is the budget that ends a training
 class Recipe:
     """A driver that learns; what it learns from is the environment's reward alone.
 
-    A subclass sets `self.model`, `self.network` and `self.hyperparameters`, and may override `tune`.
+    A subclass sets `self.model`, `self.architecture` and `self.hyperparameters`, and may override `tune`.
 
     Attributes:
         num_envs: cars to train with.
@@ -50,7 +50,7 @@ class Recipe:
         bytes: that one perception takes.
         device: where its networks are: `cpu` or `cuda`.
         model: the algorithm.
-        network: what it is made of, in a few words.
+        architecture: what it is made of, in a few words.
         hyperparameters: by the names of DeepRacer's file, for its logs.
     """
 
@@ -59,7 +59,7 @@ class Recipe:
     pace = 0
     reports = 1
     model: BaseAlgorithm
-    network = ""
+    architecture = ""
     hyperparameters: Mapping[str, Any] = {}
 
     def __init__(self, env: TimeTrialVector | Fleet, gamma: float, device: str = "auto") -> None:
@@ -90,7 +90,7 @@ class Recipe:
         seen = ", ".join(f"{name} ({' x '.join(map(str, space.shape))})" for name, space in spaces.items())
         count = sum(weights.numel() for weights in self.model.policy.parameters())
         pace = f"; about {self.pace:,} steps/s are usual on two cores" if self.pace and self.device == "cpu" else ""
-        return f"It perceives {seen}. {self.network}: {count:,} parameters on the {self._where}{pace}."
+        return f"It perceives {seen}. {self.architecture}: {count:,} parameters on the {self._where}{pace}."
 
     def act(self, observation: Any) -> NDArray[Any]:
         """The best action known, without exploration, for observations of any batch shape.
@@ -191,34 +191,36 @@ class Recipe:
 class PPORecipe(Recipe):
     """Proximal policy optimisation (Schulman et al. 2017, arXiv:1707.06347): everything but its knobs.
 
+    The knobs have the names of Stable-Baselines3's arguments; those that it lacks say how one of them changes.
+
     Attributes:
-        steps: of each car between two updates.
-        batch: samples in one gradient step.
-        epochs: passes over the samples of an update.
-        rate, last_rate: the learning rate at the start, and the share of it at the end; it falls in a straight line.
+        n_steps: of each car between two updates.
+        batch_size: samples in one gradient step.
+        n_epochs: passes over the samples of an update.
+        learning_rate, last_rate: at the start, and the share of it at the end; it falls in a straight line.
         gamma: discount of a reward for each step that it lies ahead.
         gae_lambda: between trusting the value network (0) and the rewards that followed (1).
-        clip: how far an update may move the policy.
-        layers: units of the policy network and of the value network; of pictures, behind what looks at them.
-        noise, last_noise: ln of the most noise allowed on continuous actions, at the start and at the end.
-        entropy: worth of trying several actions, where they are discrete; it falls to nothing at the end.
-        looks: what looks at pictures, a name of `racer.networks.NETWORKS`.
+        clip_range: how far an update may move the policy.
+        net_arch: units of the policy network and of the value network; of pictures, behind what looks at them.
+        log_std_init, last_log_std: ln of the most noise allowed on continuous actions, at the start and at the end.
+        ent_coef: worth of trying several actions, where they are discrete; it falls to nothing at the end.
+        network: what looks at pictures, a name of `racer.networks.NETWORKS`.
         picture_pace: `pace` by `USUAL_BYTES` of pictures through the first of the networks.
         algorithm: Stable-Baselines3's.
     """
 
-    steps = 32
-    batch = 2048
-    epochs = 5
-    rate = 2e-3
+    n_steps = 32
+    batch_size = 2048
+    n_epochs = 5
+    learning_rate = 2e-3
     last_rate = 0.03
     gamma = 0.98
     gae_lambda = 0.95
-    clip = 0.2
-    layers: tuple[int, ...] = (64, 64)
-    noise, last_noise = -0.5, -3.0
-    entropy = 0.01
-    looks = next(iter(NETWORKS))
+    clip_range = 0.2
+    net_arch: tuple[int, ...] = (64, 64)
+    log_std_init, last_log_std = -0.5, -3.0
+    ent_coef = 0.01
+    network = next(iter(NETWORKS))
     picture_pace = 13_000
     algorithm: type[PPO] = PPO
 
@@ -244,62 +246,62 @@ class PPORecipe(Recipe):
             AgentError: there is no such device or network, or no picture for a network to look at.
         """
         self.gamma = self.gamma if gamma is None else gamma
-        self.epochs = self.epochs if epochs is None else epochs
+        self.n_epochs = self.n_epochs if epochs is None else epochs
         super().__init__(env, self.gamma, device)
         if network is not None and not self.pictures:
             raise AgentError(f"{network} looks at pictures, and none is perceived; add a camera with --sensors")
-        self.looks = network or self.looks
-        self.entropy = entropy if entropy is not None else self.entropy if self.discrete else 0.0
-        self._rate = self.rate
+        self.network = network or self.network
+        self.ent_coef = entropy if entropy is not None else self.ent_coef if self.discrete else 0.0
+        self._rate = self.learning_rate
         self.model = self.algorithm(
             PicturePolicy if self.pictures else self.policy,
             self.env,
             learning_rate=lambda _: self._rate,
-            n_steps=self.steps,
-            batch_size=min(self.batch, self.steps * env.num_envs),
-            n_epochs=self.epochs,
+            n_steps=self.n_steps,
+            batch_size=min(self.batch_size, self.n_steps * env.num_envs),
+            n_epochs=self.n_epochs,
             gamma=self.gamma,
             gae_lambda=self.gae_lambda,
-            clip_range=self.clip,
-            ent_coef=self.entropy,
+            clip_range=self.clip_range,
+            ent_coef=self.ent_coef,
             rollout_buffer_class=PictureBuffer if self.pictures else None,
             policy_kwargs={
-                "net_arch": list(self.layers),
+                "net_arch": list(self.net_arch),
                 "activation_fn": torch.nn.ReLU,
-                "log_std_init": self.noise,
+                "log_std_init": self.log_std_init,
                 "optimizer_kwargs": {"eps": 1e-5, "fused": True},
                 **self._eyes(),
             },
             seed=seed,
             device=self.device,
         )
-        self.network = "PPO, policy and value networks of " + " x ".join(map(str, self.layers)) + " units"
+        self.architecture = "PPO, policy and value networks of " + " x ".join(map(str, self.net_arch)) + " units"
         if self.pictures:
-            self.network += f" behind {self.looks}"
-            share = dict(zip(NETWORKS, PACES, strict=True))[self.looks] * USUAL_BYTES / self.bytes
+            self.architecture += f" behind {self.network}"
+            share = dict(zip(NETWORKS, PACES, strict=True))[self.network] * USUAL_BYTES / self.bytes
             self.pace = int(float(f"{self.picture_pace * share:.2g}"))
         self.hyperparameters = {
             "batch_size": self.model.batch_size,
-            "num_epochs": self.epochs,
-            "lr": self.rate,
-            "beta_entropy": self.entropy,
+            "num_epochs": self.n_epochs,
+            "lr": self.learning_rate,
+            "beta_entropy": self.ent_coef,
             "discount_factor": self.gamma,
             "loss_type": "mean squared error",
         }
 
     def tune(self, used: float) -> None:
         """Let learning rate and exploration fall as the budget is used up, `used` from 0 to 1."""
-        self._rate = self.rate * (1.0 - (1.0 - self.last_rate) * used)
+        self._rate = self.learning_rate * (1.0 - (1.0 - self.last_rate) * used)
         model = cast(Any, self.model)
-        model.ent_coef = self.entropy * (1.0 - used)
+        model.ent_coef = self.ent_coef * (1.0 - used)
         if not self.discrete:
             with torch.no_grad():
-                model.policy.log_std.clamp_(max=self.noise + (self.last_noise - self.noise) * used)
+                model.policy.log_std.clamp_(max=self.log_std_init + (self.last_log_std - self.log_std_init) * used)
 
     def _eyes(self) -> dict[str, Any]:
         if not self.pictures:
             return {}
-        return {"features_extractor_class": Eyes, "features_extractor_kwargs": {"network": self.looks}}
+        return {"features_extractor_class": Eyes, "features_extractor_kwargs": {"network": self.network}}
 
 
 class _Reporter(BaseCallback):

@@ -116,7 +116,7 @@ def test_a_recipe_drives_by_its_first_sensor_if_nothing_else_is_asked_for():
 def quick_sac():
     """SAC's file, but it remembers and learns from less."""
     file, text = recipe("sac")[0], recipe("sac")[0].text
-    for name, value in {"warm_up": 80, "batch": 16}.items():
+    for name, value in {"learning_starts": 80, "batch_size": 16}.items():
         (line,) = [line for line in text.splitlines() if line.startswith(f"    {name} = ")]
         text = text.replace(line, f"    {name} = {value}")
     return dataclasses.replace(file, text=text)
