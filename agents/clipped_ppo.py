@@ -5,7 +5,7 @@ import torch
 from stable_baselines3 import PPO
 from stable_baselines3.common.utils import obs_as_tensor
 
-from racer.recipe import PPORecipe
+from racer.training.sb3 import PPORecipe
 
 EPISODES = 20  # between two updates: the original's num_episodes_between_training
 MOST_STEPS = 10_000  # of an update, as in the original; what is under way then is driven to its end, and no more

@@ -1,6 +1,6 @@
 """Proximal policy optimisation (PPO) with Stable-Baselines3: learns to drive in seconds. Copy it and change a knob."""
 
-from racer.recipe import PPORecipe
+from racer.training.sb3 import PPORecipe
 
 
 class Agent(PPORecipe):

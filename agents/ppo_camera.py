@@ -1,7 +1,7 @@
 """PPO that drives by its camera alone: it learns three clean laps in seconds on a laptop. Copy it, change a knob."""
 
 from racer.errors import AgentError
-from racer.recipe import PPORecipe
+from racer.training.sb3 import PPORecipe
 
 
 class Agent(PPORecipe):
@@ -34,7 +34,7 @@ class Agent(PPORecipe):
     ent_coef = 0.01  # worth of trying several actions, where they are discrete; falling to nothing at the end
 
     def __init__(self, env, seed=0, device="auto", gamma=None, entropy=None, epochs=None, network=None):
-        """Make an untrained driver; the arguments are those of `racer.recipe.PPORecipe`."""
+        """Make an untrained driver; the arguments are those of `racer.training.sb3.PPORecipe`."""
         super().__init__(env, seed, device, gamma, entropy, epochs, network)
         if not self.pictures:
             raise AgentError("ppo_camera learns from pictures: perceive one with --sensors, or train with --agent ppo")

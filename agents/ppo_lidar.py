@@ -1,6 +1,6 @@
 """PPO from the LIDAR alone, with Stable-Baselines3: it feels its way between the borders. Copy it, change a knob."""
 
-from racer.recipe import PPORecipe
+from racer.training.sb3 import PPORecipe
 
 
 class Agent(PPORecipe):

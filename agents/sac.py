@@ -4,8 +4,7 @@ from stable_baselines3 import SAC
 from stable_baselines3.common.buffers import DictReplayBuffer, NStepReplayBuffer
 
 from racer.errors import AgentError
-from racer.networks import NETWORKS, Eyes
-from racer.recipe import Recipe
+from racer.training.sb3 import NETWORKS, Eyes, Recipe
 
 
 class Agent(Recipe):

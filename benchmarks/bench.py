@@ -26,9 +26,8 @@ from rich.console import Console
 from rich.table import Table
 
 import racer  # noqa: F401  registers the environment
-from racer.agent import load_agent
 from racer.env import TimeTrialVector
-from racer.race import drive
+from racer.racing import drive, load_agent
 from racer.reward import Rewards, load_reward
 from racer.track import load_track
 
@@ -79,7 +78,6 @@ def speeds() -> Iterator[Row]:
         "native": vector_steps(256, None),
         "single": single_steps("centerline"),
         "python": vector_steps(256, "centerline"),
-        "compiled": vector_steps(256, "centerline", compiled=True),
     }
     rates: dict[str, list[float]] = {name: [] for name in jobs}
     for k in range(ROUNDS + 1):
@@ -95,7 +93,6 @@ def speeds() -> Iterator[Row]:
     yield row("  as a multiple of CartPole-v1", ratio, 8, "x")
     yield row("one car, Python reward, env.step", typical["single"], 30_000, "steps/s")
     yield row("256 cars, Python centre-line reward", typical["python"], 300_000, "car steps/s")
-    yield row("256 cars, the same reward compiled", typical["compiled"], 3_000_000, "car steps/s")
 
 
 def starts() -> Iterator[Row]:
@@ -185,11 +182,9 @@ def alone(env: gymnasium.Env, actions: list) -> Callable[[], int]:
     return run
 
 
-def vector_steps(cars: int, reward: str | None, compiled: bool = False) -> Callable[[], int]:
+def vector_steps(cars: int, reward: str | None) -> Callable[[], int]:
     """Many cars, driven along the centre line with some noise, as a half-trained agent drives."""
     rewards = None if reward is None else Rewards(load_reward(reward), cars)
-    if compiled and rewards is not None:
-        rewards.compile(load_track("harbor"))
     env = gymnasium.make_vec("racer/TimeTrial-v0", num_envs=cars, reward_function=rewards)
     observations, _ = env.reset(seed=0)
     driver = load_agent("pure_pursuit").make(env)

@@ -25,10 +25,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from racer.car import CARS, STEP_S, Car, drive
+from racer.deepracer.logs import read_logs, running
 from racer.errors import LogError, RacerError
-from racer.simtrace import running
-from racer.simtrace_file import read_logs
+from racer.sim import CARS, STEP_S, Car, drive
 
 FITTED = {  # constants, and how far the first steps of the search go
     "speed_gain": 0.02,

@@ -12,8 +12,8 @@ import sys
 import time
 from pathlib import Path
 
-from racer.actions import DEFAULT, DiscreteActions
-from racer.train import Progress, start, train
+from racer.sim import DEFAULT, DiscreteActions
+from racer.training import Progress, start, train
 
 ACTIONS = {
     "continuous": DEFAULT,

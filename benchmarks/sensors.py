@@ -20,10 +20,8 @@ from rich.console import Console
 from rich.table import Table
 
 from racer.env import TimeTrialVector
-from racer.randomization import SIM_TO_REAL, Randomization, VariedWorld
-from racer.rules import Rules
 from racer.sensors import Camera, Lidar, Sensor, State
-from racer.simulation import World
+from racer.sim import SIM_TO_REAL, Randomization, Rules, VariedWorld, World
 from racer.track import load_track
 
 ROUNDS = 30

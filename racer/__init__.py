@@ -5,7 +5,7 @@
     track = racer.load_track("harbor")
 
 Importing it registers the environment `racer/TimeTrial-v0` with Gymnasium and loads nothing heavier; the
-parts (`racer.load_track`, `racer.car`, `racer.reward`, `racer.replay`, …) load when they are first used.
+parts (`racer.load_track`, `racer.sim.car`, `racer.reward`, `racer.replay`, …) load when they are first used.
 """
 
 import importlib
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from gymnasium.envs.registration import register, registry
 
 if TYPE_CHECKING:
-    from racer import car, env, errors, leaderboard, race, replay, reward, track, train
+    from racer import car, env, errors, leaderboard, racing, replay, reward, sim, track, training
     from racer.track import load_track
 
 __version__ = "0.1.0"
@@ -26,11 +26,12 @@ __all__ = [
     "errors",
     "leaderboard",
     "load_track",
-    "race",
+    "racing",
     "replay",
     "reward",
+    "sim",
     "track",
-    "train",
+    "training",
 ]
 
 if "racer/TimeTrial-v0" not in registry:  # registering twice, as a reload would, makes Gymnasium warn

@@ -3,11 +3,9 @@
 import numpy as np
 
 from racer import __version__
-from racer.actions import DEFAULT
-from racer.car import CARS
-from racer.replay import STEP_DTYPE, STEP_S, Lap, Replay
-from racer.rules import Rules
-from racer.simulation import World
+from racer.replay import Replay
+from racer.replay.verification import STEP_DTYPE, STEP_S, Lap
+from racer.sim import CARS, DEFAULT, Rules, World
 from racer.track import Track, load_track, track_from_arrays
 
 CAR = CARS["deepracer"]

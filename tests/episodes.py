@@ -6,8 +6,7 @@ import textwrap
 import numpy as np
 
 from racer.env import TimeTrialVector
-from racer.params import Params
-from racer.reward import Rewards, load_reward
+from racer.reward import Params, Rewards, load_reward
 from racer.track import load_track as load_track_anew
 
 load_track = functools.cache(load_track_anew)

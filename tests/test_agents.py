@@ -8,14 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drives import ring
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from racer import shelf
-from racer.agent import Driver, Learner, load_agent, load_state, restore, save_state
 from racer.env import TimeTrialVector
 from racer.errors import AgentError, RacerError, ReplayError, TrackError
-from racer.race import actions_of
+from racer.racing import Driver, Learner, load_agent, load_state, restore, save_state
+from racer.racing.race import actions_of
 from racer.replay import load_replay
 from racer.track import load_track
 

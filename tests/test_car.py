@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from racer.car import CARS, MOTION, RANGES, ROWS, STEERING, STEP_S, WANTED, Car, drive, move
+from racer.sim import CARS, STEP_S, Car, drive
+from racer.sim.car import MOTION, RANGES, ROWS, STEERING, WANTED, move
 
 LOGS = Path(__file__).parents[2] / "shared" / "logs" / "replay.json"
 KINDS = sorted(CARS)

@@ -14,25 +14,32 @@ import pytest
 from drives import ring
 from roads import route as stadium_route
 
-from racer import run_logs
-from racer.actions import DiscreteActions
-from racer.agent import load_agent
-from racer.car import CARS, STEP_S
-from racer.car import drive as open_loop
-from racer.deepracer import read_hyperparameters, read_model_metadata
-from racer.deepracer.lines import Fate
-from racer.deepracer.takeover import take_over
-from racer.env import TimeTrial, TimeTrialVector
+import racer.deepracer.logs.writing as run_logs
+from racer.deepracer.config import take_over
+from racer.deepracer.config.hyperparameters import read_hyperparameters
+from racer.deepracer.config.metadata import read_model_metadata
+from racer.deepracer.config.report import Fate
+from racer.deepracer.logs import Tracer, TrainingLogs, write_evaluation
+from racer.deepracer.logs.reading import read_log
+from racer.env import TimeTrialVector
+from racer.env.time_trial import TimeTrial
 from racer.errors import RewardError
-from racer.objects import TrackObject
-from racer.params import params_at
-from racer.race import drive
-from racer.rules import IMMOBILIZED, OFF_TRACK, PAUSE, Rotation, Rules
-from racer.run_logs import TrainingLogs, write_evaluation
+from racer.racing import drive, load_agent
+from racer.reward import params_at
 from racer.sensors import Camera
-from racer.simtrace_file import read_log
-from racer.simulation import World
-from racer.tracer import Tracer
+from racer.sim import (
+    CARS,
+    IMMOBILIZED,
+    PAUSE,
+    STEP_S,
+    DiscreteActions,
+    Rotation,
+    Rules,
+    TrackObject,
+    World,
+    drive as open_loop,
+)
+from racer.sim.rules import OFF_TRACK
 from racer.track import track_from_arrays
 
 LEFT, STRAIGHT = [1.0, 0.0], [0.0, 0.0]

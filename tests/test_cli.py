@@ -14,7 +14,7 @@ import racer
 from racer import shelf
 from racer.cli import app
 from racer.cli.console import print_json
-from racer.scaffold import TEMPLATES
+from racer.shelf.scaffold import TEMPLATES
 
 RUNNER = CliRunner()
 COMMAND = [sys.executable, "-m", "racer"]

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from drives import ring
 
-from racer.actions import DEFAULT, DiscreteActions
-from racer.agent import load_agent
 from racer.env import TimeTrialVector
-from racer.rules import IN_PROGRESS
+from racer.racing import load_agent
+from racer.sim import DEFAULT, IN_PROGRESS, DiscreteActions
 
 CHOICES = DiscreteActions(((-20.0, 1.0), (0.0, 2.0), (20.0, 1.0)))
 

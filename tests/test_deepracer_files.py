@@ -5,25 +5,16 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, example, given, settings, strategies as st
 
 import racer
-from racer.actions import ContinuousActions, DiscreteActions
-from racer.deepracer import (
-    Fate,
-    Hyperparameters,
-    ModelMetadata,
-    Settings,
-    read_hyperparameters,
-    read_model_metadata,
-    read_settings,
-    take_over,
-)
-from racer.deepracer.metadata import CAMERAS, LIDARS, Lidar
-from racer.deepracer.settings import ENV_NAMES
+from racer.deepracer.config import ModelMetadata, take_over
+from racer.deepracer.config.hyperparameters import Hyperparameters, read_hyperparameters
+from racer.deepracer.config.metadata import CAMERAS, LIDARS, Lidar, read_model_metadata
+from racer.deepracer.config.report import Fate
+from racer.deepracer.config.settings import ENV_NAMES, Settings, read_settings
 from racer.errors import DeepRacerError, RacerError
-from racer.rules import Rotation
+from racer.sim import ContinuousActions, DiscreteActions, Rotation
 
 ACTIONS = [{"steering_angle": angle, "speed": speed} for angle in (-30, -15, 0, 15, 30) for speed in (1, 2)]
 RANGES = {"steering_angle": {"low": -30.0, "high": 30.0}, "speed": {"low": 1.0, "high": 2.0}}

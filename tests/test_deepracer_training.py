@@ -9,15 +9,14 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from racer.actions import DEFAULT, ContinuousActions, DiscreteActions
-from racer.agent import load_agent
 from racer.cli import app
 from racer.env import TimeTrialVector
 from racer.errors import AgentError, RunError
+from racer.racing import load_agent
 from racer.replay import load_replay, verify
-from racer.rules import Rotation, Rules
-from racer.run import open_run
-from racer.train import resume, start, train
+from racer.sim import DEFAULT, ContinuousActions, DiscreteActions, Rotation, Rules
+from racer.training import open_run, start, train
+from racer.training.trainer import resume
 
 FIVE_BY_TWO = DiscreteActions(tuple((a, v) for a in (-30.0, -15.0, 0.0, 15.0, 30.0) for v in (1.0, 2.0)))
 RUNNER = CliRunner()

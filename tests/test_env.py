@@ -14,17 +14,15 @@ import pytest
 from drives import ring
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import racer  # noqa: F401 (registers the environment)
-from racer.actions import ContinuousActions, DiscreteActions
-from racer.car import CARS, STEP_S
-from racer.env import TimeTrial, TimeTrialVector
+from racer.env import TimeTrialVector
+from racer.env.time_trial import TimeTrial
 from racer.errors import RacerError
-from racer.params import params_at
-from racer.rules import STATUS
+from racer.reward import params_at
 from racer.sensors.state import ENTRIES
+from racer.sim import CARS, STATUS, STEP_S, ContinuousActions, DiscreteActions
 from racer.track import load_track
 
 NAME = "racer/TimeTrial-v0"

@@ -12,11 +12,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from racer.errors import FileError, RacerError, TrackError
-from racer.files import make_folder, read_bytes, read_json, read_text, replacing, write_atomically
+from racer.shelf import make_folder, read_bytes, read_json, read_text, replacing, write_atomically
 
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX only")
 
@@ -132,7 +131,7 @@ def test_a_write_that_the_system_cuts_short(tmp_path: Path) -> None:
     path.write_bytes(b"old")
     script = (
         "import resource, sys\n"
-        "from racer.files import write_atomically\n"
+        "from racer.shelf.files import write_atomically\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "write_atomically(sys.argv[1], bytes(10_000))\n"
     )
@@ -184,7 +183,7 @@ def test_killed_in_the_middle_leaves_the_old_file(tmp_path: Path) -> None:
     path.write_bytes(b"old")
     script = (
         "import sys, time\n"
-        "from racer.files import replacing\n"
+        "from racer.shelf.files import replacing\n"
         "with replacing(sys.argv[1]) as temporary, temporary.open('wb') as file:\n"
         "    file.write(b'half'); file.flush(); print('half', flush=True); time.sleep(60)\n"
     )

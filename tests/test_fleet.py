@@ -7,16 +7,14 @@ import gymnasium
 import numpy as np
 import pytest
 
-from racer.actions import DEFAULT, DiscreteActions
-from racer.env import TimeTrial, TimeTrialVector
-from racer.fleet import Fleet
-from racer.random_tracks import RENEWED, STOCK, RandomTracks
-from racer.randomization import Randomization
+from racer.env import Fleet, TimeTrialVector
+from racer.env.time_trial import TimeTrial
 from racer.reward import Rewards, load_reward
-from racer.sb3 import VecTimeTrial
 from racer.sensors import Camera, Lidar
-from racer.track import load_track
-from racer.track_maker import make_track
+from racer.sim import DEFAULT, DiscreteActions, Randomization, RandomTracks
+from racer.sim.random_tracks import RENEWED, STOCK
+from racer.track import load_track, make_track
+from racer.training.sb3.vec_env import VecTimeTrial
 
 FIVE_BY_TWO = DiscreteActions(tuple((a, v) for a in (-30.0, -15.0, 0.0, 15.0, 30.0) for v in (1.0, 2.0)))
 HARBOR, NEEDLE = load_track("harbor"), load_track("needle").reverse()

@@ -4,12 +4,11 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from hypothesis.extra.numpy import arrays
 from shapely import LinearRing, LineString, Point, Polygon
 
-from racer import geometry as geo
+import racer.track.geometry as geo
 
 TAU = 2.0 * math.pi
 

@@ -8,28 +8,32 @@ import zipfile
 import numpy as np
 import pytest
 from drives import ring
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from typer.testing import CliRunner
 
-from racer.agent import load_agent
-from racer.car import STEP_S
 from racer.cli import app
+from racer.deepracer.logs import (
+    Tracer,
+    best,
+    episodes_of,
+    read_episodes,
+    read_logs,
+    rescore,
+    to_replay,
+    write_evaluation,
+)
+from racer.deepracer.logs.placing import place
+from racer.deepracer.logs.reading import read_log
+from racer.deepracer.logs.simtrace import COLUMNS, csv_text
+from racer.deepracer.logs.writing import whole_steps
 from racer.env import TimeTrialVector
 from racer.errors import LeaderboardError, LogError
-from racer.geometry import point_at
 from racer.leaderboard import add
-from racer.log_replay import best, episodes_of, to_replay
-from racer.log_track import place, read_episodes
-from racer.race import drive
+from racer.racing import drive, load_agent
 from racer.replay import load_replay, save_replay, verify
-from racer.rescore import rescore
 from racer.reward import load_reward
-from racer.run_logs import whole_steps, write_evaluation
-from racer.simtrace import COLUMNS, csv_text
-from racer.simtrace_file import read_log, read_logs
-from racer.tracer import Tracer
-from racer.track import load_track
+from racer.sim import STEP_S
+from racer.track import load_track, point_at
 from racer.viewer.playback import Timeline
 
 WORLDS = {
@@ -496,7 +500,7 @@ def test_a_run_of_ours_is_imported_without_naming_its_track(tmp_path, monkeypatc
     """A log in a run folder finds the run's own track, which no shelf need hold."""
     from test_simtrace import small_run
 
-    from racer import train as engine
+    import racer.training.trainer as engine
 
     run = small_run(tmp_path, monkeypatch, 2_000)
     engine.train(run)

@@ -5,25 +5,27 @@ import subprocess
 import sys
 from pathlib import Path
 
-import racer.kernel
+import racer.sim.kernel
 
-LEAF = "from racer.kernel import {decorator}\n\n@{decorator}\ndef leaf(x):\n    return x + {constant}\n"
+LEAF = "from racer.sim.kernel import {decorator}\n\n@{decorator}\ndef leaf(x):\n    return x + {constant}\n"
 CALLER = (
-    "from racer.kernel import kernel\nfrom racer.leaf import leaf\n\n@kernel\ndef caller(x):\n    return leaf(x) * 2\n"
+    "from racer.sim.kernel import kernel\nfrom racer.sim.leaf import leaf\n\n"
+    "@kernel\ndef caller(x):\n    return leaf(x) * 2\n"
 )
 
 
 def call(folder: Path) -> str:
-    code = "from racer.caller import caller; print(caller(1), sum(caller.stats.cache_hits.values()))"
+    code = "from racer.sim.caller import caller; print(caller(1), sum(caller.stats.cache_hits.values()))"
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
 
 def test_a_changed_callee_is_compiled_again(tmp_path):
-    package = tmp_path / "racer"
-    package.mkdir()
-    (package / "__init__.py").touch()
-    shutil.copy(racer.kernel.__file__, package / "kernel.py")
+    package = tmp_path / "racer" / "sim"
+    package.mkdir(parents=True)
+    for folder in (package, package.parent):
+        (folder / "__init__.py").touch()
+    shutil.copy(racer.sim.kernel.__file__, package / "kernel.py")
     (package / "caller.py").write_text(CALLER)
     for decorator in ("kernel", "inlined", "lean"):
         (package / "leaf.py").write_text(LEAF.format(decorator=decorator, constant=1))
@@ -34,4 +36,4 @@ def test_a_changed_callee_is_compiled_again(tmp_path):
 
 
 def test_other_packages_keep_their_cache():
-    assert "kernels-" not in str(racer.kernel.numba.config.CACHE_DIR)
+    assert "kernels-" not in str(racer.sim.kernel.numba.config.CACHE_DIR)

@@ -13,18 +13,13 @@ import numpy as np
 import pytest
 from drives import CAR, drive, ring
 
-from racer import database as databases
+import racer.leaderboard.storage as databases
 from racer.errors import LeaderboardError, ReplayError
-from racer.leaderboard import (
-    AlreadyEnteredError,
-    add,
-    as_records,
-    database,
-    driver_name,
-    standings,
-)
+from racer.leaderboard import AlreadyEnteredError, add, as_records, database, standings
+from racer.leaderboard.board import driver_name
 from racer.replay import save_replay
-from racer.track import load_track, save_track, track_from_arrays
+from racer.track import load_track, track_from_arrays
+from racer.track.track import save_track
 
 
 @pytest.fixture(autouse=True)

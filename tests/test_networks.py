@@ -6,11 +6,12 @@ import torch
 from drives import ring
 from gymnasium import spaces
 
-from racer.actions import DiscreteActions
-from racer.agent import load_agent
 from racer.env import TimeTrialVector
 from racer.errors import AgentError
-from racer.networks import MIDDLE, NETWORKS, SPREAD, Eyes, Patches, PictureBuffer
+from racer.racing import load_agent
+from racer.sim import DiscreteActions
+from racer.training.sb3 import NETWORKS, Eyes
+from racer.training.sb3.networks import MIDDLE, SPREAD, Patches, PictureBuffer
 
 CAMERAS = (
     "FRONT_FACING_CAMERA",

@@ -7,10 +7,10 @@ import pytest
 from drives import ring
 from shapely import LinearRing, LineString, Point, Polygon
 
-from racer.objects import TrackObject
-from racer.params import KEYS, params_at
-from racer.sensors.boxes import BOX
-from racer.sensors.camera import Camera
+from racer.reward import params_at
+from racer.reward.params import KEYS
+from racer.sensors import BOX, Camera
+from racer.sim import TrackObject
 
 CAR_M = (0.32352, 0.1961)  # reference 4.1
 

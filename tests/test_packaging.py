@@ -36,7 +36,7 @@ def test_the_wheel_holds_engine_and_shelves_and_no_more(wheel: Path) -> None:
     for shelf, suffix in [("agents", ".py"), ("tracks", ".csv"), ("reward_functions", ".py")]:
         files = {path.name for path in (CHECKOUT / shelf).glob(f"*{suffix}")}
         assert files
-        assert files == {Path(name).name for name in held if name.startswith(f"racer/shelves/{shelf}/")}
+        assert files == {Path(name).name for name in held if name.startswith(f"racer/shelf/shipped/{shelf}/")}
     engine = {str(path.relative_to(CHECKOUT).as_posix()) for path in (CHECKOUT / "racer").rglob("*.py")}
     assert engine <= held
     assert "racer/py.typed" in held

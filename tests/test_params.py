@@ -11,9 +11,10 @@ from shapely import LinearRing, LineString, Point, Polygon
 from shapely.ops import nearest_points
 
 import racer.reward
-from racer.car import CARS
 from racer.errors import TrackError
-from racer.params import KEYS, params_at
+from racer.reward import params_at
+from racer.reward.params import KEYS
+from racer.sim import CARS
 from racer.track import load_track, track_from_arrays
 
 # Written from section 1.1 of the reference, not from the code.

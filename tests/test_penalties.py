@@ -9,20 +9,16 @@ from drives import ring
 from shapely import LineString, Point
 from typer.testing import CliRunner
 
-from racer.agent import load_agent
-from racer.car import STEP_S
 from racer.cli import app
+from racer.deepracer.logs import Tracer, episodes_of, write_evaluation
+from racer.deepracer.logs.reading import read_log
 from racer.env import TimeTrialVector
 from racer.errors import LeaderboardError
 from racer.leaderboard import add
-from racer.log_replay import episodes_of
-from racer.race import drive
+from racer.racing import drive, load_agent
 from racer.replay import load_replay, save_replay, verify
-from racer.rules import IMMOBILIZED, IN_PROGRESS, OFF_TRACK, PAUSE, REVERSED, STATUS, TIME_UP, Rules
-from racer.run_logs import write_evaluation
-from racer.simtrace_file import read_log
-from racer.simulation import World
-from racer.tracer import Tracer
+from racer.sim import IMMOBILIZED, IN_PROGRESS, PAUSE, STATUS, STEP_S, TIME_UP, Rules, World
+from racer.sim.rules import OFF_TRACK, REVERSED
 from racer.track import load_track
 from racer.viewer.playback import Timeline
 

@@ -9,9 +9,9 @@ from drives import drive, ring
 from PIL import Image
 
 from racer import shelf
-from racer.canvas import ACCENT, BAD, GOOD
 from racer.errors import FileError, ShelfError
 from racer.plot import contact_sheet, laps
+from racer.plot.canvas import ACCENT, BAD, GOOD
 from racer.track import Track, load_track
 
 
@@ -46,7 +46,8 @@ def test_tracks_are_drawn_to_scale_and_not_mirrored(tmp_path):
     """The road's surface, pixel by pixel, lies where the track's polygons are."""
     from shapely import Point, Polygon
 
-    from racer.canvas import ROAD, Box, Canvas
+    from racer.plot import Box, Canvas
+    from racer.plot.canvas import ROAD
 
     track = load_track("needle")
     canvas = Canvas(4.0, 3.0)

@@ -7,17 +7,12 @@ import numpy as np
 import pytest
 from drives import ring
 
-from racer.actions import DiscreteActions
-from racer.agent import load_agent
-from racer.car import STEP_S
 from racer.env import TimeTrialVector
 from racer.errors import AgentError, RewardError
-from racer.params import params_at
-from racer.race import Score, drive, score
-from racer.record import Lap
-from racer.replay import load_replay, save_replay, verify
-from racer.rules import Rules
-from racer.simulation import World
+from racer.racing import Score, drive, load_agent, score
+from racer.replay import Lap, load_replay, save_replay, verify
+from racer.reward import params_at
+from racer.sim import STEP_S, DiscreteActions, Rules, World
 from racer.track import Track, load_track
 
 

@@ -6,12 +6,12 @@ import math
 import numpy as np
 import pytest
 
-from racer.car import CARS, RANGES, CarConstants
-from racer.env import TimeTrial, TimeTrialVector
-from racer.randomization import MOST, OFF, SIM_TO_REAL, Randomization, VariedWorld, randomization_of
-from racer.rules import Rules
+from racer.env import TimeTrialVector
+from racer.env.time_trial import TimeTrial
 from racer.sensors import Camera, Lidar, camera
-from racer.simulation import World
+from racer.sim import CARS, OFF, SIM_TO_REAL, CarConstants, Randomization, Rules, VariedWorld, World, randomization_of
+from racer.sim.car import RANGES
+from racer.sim.randomization import MOST
 from racer.track import load_track
 
 CAR = CARS["deepracer"]

@@ -11,12 +11,13 @@ from gymnasium import spaces
 from stable_baselines3.common.buffers import NStepReplayBuffer
 
 from racer import shelf
-from racer.actions import ContinuousActions, DiscreteActions
-from racer.agent import Learner, load_agent, load_state, restore, save_state
 from racer.env import TimeTrialVector
 from racer.errors import RacerError
+from racer.racing import Learner, load_agent, load_state, restore, save_state
 from racer.sensors.camera import LENSES
-from racer.train import resume, start, train
+from racer.sim import ContinuousActions, DiscreteActions
+from racer.training import start, train
+from racer.training.trainer import resume
 
 CONTINUOUS, FIVE = ContinuousActions(), DiscreteActions(tuple((a, 1.5) for a in (-30.0, -15.0, 0.0, 15.0, 30.0)))
 CARS = 4

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 from drives import CAR, drive, ring
 
-from racer.agent import load_agent
 from racer.env import TimeTrialVector
 from racer.errors import FileError, ReplayError
-from racer.race import drive as race_of
-from racer.record import STEP_DTYPE
-from racer.replay import Lap, load_replay, save_replay, verify
+from racer.racing import drive as race_of, load_agent
+from racer.replay import STEP_DTYPE, load_replay, save_replay, verify
+from racer.replay.verification import Lap
 from racer.track import Track, load_track, track_from_arrays
 
 

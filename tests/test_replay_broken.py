@@ -9,12 +9,10 @@ import zipfile
 import numpy as np
 import pytest
 from drives import drive, ring
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from racer.errors import ReplayError
-from racer.record import STEP_DTYPE
-from racer.replay import Replay, load_replay, save_replay
+from racer.replay import STEP_DTYPE, Replay, load_replay, save_replay
 
 
 @pytest.fixture(scope="module")

@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 from episodes import CARS, judged, params_of, recorded, written
 
-import racer.reward
-from racer.env import TimeTrial, TimeTrialVector
+from racer.env import TimeTrialVector
+from racer.env.time_trial import TimeTrial
 from racer.errors import RewardError, ShelfError
-from racer.logbook import Prints
-from racer.reward import LIMIT, Rewards, load_reward
+from racer.reward import Rewards, load_reward
+from racer.reward.function import LIMIT
+from racer.training import Prints
 
 REWARDS = Path(__file__).parent / "rewards"
 IMPATIENT_S = 0.3
@@ -25,7 +26,7 @@ IMPATIENT_S = 0.3
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr(racer.reward, "PATIENCE_S", IMPATIENT_S)
+    monkeypatch.setattr("racer.reward.function.PATIENCE_S", IMPATIENT_S)
 
 
 def error_of(path, **options):
@@ -512,7 +513,7 @@ def test_other_threads_print_where_they_did(tmp_path, capsys):
 
 
 def test_a_flood_is_cut_off(tmp_path, monkeypatch):
-    monkeypatch.setattr("racer.logbook.PRINTED_LIMIT", 2000)
+    monkeypatch.setattr("racer.training.metrics.PRINTED_LIMIT", 2000)
     path = written(tmp_path, "def reward_function(params):\n    print('x' * 99)\n    return 1.0")
     prints = Prints(tmp_path / "rewards.log")
     judged(path, steps=50, stdout=prints)

@@ -8,11 +8,11 @@ import math
 import numpy as np
 import pytest
 from episodes import CARS, judged, load_track, params_of, recorded
+from poses import POSES, poses
 
 from racer import shelf
-from racer.compile import POSES, poses
-from racer.params import params_at
-from racer.reward import LIMIT, Rewards, load_reward
+from racer.reward import Rewards, load_reward, params_at
+from racer.reward.function import LIMIT
 
 PATHS = sorted(shelf.shipped_folder("reward_functions").glob("*.py"))
 NAMES = [path.stem for path in PATHS]

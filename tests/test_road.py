@@ -13,7 +13,8 @@ from shapely import LinearRing, LineString, Polygon
 from shapely.ops import nearest_points
 
 from racer.errors import TrackError
-from racer.road import at_row, nearest_borders, on_road, project, project_near, road_of
+from racer.sim import at_row, nearest_borders, project, road_of
+from racer.sim.road import on_road, project_near
 from racer.track import track_from_arrays
 
 

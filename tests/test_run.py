@@ -3,7 +3,7 @@
 import pytest
 
 from racer.errors import RunError
-from racer.train import start
+from racer.training import start
 
 
 def test_a_run_that_learned_nothing_makes_room_and_one_that_did_does_not(tmp_path):

@@ -6,7 +6,7 @@ from drives import ring
 from stable_baselines3.common.vec_env import VecNormalize
 
 from racer.env import TimeTrialVector
-from racer.sb3 import VecTimeTrial
+from racer.training.sb3.vec_env import VecTimeTrial
 
 
 def actions(steps, count, seed=3):

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from drives import ring
 
-from racer.env import TimeTrial, TimeTrialVector
+from racer.env import TimeTrialVector
+from racer.env.time_trial import TimeTrial
 from racer.errors import SensorError
-from racer.randomization import Randomization
-from racer.sensors import Camera, Lidar, Stack, make_sensors
+from racer.sensors import Camera, Lidar, make_sensors
+from racer.sensors.sensors import Stack
+from racer.sim import Randomization
 
 CAMERA, STACKED = "FRONT_FACING_CAMERA:size=24x16", "FRONT_FACING_CAMERA:size=24x16:stack=3"
 

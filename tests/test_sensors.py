@@ -20,13 +20,13 @@ from shapely.ops import unary_union
 from typer.testing import CliRunner
 
 from racer.cli import app
-from racer.env import TimeTrial, TimeTrialVector
+from racer.env import TimeTrialVector
+from racer.env.time_trial import TimeTrial
 from racer.errors import RacerError, SensorError
-from racer.randomization import Randomization
 from racer.sensors import ABOUT, SENSORS, Camera, Lidar, boxes, camera, ground, make_sensors
-from racer.simulation import World
+from racer.sim import Randomization, World
 from racer.track import load_track, track_from_arrays
-from racer.track_file import with_offset_borders
+from racer.track.files import with_offset_borders
 
 CAMERAS = ("FRONT_FACING_CAMERA", "LEFT_CAMERA", "STEREO_CAMERAS", "observation")
 LIDARS = ("LIDAR", "SECTOR_LIDAR", "DISCRETIZED_SECTOR_LIDAR")

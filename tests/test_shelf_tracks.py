@@ -8,9 +8,9 @@ import pytest
 from shapely import LineString, Point, Polygon
 
 from racer import shelf
-from racer.geometry import smooth_curvature
-from racer.track import Track, load_track, save_track
-from racer.track_grade import DIFFICULTIES, judge
+from racer.track import DIFFICULTIES, Track, load_track, smooth_curvature
+from racer.track.difficulty import judge
+from racer.track.track import save_track
 
 FOLDER = shelf.shipped_folder("tracks")
 NAMES = sorted(path.stem for path in FOLDER.iterdir())

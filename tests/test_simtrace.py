@@ -11,20 +11,20 @@ import pytest
 from drives import ring
 from typer.testing import CliRunner
 
-from racer import run_logs
-from racer.agent import load_agent
-from racer.car import STEP_S
+import racer.deepracer.logs.writing as run_logs
 from racer.cli import app
-from racer.deepracer import read_hyperparameters, read_model_metadata
+from racer.deepracer.config.hyperparameters import read_hyperparameters
+from racer.deepracer.config.metadata import read_model_metadata
+from racer.deepracer.logs import Tracer, read_logs, write_evaluation
+from racer.deepracer.logs.reading import read_log
+from racer.deepracer.logs.simtrace import COLUMNS, csv_text
+from racer.deepracer.logs.writing import EPISODES, whole_steps
 from racer.env import TimeTrialVector
 from racer.errors import LogError
-from racer.race import drive
-from racer.run import open_run
-from racer.run_logs import EPISODES, whole_steps, write_evaluation
-from racer.simtrace import COLUMNS, csv_text
-from racer.simtrace_file import read_log, read_logs
-from racer.tracer import Tracer
-from racer.train import resume, start, train
+from racer.racing import drive, load_agent
+from racer.sim import STEP_S
+from racer.training import open_run, start, train
+from racer.training.trainer import resume
 
 RECIPE = '''
 """A recipe that learns nothing: it follows the centre line, some cars with much noise."""
@@ -33,7 +33,7 @@ from pathlib import Path
 
 import numpy as np
 
-from racer.agent import load_agent
+from racer.racing import load_agent
 
 
 class Agent:
@@ -174,7 +174,7 @@ def test_a_row_is_what_the_reward_function_saw(trained):
     track = open_run(folder).track()
     rows = read_log(folder / "training-simtrace/1-iteration.csv").rows
     driven = rows[rows["episode_status"] != "prepare"]
-    from racer.params import params_at
+    from racer.reward import params_at
 
     for row in driven[:: len(driven) // 100]:
         seen = params_at(track, row["X"], row["Y"], np.radians(row["yaw"]), steps=row["steps"])

@@ -9,18 +9,10 @@ import shapely
 from drives import ring
 from shapely import LineString, Point, Polygon
 
-from racer.car import CARS, STEP_S
-from racer.params import params_at
-from racer.rules import (
-    IMMOBILIZED,
-    IN_PROGRESS,
-    LAP_COMPLETE,
-    OFF_TRACK,
-    REVERSED,
-    TIME_UP,
-    Rules,
-)
-from racer.simulation import World, uniform
+from racer.reward import params_at
+from racer.sim import CARS, IMMOBILIZED, IN_PROGRESS, LAP_COMPLETE, STEP_S, TIME_UP, Rules, World
+from racer.sim.rules import OFF_TRACK, REVERSED
+from racer.sim.world import uniform
 from racer.track import Track, load_track, track_from_arrays
 
 CAR = CARS["deepracer"]

@@ -8,14 +8,14 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from roads import RADIUS, STRAIGHT, WIDTH, route, stadium, write_csv
 from shapely import LineString, Point, Polygon
 
 from racer.errors import FileError, RacerError, TrackError
-from racer.geometry import vertex_normals
-from racer.track import Track, import_track, load_track, save_track, track_from_arrays, track_summary
+from racer.track import Track, import_track, load_track, track_from_arrays, track_summary
+from racer.track.geometry import vertex_normals
+from racer.track.track import save_track
 
 
 @pytest.fixture

@@ -6,13 +6,12 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from roads import route, stadium, write_csv
 
 from racer.errors import RacerError, TrackError
 from racer.track import import_track, load_track, track_from_arrays, track_summary
-from racer.track_file import npy_bytes
+from racer.track.files import npy_bytes
 
 ROWS = len(stadium())
 

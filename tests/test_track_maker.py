@@ -7,21 +7,17 @@ from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from shapely import LinearRing, LineString, Polygon, get_coordinates, points
 from typer.testing import CliRunner
 
 from racer import shelf
-from racer.agent import load_agent
 from racer.cli import app
 from racer.env import TimeTrialVector
 from racer.errors import TrackError
-from racer.geometry import smooth_curvature
-from racer.race import drive
-from racer.track import load_track, save_track, shelve, track_from_arrays
-from racer.track_grade import DIFFICULTIES
-from racer.track_maker import make_track
+from racer.racing import drive, load_agent
+from racer.track import DIFFICULTIES, load_track, make_track, shelve, smooth_curvature, track_from_arrays
+from racer.track.track import save_track
 
 SEEDS = range(100)
 RUNNER = CliRunner()
@@ -105,7 +101,7 @@ def test_it_starts_where_its_line_is_straight():
 
 
 def test_the_same_seed_makes_the_same_track_in_any_process():
-    script = "from racer.track_maker import make_track; print(*(make_track(s).digest for s in (3, 2**64)))"
+    script = "from racer.track import make_track; print(*(make_track(s).digest for s in (3, 2**64)))"
     other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert other.stdout.split() == [make_track(seed).digest for seed in (3, 2**64)]
     assert make_track(np.int64(3)).digest == make_track(3).digest

@@ -15,19 +15,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from typer.testing import CliRunner
+from hypothesis import HealthCheck, given, settings, strategies as st
 
-from racer import train as engine
-from racer.agent import load_state, save_state
-from racer.cli import app
+import racer.training.trainer as engine
 from racer.errors import AgentError, FileError, RacerError, RewardError, RunError
-from racer.logbook import Logbook, Prints
+from racer.racing import load_state, save_state
 from racer.replay import load_replay, verify
-from racer.reward import Rewards
-from racer.run import find_run, open_run
-from racer.train import resume, start, train
+from racer.training import Prints, find_run, open_run, start, train
+from racer.training.metrics import Logbook
+from racer.training.trainer import resume
 
 REPO = Path(__file__).resolve().parents[1]
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX only")
@@ -289,7 +285,7 @@ def test_a_run_folder_may_be_moved_away_and_its_code_is_not_run(home):
 def test_nothing_is_lost_by_ctrl_c_and_little_by_kill(home):
     """Two trainings without an end, one interrupted, one killed; both go on."""
     script = (
-        "import racer.train as engine; engine.CHECKPOINT_S = 0.3\n"
+        "import racer.training.trainer as engine; engine.CHECKPOINT_S = 0.3\n"
         "import sys; run = engine.start('pebble', 'mine.py', 'climber.py', name=sys.argv[1], steps=10**9)\n"
         "engine.train(run)\n"
     )
@@ -525,7 +521,7 @@ def test_a_log_that_cannot_be_opened_is_told(name):
 
 
 def test_the_log_of_prints_stops_growing(tmp_path, monkeypatch):
-    monkeypatch.setattr("racer.logbook.PRINTED_LIMIT", 1000)
+    monkeypatch.setattr("racer.training.metrics.PRINTED_LIMIT", 1000)
     path = tmp_path / "rewards.log"
     for _ in range(3):  # also when a run goes on
         with Prints(path) as prints:
@@ -747,23 +743,3 @@ def test_a_print_during_a_race_is_no_error(tmp_path):
         print("hello", flush=True)
     assert isinstance(prints, io.TextIOBase)
     assert (tmp_path / "p.log").read_text() == "hello\n"
-
-
-def test_a_compiled_reward_trains_the_same_driver(tmp_path):
-    plans = {
-        name: start("harbor", "centerline", name=str(tmp_path / name), steps=20_000) for name in ("code", "python")
-    }
-    for name, run in plans.items():
-        train(run, compiled=name == "code")
-    code, python = (load_state(run.checkpoint)[0] for run in plans.values())
-    assert all(np.array_equal(code[name], python[name]) for name in code)
-
-
-def test_no_compile_leaves_a_reward_python(monkeypatch):
-    compiling, compiled = Rewards.compile, []
-    monkeypatch.setattr(Rewards, "compile", lambda self, track: compiled.append(compiling(self, track)))
-    for name, options in (("code", []), ("python", ["--no-compile"])):
-        words = ["train", "--track", "pebble", "--reward", "mine.py", "--agent", "climber.py", "--steps", "640"]
-        result = CliRunner().invoke(app, [*words, "--name", name, *options])
-        assert result.exit_code == 0, result.output
-    assert compiled == [True], "once, where it was not unwanted"

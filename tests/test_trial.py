@@ -7,17 +7,14 @@ import pytest
 from test_train import CLIMBER, REWARD
 from typer.testing import CliRunner
 
-from racer.agent import load_agent, load_state
 from racer.cli import app
-from racer.env import TimeTrialVector
+from racer.env import Fleet, TimeTrialVector
 from racer.errors import RunError, ShelfError, TrackError
-from racer.fleet import Fleet
-from racer.race import Score, drive, score
-from racer.run import FORMAT, open_run
-from racer.track import load_track
-from racer.track_maker import make_track
-from racer.train import resume, start, train
-from racer.trial import courses_of, trials
+from racer.racing import Score, courses_of, drive, load_agent, load_state, score, trials
+from racer.track import load_track, make_track
+from racer.training import open_run, start, train
+from racer.training.run import FORMAT
+from racer.training.trainer import resume
 
 RUNNER = CliRunner()
 TRACKS = ("pebble", "bean", "random")

@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 import racer.viewer
-from racer.car import CARS
 from racer.errors import FileError, RacerError, ReplayError
-from racer.record import STEP_DTYPE, STEP_S, Lap, Replay
+from racer.replay import STEP_DTYPE, STEP_S, Lap, Replay
+from racer.sim import CARS
 from racer.track import track_from_arrays
 from racer.viewer import watch
 from racer.viewer.film import LAST_S

@@ -10,8 +10,8 @@ import time
 
 import pytest
 
-from racer import watchdog
-from racer.watchdog import Stuck, Watchdog
+import racer.reward.watchdog as watchdog
+from racer.reward.watchdog import Stuck, Watchdog
 
 
 def unpatrolled(patience_s):
@@ -146,10 +146,9 @@ def test_where_python_cannot_interrupt_the_process_ends(tmp_path):
     path.write_text("import threading\n\n\ndef reward_function(params):\n    threading.Event().wait()\n")
     script = f"""
         import numpy as np
-        import racer.reward
-        racer.reward.PATIENCE_S = 0.3
-        from racer.reward import Rewards, load_reward
-        from racer.params import Params
+        import racer.reward.function
+        racer.reward.function.PATIENCE_S = 0.3
+        from racer.reward import Params, Rewards, load_reward
         from racer.track import load_track
         rewards = Rewards(load_reward({str(path)!r}), 1, exit_when_stuck=True)
         rewards(Params(load_track("harbor"), 1), np.zeros(1))

@@ -9,7 +9,7 @@ from rich.text import Text
 from racer.cli import console
 
 if TYPE_CHECKING:
-    from racer.deepracer import Takeover
+    from racer.deepracer.config import Takeover
 
 __all__ = ["run_name", "show"]
 
@@ -30,7 +30,7 @@ def show(taken: "Takeover", folder: Path | None) -> None:
 
 def run_name(folder: Path) -> str:
     """Name a run after the folder that it comes from."""
-    from racer.run import free_name
+    from racer.training import free_name
 
     return free_name(folder.resolve().name or "deepracer")
 

@@ -13,8 +13,8 @@ from racer.errors import RacerError
 from racer.shelf import DEFAULTS
 
 if TYPE_CHECKING:
-    from racer.record import Replay
-    from racer.run import Run
+    from racer.replay import Replay
+    from racer.training import Run
 
 __all__ = ["demo"]
 
@@ -39,9 +39,9 @@ def demo(
       [cyan]racer demo --track dune --seconds 60[/cyan]
     """
     with console.busy(console.loading("Loading the engine")):
-        from racer import train as engine
+        from racer import training as engine
         from racer.replay import load_replay
-        from racer.run import free_name
+        from racer.training import free_name
 
         run = _earlier(track, reward, seconds)
         done = run is not None and run.replay.exists()
@@ -75,7 +75,7 @@ def demo(
 
 def _earlier(track: str, reward: str, seconds: float) -> "Run | None":
     """A demo that was made before with the same settings, reward and recipe."""
-    from racer.run import find_run, run_names
+    from racer.training import find_run, run_names
 
     for name in run_names():
         if name.startswith("demo-"):

@@ -11,8 +11,8 @@ from racer.errors import AgentError, FileError
 from racer.shelf import DEFAULTS
 
 if TYPE_CHECKING:
-    from racer.agent import AgentFile, Driver
-    from racer.record import Replay
+    from racer.racing import AgentFile, Driver
+    from racer.replay import Replay
     from racer.track import Track
 
 __all__ = ["check", "evaluate"]
@@ -35,8 +35,7 @@ def check(
       [cyan]racer check reward_functions/my_reward.py --track dune[/cyan]
     """
     with console.busy(console.loading("Driving six ways")):
-        from racer.check import check as try_out
-        from racer.reward import load_reward
+        from racer.reward import check as try_out, load_reward
         from racer.track import load_track
 
         report = try_out(load_reward(reward), load_track(track))
@@ -150,13 +149,11 @@ def evaluate(
 
 def _drive(name: str, track: str | None, number: int, seed: int, logs: bool, penalty: float | None) -> "Replay":
     """Let a run's best driver, or an agent that needs no training, drive; a run keeps the logs of it."""
-    from racer.logbook import Prints
-    from racer.race import drive
+    from racer.deepracer.logs import Tracer, write_evaluation
+    from racer.racing import drive
     from racer.reward import Rewards
-    from racer.run import find_run
-    from racer.run_logs import write_evaluation
-    from racer.tracer import Tracer
     from racer.track import load_track
+    from racer.training import Prints, find_run
 
     run = find_run(name)
     if run is not None:
@@ -193,8 +190,8 @@ def _drive(name: str, track: str | None, number: int, seed: int, logs: bool, pen
 def _evaluate_on(name: str, words: str, number: int, seed: int, json: bool, penalty: float | None) -> None:
     """Let a driver race on several tracks, and print a table of how it fared."""
     with console.busy(console.loading("Driving")):
-        from racer.run import find_run
-        from racer.trial import courses_of, trials
+        from racer.racing import courses_of, trials
+        from racer.training import find_run
 
         run, courses = find_run(name), courses_of(words)
     how: dict[str, Any] = {"seed": seed, "penalty_s": penalty}
@@ -217,9 +214,9 @@ def _agent(name: str) -> "AgentFile":
     Raises:
         AgentError: there is none, or it is broken.
     """
-    from racer.agent import load_agent
-    from racer.run import run_names
+    from racer.racing import load_agent
     from racer.shelf import did_you_mean, names
+    from racer.training import run_names
 
     try:
         return load_agent(name)

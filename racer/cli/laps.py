@@ -9,8 +9,8 @@ from rich.text import Text
 from racer.cli import console
 
 if TYPE_CHECKING:
-    from racer.record import Lap, Replay
-    from racer.trial import Trial
+    from racer.racing import Trial
+    from racer.replay import Lap, Replay
 
 __all__ = ["record", "show", "show_trials", "trial_records"]
 

@@ -14,8 +14,7 @@ from racer.cli import complete, console, laps
 from racer.errors import LogError
 
 if TYPE_CHECKING:
-    from racer.log_track import Placed
-    from racer.rescore import Rescored
+    from racer.deepracer.logs import Placed, Rescored
 
 __all__ = ["import_log", "rescore"]
 
@@ -54,8 +53,7 @@ def import_log(
     if everything and episode is not None:
         raise typer.BadParameter("choose one of --all and --episode", param_hint="--all")
     with console.busy("Reading"):
-        from racer.log_replay import best, to_replay
-        from racer.log_track import read_episodes
+        from racer.deepracer.logs import best, read_episodes, to_replay
         from racer.replay import save_replay
 
         placed, notices = read_episodes(log, track, episode)
@@ -93,7 +91,7 @@ def rescore(
         raise typer.BadParameter("choose one of --json and --csv")
     printed = io.StringIO()
     with console.busy(console.loading("Paying every step anew")):
-        from racer.rescore import rescore as pay_anew
+        from racer.deepracer.logs import rescore as pay_anew
         from racer.reward import load_reward
 
         function = load_reward(reward)
@@ -115,8 +113,7 @@ def rescore(
 
 
 def _episodes(log: Path, track: str | None, episode: int | None) -> "tuple[list[Placed], list[str]]":
-    from racer.log_replay import episodes_of
-    from racer.log_track import read_episodes
+    from racer.deepracer.logs import episodes_of, read_episodes
     from racer.replay import load_replay
 
     if log.is_dir() or not zipfile.is_zipfile(log):

@@ -80,8 +80,7 @@ def add(
       [cyan]racer leaderboard add fast.replay --driver Ada[/cyan]
       [cyan]racer leaderboard add lap.replay --driver Ada --db club.sqlite[/cyan]
     """
-    from racer.leaderboard import add as enter
-    from racer.leaderboard import standings
+    from racer.leaderboard import add as enter, standings
 
     entry = enter(replay, driver, db)
     rows = [row for row in standings(entry.track, db) if row.entry.track_digest == entry.track_digest]

@@ -23,7 +23,7 @@ def list_runs(json: bool) -> None:
 
 
 def _records() -> list[dict[str, Any]]:
-    from racer.run import RUNS, open_run, run_names
+    from racer.training import RUNS, open_run, run_names
 
     records: list[dict[str, Any]] = []
     for name in run_names():

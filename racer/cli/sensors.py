@@ -38,7 +38,7 @@ def sensors(
 
     course = load_track(track)
     if plot is not None:
-        from racer.sensor_plot import sheet
+        from racer.plot import sheet
 
         with console.busy(console.loading("Drawing")):
             sheet(course, plot)

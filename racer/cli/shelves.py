@@ -124,8 +124,7 @@ def new_track(
     import dataclasses
     import secrets
 
-    from racer.track import shelve
-    from racer.track_maker import make_track
+    from racer.track import make_track, shelve
 
     lot = secrets.randbelow(SEEDS) if seed is None else seed
     track = make_track(lot)
@@ -165,7 +164,7 @@ def new(
       [cyan]cd my-racing[/cyan]
       [cyan]racer train --reward my_reward[/cyan]
     """
-    from racer.scaffold import scaffold
+    from racer.shelf import scaffold
 
     for path in scaffold(folder):
         console.show(Text(str(path)))
@@ -210,7 +209,7 @@ def _track_facts(entry: shelf.Entry) -> tuple[dict[str, Any], str | None]:
 
 def _order(record: dict[str, Any]) -> tuple[bool, bool, int, float, str]:
     """Default first, broken last, tracks from easy to hard and short to long, others by name."""
-    from racer.track_grade import DIFFICULTIES
+    from racer.track import DIFFICULTIES
 
     difficulty = record.get("difficulty")
     grade = DIFFICULTIES.index(difficulty) if difficulty in DIFFICULTIES else len(DIFFICULTIES)

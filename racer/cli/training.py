@@ -15,11 +15,9 @@ from racer.errors import RacerError
 from racer.shelf import DEFAULTS
 
 if TYPE_CHECKING:
-    from racer.deepracer import Takeover
-    from racer.record import Replay
-    from racer.run import Run
-    from racer.train import Progress as State
-    from racer.train import Show
+    from racer.deepracer.config import Takeover
+    from racer.replay import Replay
+    from racer.training import Progress as State, Run, Show
 
 __all__ = ["run_training", "train"]
 
@@ -61,9 +59,6 @@ def train(
     logs: Annotated[
         bool | None, typer.Option("--logs/--no-logs", help="Keep DeepRacer's logs, too; yes if left out.")
     ] = None,
-    compiled: Annotated[
-        bool, typer.Option("--compile/--no-compile", help="Run the reward as machine code where that changes nothing.")
-    ] = True,
     car: Annotated[str | None, typer.Option(help="Kind of car: deepracer if left out, or deepracer-v4.")] = None,
     sensors: Annotated[
         str | None,
@@ -119,8 +114,8 @@ def train(
             param_hint="--resume",
         )
     with console.busy(console.loading("Loading the engine")):
-        from racer import train as engine
-        from racer.deepracer.lines import quicker
+        from racer import training as engine
+        from racer.deepracer.config import quicker
         from racer.track import load_track
 
         asked = _asked(track, tracks, reward, agent, sensors, start, both_ways, randomize)
@@ -146,7 +141,7 @@ def train(
             logs=logs is not False,
             **asked,
         )
-    replay = run_training(run, compiled)
+    replay = run_training(run)
     laps.show(replay)
     called = escape(run.name)
     console.note(f"Kept in [bold]{escape(str(run.folder))}[/bold]. Next:")
@@ -155,9 +150,9 @@ def train(
     console.note(f"  [cyan]racer train --name {called} --resume --seconds 120[/cyan]")
 
 
-def run_training(run: "Run", compiled: bool = True) -> "Replay":
+def run_training(run: "Run") -> "Replay":
     """Train with everything shown on stderr; says how to go on when it is stopped."""
-    from racer.train import train as engine_train
+    from racer.training import train as engine_train
 
     plan = run.plan
     console.note(
@@ -166,7 +161,7 @@ def run_training(run: "Run", compiled: bool = True) -> "Replay":
     )
     try:
         with _shown() as show:
-            return engine_train(run, show, True, compiled, lambda about: console.note(escape(about)))
+            return engine_train(run, show, True, lambda about: console.note(escape(about)))
     except (KeyboardInterrupt, RacerError):
         if run.checkpoint.exists():
             again = f"racer train --name {escape(run.name)} --resume"
@@ -184,7 +179,7 @@ def _asked(
     both_ways: bool,
     randomize: bool,
 ) -> dict[str, Any]:
-    """What `racer.train.start` is to be told, as far as the options say it."""
+    """What `racer.training.start` is to be told, as far as the options say it."""
     names = tuple(sensors.split(",")) if sensors is not None else None
     given = {
         "tracks": track if tracks is None else tuple(tracks.split(",")),
@@ -204,7 +199,7 @@ def _taken(
     """What DeepRacer's files say, which goes into `asked` where no option outdoes it; None if none is given."""
     if folder is None and metadata is None and hyperparameters is None:
         return None
-    from racer.deepracer import take_over
+    from racer.deepracer.config import take_over
 
     where = asked.get("tracks")
     first = where if isinstance(where, str | None) else next((name for name in where if name != "random"), None)
@@ -221,8 +216,8 @@ def _taken(
 def _folder(name: str | None) -> Path:
     """The run folder that `--resume` means."""
     from racer.errors import RunError
-    from racer.run import RUNS, find_run, run_names
     from racer.shelf import did_you_mean
+    from racer.training import RUNS, find_run, run_names
 
     known = run_names()
     if name is None:

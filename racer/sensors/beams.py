@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from racer.kernel import inlined, kernel
 from racer.sensors.boxes import corners
+from racer.sim import inlined, kernel
 
 CELL_M = 0.25  # of the grid of walls, at the least
 ROUGH = 0.006  # rad, more than the error of the rough angle

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from racer.kernel import inlined, kernel
-from racer.simulation import World
+from racer.sim import World, inlined, kernel
 
 BOX = np.dtype(
     [

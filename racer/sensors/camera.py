@@ -16,13 +16,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from racer.errors import SensorError
-from racer.randomization import randomization_of
 from racer.sensors.boxes import NO_BOXES, boxes_of, draw_boxes
 from racer.sensors.ground import ground_of
 from racer.sensors.perspective import MOST_TAPS, VIEW, survey
 from racer.sensors.picture import draw, weave
 from racer.sensors.variation import add_pixel_noise, views_of
-from racer.simulation import World
+from racer.sim import World, randomization_of
 from racer.track import Track
 
 LENSES = MappingProxyType(

@@ -14,9 +14,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from racer.geometry import Points, arc_length
-from racer.kernel import kernel
-from racer.track import Track
+from racer.sim import kernel
+from racer.track import Points, Track, arc_length
 
 TEXEL_M = 0.01  # of the profile; the finest level of the shares has twice that
 LINE_M = 0.05  # width of the border lines (two-inch tape); their outer edge is the border that is judged

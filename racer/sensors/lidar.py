@@ -17,13 +17,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from racer.errors import SensorError
-from racer.kernel import kernel
-from racer.randomization import randomization_of
-from racer.road import road_of
 from racer.sensors.beams import Walls, cast, walls_of
 from racer.sensors.boxes import NO_BOXES, boxes_of
 from racer.sensors.variation import add_beam_noise
-from racer.simulation import World
+from racer.sim import World, kernel, randomization_of, road_of
 from racer.track import Track
 
 CLIPS = MappingProxyType({"LIDAR": 1.0, "SECTOR_LIDAR": 0.5, "DISCRETIZED_SECTOR_LIDAR": 2.0})

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from racer.kernel import inlined, kernel
 from racer.sensors.ground import MARGIN_M, TEXEL_M
+from racer.sim import inlined, kernel
 
 VIEW = np.dtype(
     [

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from racer.kernel import inlined, kernel
 from racer.sensors.ground import DASH_EDGE, GROUND_EDGE, LINE_EDGE, MARGIN_M, TEXEL_M, UNITS, WHOLE, Ground
 from racer.sensors.perspective import ACROSS, AHEAD, LEVEL, SCALE, SHIFT, SKY, UP, WIDER, survey
+from racer.sim import inlined, kernel
 
 SUB = 65536.0  # parts of a cell in fixed-point numbers
 WIDEST = 2.0 * UNITS * MARGIN_M  # of a blurred edge, in units of the profile

@@ -11,12 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from racer.kernel import kernel
-from racer.randomization import DELAY, LOST, Randomization, chance, randomization_of, spread
-from racer.sensors import Sensor
+from racer.sensors.sensors import Sensor
 from racer.sensors.stack import Stack, fill, push
 from racer.sensors.variation import add_noise
-from racer.simulation import World
+from racer.sim import DELAY, LOST, Randomization, World, chance, kernel, randomization_of, spread
 
 
 class Senses:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from racer.errors import SensorError
 
 if TYPE_CHECKING:
-    from racer.sensors import Sensor
-    from racer.simulation import World
+    from racer.sensors.sensors import Sensor
+    from racer.sim import World
 
 MOST_FRAMES = 16
 

@@ -8,10 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from racer.car import CarConstants
-from racer.kernel import lean
-from racer.road import Road, at_row, distance
-from racer.simulation import World
+from racer.sim import CarConstants, Road, World, at_row, distance, lean
 
 AHEAD_M = np.array([0.3, 0.6, 0.9, 1.3, 1.7, 2.2, 2.8, 3.5, 4.3, 5.2])
 """How far ahead along the centre line it looks, m. At 4 m/s a car needs some 3 m to brake for a bend."""

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from racer.kernel import kernel
-from racer.randomization import BEAMS, ENTRIES, PICTURE, PIXELS, Randomization, chance, gauss, spread
+from racer.sim import BEAMS, ENTRIES, PICTURE, PIXELS, Randomization, chance, gauss, kernel, spread
 
 FOCAL, PITCH, HEIGHT, LIGHT, COLOURS = range(PICTURE, PICTURE + 5)
 NARROWEST, WIDEST, LOWEST_M = 5.0 * pi / 180.0, 160.0 * pi / 180.0, 0.01

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pygame
 
-from racer.sensors import Camera, Lidar
-from racer.sensors.lidar import AHEAD_M
+from racer.sensors import AHEAD_M, Camera, Lidar
 from racer.viewer.screen import ACCENT, BAD, CARD_EDGE, SOFT, Canvas, Color, Layout
 
 if TYPE_CHECKING:

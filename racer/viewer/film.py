@@ -16,7 +16,7 @@ import numpy as np
 import pygame
 
 from racer.errors import FileError, RacerError
-from racer.files import replacing, write_atomically
+from racer.shelf import replacing, write_atomically
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pygame
 
-from racer.geometry import nearest, point_at
+from racer.track import nearest, point_at
 from racer.viewer.scene import View, box
 from racer.viewer.screen import BORDER, DASHES, FAINT, FINE, GRID, GROUND, ROAD, TYRE, VERGE, Color
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from racer.record import STEP_S, Lap
+from racer.replay import STEP_S, Lap
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from racer.record import Replay
+    from racer.replay import Replay
 
 __all__ = ["SECTORS", "SPEEDS", "Moment", "Playback", "Sector", "Timeline"]
 

@@ -16,7 +16,7 @@ from racer.viewer.screen import FINE, TYRE, Color, mix
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from racer.car import Car
+    from racer.sim import Car
     from racer.track import Track
 
 __all__ = ["View", "draw_car", "draw_path"]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from racer.record import STEP_S
+from racer.replay import STEP_S
 from racer.viewer.ground import Ground
 from racer.viewer.overlay import draw_help, draw_legend, draw_shade, draw_tags, draw_time, draw_title
 from racer.viewer.panel import Panel, Rider
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pygame
     from numpy.typing import NDArray
 
-    from racer.record import Replay
+    from racer.replay import Replay
     from racer.viewer.eyes import Eyes
 
 __all__ = ["Stage"]

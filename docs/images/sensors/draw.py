@@ -9,13 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from racer.canvas import Box, Canvas
-from racer.randomization import SIM_TO_REAL, VariedWorld
-from racer.sensor_plot import Place, View, draw_above, draw_beams, draw_camera, draw_sectors, places, sheet
-from racer.sensors import Camera, Lidar
-from racer.sensors.boxes import BOX
-from racer.sensors.camera import GREYS
-from racer.sensors.ground import DASH_EDGE, GROUND_EDGE, LINE_EDGE, TEXEL_M, ground_of
+from racer.plot import Box, Canvas, Place, View, draw_above, draw_beams, draw_camera, draw_sectors, places, sheet
+from racer.sensors import BOX, DASH_EDGE, GREYS, GROUND_EDGE, LINE_EDGE, TEXEL_M, Camera, Lidar, ground_of
+from racer.sim import SIM_TO_REAL, VariedWorld
 from racer.track import Track, load_track
 
 HERE = Path(__file__).parent

@@ -1,0 +1,10 @@
+from .conversion import Takeover as Takeover, take_over as take_over
+from .hyperparameters import read_hyperparameters as read_hyperparameters
+from .metadata import (
+    NETWORKS as NETWORKS,
+    ModelMetadata as ModelMetadata,
+    action_space_json as action_space_json,
+    read_action_space as read_action_space,
+    read_model_metadata as read_model_metadata,
+)
+from .report import quicker as quicker

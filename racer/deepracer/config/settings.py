@@ -1,0 +1,155 @@
+"""`training_params.yaml` and deepracer-for-cloud's `run.env`: where a model was trained, by which rules."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from racer.errors import DeepRacerError
+from racer.shelf import Section, read_text
+
+__all__ = ["RACE_TYPES", "Settings", "read_settings"]
+
+RACE_TYPES = ("TIME_TRIAL", "OBJECT_AVOIDANCE", "HEAD_TO_BOT", "HEAD_TO_MODEL", "F1")
+
+ENV_NAMES: Mapping[str, tuple[str, ...]] = {
+    "WORLD_NAME": ("DR_WORLD_NAME",),
+    "RACE_TYPE": ("DR_RACE_TYPE",),
+    "TRACK_DIRECTION_CLOCKWISE": ("DR_TRACK_DIRECTION_CLOCKWISE",),
+    "REVERSE_DIR": ("DR_TRAIN_REVERSE_DIRECTION",),
+    "ALTERNATE_DRIVING_DIRECTION": ("DR_TRAIN_ALTERNATE_DRIVING_DIRECTION", "DR_ALTERNATE_DRIVING_DIRECTION"),
+    "CHANGE_START_POSITION": ("DR_TRAIN_CHANGE_START_POSITION", "DR_CHANGE_START_POSITION"),
+    "ROUND_ROBIN_ADVANCE_DIST": (
+        "DR_TRAIN_ROUND_ROBIN_ADVANCE_DIST",
+        "DR_TRAIN_ROUND_ROBIN_ADVANCE_DISTANCE",
+    ),
+    "START_POSITION_OFFSET": ("DR_TRAIN_START_POSITION_OFFSET",),
+    "ENABLE_DOMAIN_RANDOMIZATION": ("DR_ENABLE_DOMAIN_RANDOMIZATION",),
+    "MIN_EVAL_TRIALS": ("DR_TRAIN_MIN_EVAL_TRIALS",),
+    "BEST_MODEL_METRIC": ("DR_TRAIN_BEST_MODEL_METRIC",),
+    "NUM_WORKERS": ("DR_WORKERS",),
+    "MULTI_CONFIG": ("DR_TRAIN_MULTI_CONFIG",),
+}
+"""deepracer-for-cloud's variables for each key of the YAML file, the newest name first."""
+
+REPLACED = (
+    "MIN_EVAL_TRIALS",
+    "BEST_MODEL_METRIC",
+    "NUM_WORKERS",
+    "MULTI_CONFIG",
+)
+"""Keys about training that racer answers in its own way; told, but not interpreted."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a training was told.
+
+    Attributes:
+        world: name of the track; None if the file names none.
+        clockwise: completes the world's name with `_cw` or `_ccw`; None where it has one direction.
+        race_type: one of `RACE_TYPES`.
+        reverse: against the track's direction.
+        alternate: the direction changes after every episode.
+        change_start: the start moves on after every episode.
+        advance: by this share of a lap.
+        offset: share of a lap at which the first episode starts.
+        randomize: pictures differ from episode to episode.
+        others: what the file says under the keys of `REPLACED`.
+    """
+
+    world: str | None = None
+    clockwise: bool | None = None
+    race_type: str = RACE_TYPES[0]
+    reverse: bool = False
+    alternate: bool = False
+    change_start: bool = True
+    advance: float = 0.05
+    offset: float = 0.0
+    randomize: bool = False
+    others: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_settings(path: str | Path) -> Settings:
+    """Read a `.yaml` file of the original, or a `.env` file of deepracer-for-cloud.
+
+    Args:
+        path: the file. Of a list, which holds a value for each car, the first counts.
+
+    Raises:
+        DeepRacerError: it cannot be read, or a value makes no sense.
+    """
+    source = Path(path)
+    text = read_text(source, DeepRacerError)
+    data = _env(source, text) if source.suffix == ".env" else _yaml(source, text)
+    section = Section(str(source), data)
+    keys = ENV_NAMES if source.suffix == ".env" else {key: (key,) for key in ENV_NAMES}
+    found = {key: name for key, names in keys.items() if (name := _first(data, names)) is not None}
+    named = {key: found.get(key, key) for key in keys}
+    return Settings(
+        world=section.text(named["WORLD_NAME"], "") or None,
+        clockwise=section.flag(named["TRACK_DIRECTION_CLOCKWISE"], False)
+        if "TRACK_DIRECTION_CLOCKWISE" in found
+        else None,
+        race_type=section.choice(named["RACE_TYPE"], RACE_TYPES[0], RACE_TYPES),
+        reverse=section.flag(named["REVERSE_DIR"], False),
+        alternate=section.flag(named["ALTERNATE_DRIVING_DIRECTION"], False),
+        change_start=section.flag(named["CHANGE_START_POSITION"], True),
+        advance=section.number(named["ROUND_ROBIN_ADVANCE_DIST"], 0.05, 0.0, 1.0),
+        offset=section.number(named["START_POSITION_OFFSET"], 0.0, 0.0, 1.0),
+        randomize=section.flag(named["ENABLE_DOMAIN_RANDOMIZATION"], False),
+        others=MappingProxyType({key: section.text(found[key], "") for key in REPLACED if key in found}),
+    )
+
+
+def _first(data: Mapping[str, Any], names: Iterable[str]) -> str | None:
+    return next((name for name in names if name in data), None)
+
+
+def _yaml(path: Path, text: str) -> dict[str, Any]:
+    """The values of a YAML file as they are written: they are cast where their meaning is known."""
+    import yaml
+
+    try:
+        data = yaml.load(text, Loader=yaml.BaseLoader)
+    except yaml.MarkedYAMLError as wrong:
+        line = f", line {wrong.problem_mark.line + 1}" if wrong.problem_mark else ""
+        raise DeepRacerError(f"{path}{line}: not valid YAML ({wrong.problem}); is the file cut short?") from wrong
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as wrong:
+        raise DeepRacerError(f"{path}: not valid YAML ({str(wrong).splitlines()[0]})") from wrong
+    if not isinstance(data, dict):
+        raise DeepRacerError(
+            f"{path}: these are no training parameters; it must hold lines such as WORLD_NAME: reinvent_base"
+        )
+    return _plain(data.items())
+
+
+def _env(path: Path, text: str) -> dict[str, Any]:
+    """The variables of a shell file, as far as they are plain."""
+    pairs = []
+    for number, line in enumerate(text.splitlines(), 1):
+        try:
+            words = shlex.split(line, comments=True)
+        except ValueError as wrong:
+            raise DeepRacerError(
+                f"{path}, line {number}: {wrong}; a line must look like DR_WORLD_NAME=reinvent_base"
+            ) from wrong
+        for word in words:
+            name, equals, value = word.partition("=")
+            if equals:
+                pairs.append((name, value))
+            elif word != "export":
+                raise DeepRacerError(
+                    f"{path}, line {number}: {word!r:.60} sets nothing; a line must look like DR_WORLD_NAME=…"
+                )
+    return _plain(pairs)
+
+
+def _plain(pairs: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
+    """Without lists, and without what is left empty, which means the default."""
+    first = ((str(key), value[0] if isinstance(value, list) and value else value) for key, value in pairs)
+    return {key: value for key, value in first if value not in ("", None)}

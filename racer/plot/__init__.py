@@ -1,0 +1,5 @@
+"""Pictures of tracks, laps and sensors, drawn with Matplotlib."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

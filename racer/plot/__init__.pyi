@@ -1,0 +1,12 @@
+from .canvas import Box as Box, Canvas as Canvas
+from .laps import contact_sheet as contact_sheet, laps as laps
+from .sensors import (
+    Place as Place,
+    View as View,
+    draw_above as draw_above,
+    draw_beams as draw_beams,
+    draw_camera as draw_camera,
+    draw_sectors as draw_sectors,
+    places as places,
+    sheet as sheet,
+)

@@ -1,0 +1,14 @@
+from .agents import (
+    AgentFile as AgentFile,
+    Driver as Driver,
+    Knobs as Knobs,
+    Learner as Learner,
+    State as State,
+    failure as failure,
+    load_agent as load_agent,
+    load_state as load_state,
+    restore as restore,
+    save_state as save_state,
+)
+from .race import Score as Score, drive as drive, score as score
+from .trials import Trial as Trial, courses_of as courses_of, trials as trials

@@ -1,0 +1,226 @@
+"""Agents from the shelf: files that define `class Agent`, loaded by path under a private module name.
+
+An `Agent(env, seed)` has `act(observation)`; one that learns also has `num_envs`, `learn(report)`, `state_dict()` and
+`load_state_dict(state)`, as `agents/ppo.py` shows. What it learned is data, arrays by name, and is kept in the
+safetensors format: loading it runs no code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import struct
+import sys
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, cast, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from racer import shelf
+from racer.env import Fleet, TimeTrialVector
+from racer.errors import AgentError
+from racer.sensors import name_of
+from racer.shelf import explain, read_bytes, read_source, write_atomically
+
+State = dict[str, NDArray[Any]]
+Report = Callable[[int, Mapping[str, float]], float]
+Knobs = Mapping[str, float | str]
+
+
+@runtime_checkable
+class Driver(Protocol):
+    """Whoever can drive."""
+
+    def act(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Actions (..., 2) for observations (..., k)."""
+        ...
+
+
+@runtime_checkable
+class Learner(Driver, Protocol):
+    """A driver that learns."""
+
+    num_envs: int
+
+    def learn(self, report: Report) -> None:
+        """Learn; call `report(steps, metrics)` between updates, until it returns 1 or more."""
+        ...
+
+    def state_dict(self) -> State:
+        """Everything learned, and everything that learning goes on from."""
+        ...
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from `state_dict()`."""
+        ...
+
+
+@dataclass(frozen=True)
+class AgentFile:
+    """A file on the agents' shelf, read but not run.
+
+    Attributes:
+        name: of the file without its suffix.
+        path: the file.
+        text: its source.
+    """
+
+    name: str
+    path: Path
+    text: str
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the source."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    def load(self) -> type[Any]:
+        """Run the file and return its class `Agent`.
+
+        Raises:
+            AgentError: it raises, or its `Agent` cannot act.
+        """
+        # The text itself, not the import system: what was read is what runs, and no bytecode is left beside the file.
+        path = self.path.absolute()
+        module = types.ModuleType(f"racer_agent_{self.name}_{self.digest[:8]}")
+        module.__file__ = str(path)
+        sys.modules[module.__name__] = module
+        try:
+            exec(compile(self.text, str(path), "exec"), vars(module))
+        except (Exception, SystemExit) as wrong:
+            raise AgentError(explain(wrong, path)) from wrong
+        agent = getattr(module, "Agent", None)
+        if not isinstance(agent, type) or not callable(getattr(agent, "act", None)):
+            raise AgentError(f"{self.path}: its Agent must be a class with a method act(observation)")
+        return agent
+
+    def sensors(self) -> tuple[str, ...]:
+        """What its driver perceives if nothing else is asked for: the first of `Agent.sensors`, or the state.
+
+        Raises:
+            AgentError: as `load`.
+        """
+        return tuple(getattr(self.load(), "sensors", ()))[:1] or ("state",)
+
+    def make(
+        self, env: TimeTrialVector | Fleet, seed: int = 0, knobs: Knobs | None = None, device: str = "auto"
+    ) -> Driver:
+        """Make the driver.
+
+        Args:
+            env: for its spaces; a learner drives in it.
+            seed: of the driver.
+            knobs: further arguments of its class, by name.
+            device: where it calculates, `auto`, `cpu` or `cuda`; told only to a driver that takes it.
+
+        Raises:
+            AgentError: the file or the class raises, or takes no such knob, sensor or device.
+        """
+        agent, chosen = self.load(), dict(knobs or {})
+        self._check_sensors(agent, env)
+        taken = inspect.signature(agent).parameters
+        if "device" in taken:
+            chosen["device"] = device
+        elif device == "cuda":
+            raise AgentError(f"{self.path}: its Agent takes no device; leave out --device")
+        for knob in chosen:
+            if knob not in taken and not any(kind.kind is kind.VAR_KEYWORD for kind in taken.values()):
+                raise AgentError(
+                    f"{self.path}: its Agent takes no {knob!r}; give it one, as agents/ppo.py has it, or train without "
+                    "hyperparameters of DeepRacer's"
+                )
+        try:
+            return cast(Driver, agent(env, seed, **chosen))
+        except AgentError:
+            raise
+        except (Exception, SystemExit) as wrong:
+            raise AgentError(explain(wrong, self.path.absolute())) from wrong
+
+    def _check_sensors(self, agent: type[Any], env: TimeTrialVector | Fleet) -> None:
+        """Refuse sensors that an agent does not know, if it says which it knows."""
+        specs = getattr(agent, "sensors", None)
+        if specs is None:
+            return
+        known = list(dict.fromkeys(name_of(spec) for spec in specs))
+        unknown = [name for name in getattr(env.single_observation_space, "spaces", ["state"]) if name not in known]
+        if unknown:
+            raise AgentError(
+                f"{self.path}: this agent cannot drive by {', '.join(unknown)}, only by {', '.join(known)}; "
+                f"add --sensors {specs[0]}, or choose another --agent"
+            )
+
+
+def failure(driver: object, wrong: BaseException) -> AgentError:
+    """What to raise where a driver raised `wrong`: the line of its own file, even if a library gave up."""
+    file = getattr(sys.modules.get(type(driver).__module__), "__file__", None)
+    return AgentError(explain(wrong, Path(file) if file else None))
+
+
+def load_agent(name_or_path: str | Path) -> AgentFile:
+    """Read an agent file, without running it.
+
+    Raises:
+        ShelfError: no such name or file.
+        AgentError: it cannot be read, is no Python, or defines no `Agent`.
+    """
+    path = shelf.resolve("agents", name_or_path)
+    return AgentFile(path.stem, path, read_source(path, AgentError, "Agent"))
+
+
+def save_state(path: Path, state: State, notes: Mapping[str, str]) -> None:
+    """Write what an agent learned.
+
+    Raises:
+        AgentError: a number in it is not finite: the training has diverged.
+        FileError: the file cannot be written; the old one is untouched.
+    """
+    from safetensors.numpy import save
+
+    broken = [name for name, values in state.items() if values.dtype.kind == "f" and not np.isfinite(values).all()]
+    if broken:
+        raise AgentError(
+            f"the training has diverged: {broken[0]} holds numbers that are not finite; what was saved before is kept"
+        )
+    write_atomically(path, save({name: np.asarray(v, order="C") for name, v in state.items()}, dict(notes)))
+
+
+def load_state(path: Path) -> tuple[State, dict[str, str]]:
+    """Read what an agent learned: the arrays, and the notes kept with them.
+
+    Raises:
+        AgentError: the file is missing, damaged, or holds numbers that are not finite.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    data = read_bytes(path, AgentError)
+    try:
+        state = load(data)
+        (size,) = struct.unpack("<Q", data[:8])
+        notes = json.loads(data[8 : 8 + size]).get("__metadata__", {})
+    except (SafetensorError, ValueError, struct.error, KeyError, TypeError, AttributeError) as wrong:
+        raise AgentError(f"{path} is damaged or no model of racer's: {wrong}") from wrong
+    for name, values in state.items():
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise AgentError(f"{path}: {name} holds numbers that are not finite")
+    return state, notes
+
+
+def restore(agent: Driver, state: State, path: Path) -> None:
+    """Give an agent what it learned before.
+
+    Raises:
+        AgentError: the arrays do not fit this agent.
+    """
+    if not isinstance(agent, Learner):
+        raise AgentError(f"{path} holds what an agent learned, but {type(agent).__module__} does not learn")
+    try:
+        agent.load_state_dict(state)
+    except Exception as wrong:
+        first = (str(wrong).strip().splitlines() or [type(wrong).__name__])[0]
+        raise AgentError(f"{path} does not fit this agent: {first}; was the recipe changed since?") from wrong

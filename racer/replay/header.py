@@ -1,0 +1,234 @@
+"""What is inside a replay file, and what it must be before it is believed.
+
+Invariant: `from_file` gives a replay whose parts fit each other, or says which do not, by `DamagedError`
+alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from racer.errors import TrackError
+from racer.replay.container import DamagedError
+from racer.replay.record import STEP_DTYPE, STEP_S, Lap, Replay
+from racer.sim import MOST_PENALTY_S
+from racer.track import Track, track_from_arrays
+
+if TYPE_CHECKING:
+    from racer.sim import Car
+
+__all__ = ["from_file", "to_file"]
+
+FORMAT = 2  # of races with penalties; that of all others is 1, which every racer reads
+TEXT_LIMIT = 200  # characters of a name
+ABOUT_LIMIT = 2000  # characters of a line about a track
+TIME_SLACK_S = 1e-3  # lap times count in milliseconds
+IMPORTED_SLACK_S = 2.0 * STEP_S  # a flying lap taken out of a log begins behind the line
+
+
+def to_file(replay: Replay) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Give (header, arrays) of a replay.
+
+    Names may come from file names, so what cannot be printed becomes a blank.
+    """
+    track, version = replay.track, 1 if replay.penalty_s is None else FORMAT
+    header = {
+        "format": "racer replay",
+        "version": version,
+        "engine": _printable(replay.engine),
+        "created": _printable(replay.created),
+        "driver": _printable(replay.driver),
+        "reward": _printable(replay.reward),
+        "seed": int(replay.seed),
+        "track": {
+            "name": _printable(track.name),
+            "about": {_printable(key): _printable(text, ABOUT_LIMIT) for key, text in track.about.items()},
+            "reversed": bool(track.reversed),
+            "digest": track.digest,
+        },
+        "car": dataclasses.asdict(replay.car),
+        "step_s": STEP_S,
+        "laps": [dataclasses.asdict(lap) for lap in replay.laps],
+    }
+    if replay.imported:
+        header["imported"] = _printable(replay.imported)
+    if replay.penalty_s is not None:
+        header["penalty_s"] = replay.penalty_s
+    arrays = {f"track.{name}": getattr(track, name) for name in ("center", "inner", "outer")}
+    arrays |= {f"steps.{name}": replay.steps[name] for name in _columns(version)}
+    return header, arrays
+
+
+def _columns(version: int) -> list[str]:
+    return [name for name in STEP_DTYPE.names or () if version > 1 or name != "held"]
+
+
+def _printable(text: str, limit: int = TEXT_LIMIT) -> str:
+    return "".join(character if character.isprintable() else " " for character in text[:limit])
+
+
+def from_file(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Replay:
+    """Build a replay from what a file holds, or say which part of it cannot be."""
+    if header.get("format") != "racer replay":
+        raise DamagedError("it is another kind of file")
+    version, engine = _get(header, "version", int), _text(header, "engine")
+    if version > FORMAT:
+        raise DamagedError(f"it was made by a later racer ({engine}); update racer to open it")
+    created = _text(header, "created")
+    try:
+        datetime.fromisoformat(created)
+    except ValueError as error:
+        raise DamagedError(f"its time of making, {created!r}, is not a time") from error
+    steps = _steps(arrays, _columns(version))
+    laps = tuple(_lap(record) for record in _get(header, "laps", list))
+    imported = _text(header, "imported") if "imported" in header else ""
+    _check_laps(laps, steps, bool(imported))
+    return Replay(
+        track=_track(_get(header, "track", dict), arrays),
+        car=_car(_get(header, "car", dict), engine),
+        driver=_text(header, "driver"),
+        reward=_text(header, "reward"),
+        seed=_get(header, "seed", int),
+        created=created,
+        engine=engine,
+        laps=laps,
+        steps=steps,
+        imported=imported,
+        penalty_s=_penalty(header),
+    )
+
+
+def _penalty(header: dict[str, Any]) -> float | None:
+    if "penalty_s" not in header:
+        return None
+    penalty_s = _number(header, "penalty_s")
+    if not 0.0 <= penalty_s <= MOST_PENALTY_S:
+        raise DamagedError("its header has no proper 'penalty_s'")
+    return penalty_s
+
+
+def _track(record: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Track:
+    about = _get(record, "about", dict)
+    lines = [_array(arrays, f"track.{name}", np.dtype("<f8"), 2) for name in ("center", "inner", "outer")]
+    try:
+        track = track_from_arrays(_text(record, "name"), *lines, reversed=_get(record, "reversed", bool))
+    except TrackError as error:
+        raise DamagedError(f"its track cannot be driven: {error}") from error
+    track = dataclasses.replace(track, about={key: _text(about, key, ABOUT_LIMIT) for key in about})
+    if track.digest != _get(record, "digest", str):
+        raise DamagedError("its track was changed after the replay was written")
+    return track
+
+
+def _car(record: dict[str, Any], engine: str) -> Car:
+    from racer.sim import Car
+
+    names = [field.name for field in dataclasses.fields(Car)]
+    if set(record) != set(names):
+        raise DamagedError(f"its car is described in another way than here; it was made with racer {engine}")
+    numbers = {name: _number(record, name) for name in names if name != "name"}
+    name = _text(record, "name")
+    try:
+        return Car(name, **numbers)
+    except ValueError as error:
+        raise DamagedError(f"its car cannot drive: {error}") from error
+
+
+def _steps(arrays: Mapping[str, NDArray[Any]], columns: list[str]) -> NDArray[np.void]:
+    rows = len(_array(arrays, "steps.x", STEP_DTYPE["x"], 1))
+    if rows == 0:
+        raise DamagedError("it holds no step")
+    steps = np.zeros(rows, STEP_DTYPE)
+    for name in columns:
+        column = _array(arrays, f"steps.{name}", STEP_DTYPE[name], 1)
+        if len(column) != rows:
+            raise DamagedError(f"its column {name!r} has {len(column)} rows, but 'x' has {rows}")
+        steps[name] = column
+    steps.flags.writeable = False
+    return steps
+
+
+def _array(arrays: Mapping[str, NDArray[Any]], name: str, dtype: np.dtype[Any], dimensions: int) -> NDArray[Any]:
+    array = arrays.get(name)
+    if array is None:
+        raise DamagedError(f"it has no array {name!r}")
+    if array.dtype != dtype or array.ndim != dimensions:
+        raise DamagedError(
+            f"its array {name!r} has {array.ndim} dimensions of {array.dtype}, not {dimensions} of {dtype}"
+        )
+    return array
+
+
+def _lap(record: object) -> Lap:
+    if not isinstance(record, dict):
+        raise DamagedError("one of its laps is not a record")
+    return Lap(
+        index=_get(record, "index", int),
+        start_s=_number(record, "start_s"),
+        time_s=_number(record, "time_s"),
+        complete=_get(record, "complete", bool),
+        off_track=_get(record, "off_track", bool),
+        resets=_get(record, "resets", int) if "resets" in record else 0,
+    )
+
+
+def _check_laps(laps: tuple[Lap, ...], steps: NDArray[np.void], imported: bool) -> None:
+    """The header's laps must be those of the steps: numbered in turn, each beginning where its steps do."""
+    number = steps["lap"].astype(int)
+    first = np.flatnonzero(np.diff(number, prepend=0))
+    if (
+        not laps
+        or not np.array_equal(number[first], [lap.index for lap in laps])
+        or number[first].tolist() != list(range(1, len(laps) + 1))
+    ):
+        raise DamagedError("its laps are not those of its steps")
+    if not steps["restart"][0] or not np.isin(np.flatnonzero(steps["restart"]), first).all():
+        raise DamagedError("its car is put on the start line in the middle of a lap")
+    ends = np.append(first[1:], len(steps))
+    slack_s = IMPORTED_SLACK_S if imported else TIME_SLACK_S
+    previous = None
+    for lap, begin, end in zip(laps, first.tolist(), ends.tolist(), strict=True):
+        standing = bool(steps["restart"][begin])
+        starts = begin * STEP_S if standing or previous is None else previous.start_s + previous.time_s
+        stops = lap.start_s + lap.time_s
+        if abs(lap.start_s - starts) > slack_s or not ((end - 1) * STEP_S - slack_s <= stops <= end * STEP_S + slack_s):
+            raise DamagedError(f"lap {lap.index} lasts {lap.time_s:.3f} s in its header, but not in its steps")
+        if previous is not None and standing == previous.complete and not imported:
+            raise DamagedError(f"lap {lap.index} does not begin as lap {previous.index} ended")
+        previous = lap
+
+
+Kind = TypeVar("Kind", int, str, bool, list[Any], dict[str, Any])
+
+
+def _get(record: Mapping[str, Any], key: str, kind: type[Kind]) -> Kind:
+    value = record.get(key)
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise DamagedError(f"its header has no proper {key!r}")
+    return value
+
+
+def _number(record: Mapping[str, Any], key: str) -> float:
+    value = record.get(key)
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not abs(value) < 1e12
+        or not math.isfinite(value)
+    ):
+        raise DamagedError(f"its header has no proper number {key!r}")
+    return float(value)
+
+
+def _text(record: Mapping[str, Any], key: str, limit: int = TEXT_LIMIT) -> str:
+    value = _get(record, key, str)
+    if len(value) > limit or not value.isprintable():
+        raise DamagedError(f"its {key[:40]!r} is too long or cannot be printed")
+    return value

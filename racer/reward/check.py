@@ -1,0 +1,220 @@
+"""Trying a reward function before training with it: what do good and bad drives earn?
+
+Six short drives are scripted on the real track with the real car, and the function is called on every step of
+them, as a training would. A reward that pays a bad drive better than the good one will be taught just that.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import atan, atan2, cos, degrees, hypot, pi, sin, sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from racer.reward.function import Reward, Rewards
+from racer.reward.params import Params
+from racer.sim import IMMOBILIZED, IN_PROGRESS, LAP_COMPLETE, STATUS, Road, Rules, World
+from racer.track import Track
+
+GOOD = "good lap"
+
+SLOW_MPS = 0.7  # of the slow lap, the zig-zag, and the drives that go wrong
+LATERAL = 1.8  # m/s2 that the good lap plans to use in bends, half of what the car can hold ...
+TIGHTEST = 3.2  # 1/m: ... and less the nearer a bend is to this
+BRAKING = 1.3  # m/s2 that it plans to brake with
+AHEAD_S = 0.5  # s, how far ahead it aims: the lags of the car are about half of it
+AHEAD_MIN_M = 0.5
+MARGIN = 0.01  # a bad drive earns more only if it is more than this share of what the good lap earns
+
+
+@dataclass(frozen=True)
+class Drive:
+    """What one drive earned.
+
+    Attributes:
+        name: of the drive.
+        end: how its episode ended, a name of `racer.sim.STATUS`.
+        rewards: of each step.
+        bad: whether a reward should pay it less than the good lap.
+    """
+
+    name: str
+    end: str
+    rewards: tuple[float, ...]
+    bad: bool
+
+    @property
+    def per_step(self) -> float:
+        """Mean reward of a step."""
+        return float(np.mean(self.rewards))
+
+    @property
+    def per_episode(self) -> float:
+        """Sum of the rewards."""
+        return float(np.sum(self.rewards))
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a check found.
+
+    Attributes:
+        drives: the good lap first.
+        warnings: plain sentences; none if the good lap earns the most.
+        printed: what the function printed.
+        call_us: mean time of a call, microseconds, `params` included.
+    """
+
+    drives: tuple[Drive, ...]
+    warnings: tuple[str, ...]
+    printed: str
+    call_us: float
+
+
+def check(reward: Reward, track: Track) -> Report:
+    """Let a reward function judge good and bad drives on a track.
+
+    Raises:
+        RewardError: it fails on one of them.
+        TrackError: the track is open.
+    """
+    printed = io.StringIO()
+    rewards = Rewards(reward, 1, printed)
+    drives, calls, seconds = [], 0, 0.0
+    for name, bad, script in _SCRIPTS:
+        world = World(track, rules=Rules(start="line", time_limit_s=track.length / (0.5 * SLOW_MPS)))
+        world.seed(0)
+        world.reset()
+        params, out, earned = Params(track, 1), np.zeros(1), []
+        for commands in script(world):
+            params.describe(world, commands)
+            began = time.perf_counter()
+            rewards(params, out)
+            seconds += time.perf_counter() - began
+            earned.append(float(out[0]))
+            world.step(commands, np.zeros((1, 1)))
+        calls += len(earned)
+        end = IMMOBILIZED if name == "stopped" else int(world.cars["status"][0, 0])
+        drives.append(Drive(name, STATUS[end], tuple(earned), bad))
+    return Report(tuple(drives), tuple(_warnings(drives)), printed.getvalue(), seconds / calls * 1e6)
+
+
+def _warnings(drives: list[Drive]) -> Iterator[str]:
+    good = drives[0]
+    if good.end != STATUS[LAP_COMPLETE]:
+        yield f"the good lap could not be driven here ({good.end.replace('_', ' ')}), so its pay says little"
+    values = {round(reward, 12) for drive in drives for reward in drive.rewards}
+    if len(values) == 1:
+        yield f"every step of every drive earns {values.pop():g}: there is nothing to learn from"
+        return
+    for drive in drives[1:]:
+        if not drive.bad:
+            continue
+        more_per_step = drive.per_step > good.per_step + MARGIN * abs(good.per_step)
+        more_per_episode = drive.per_episode > good.per_episode + MARGIN * abs(good.per_episode)
+        if more_per_episode:
+            what = f"{drive.per_episode:.4g} an episode against {good.per_episode:.4g}"
+            yield f"the {drive.name} drive earns more than the good lap: {what}"
+        elif more_per_step:
+            what = f"{drive.per_step:.4g} a step against {good.per_step:.4g}"
+            yield f"while it lasts, the {drive.name} drive earns more than the good lap: {what}"
+
+
+def _good(world: World) -> Iterator[NDArray[np.float64]]:
+    return _follow(world, 4.0)
+
+
+def _slow(world: World) -> Iterator[NDArray[np.float64]]:
+    return _follow(world, SLOW_MPS)
+
+
+def _zigzag(world: World) -> Iterator[NDArray[np.float64]]:
+    return _follow(world, 2 * SLOW_MPS, swing=0.5)
+
+
+def _stopped(world: World) -> Iterator[NDArray[np.float64]]:
+    held = world.cars.copy()
+    commands = np.zeros((1, 1, 2))
+    for step in range(world.rules.patience):
+        world.cars[:] = held
+        world.cars["steps"] += step
+        world.cars["clock"] += step
+        yield commands
+
+
+def _off_track(world: World) -> Iterator[NDArray[np.float64]]:
+    commands = np.array([[[30.0, 2 * SLOW_MPS]]])
+    yield np.array([[[0.0, 2 * SLOW_MPS]]])
+    while world.cars["status"][0, 0] == IN_PROGRESS:
+        # Straight at the left border: on full lock a car might stay on a wide road for ever.
+        away = _angle(world, degrees_off=60.0)
+        commands[0, 0, 0] = float(np.clip(away * 3.0, -30.0, 30.0))
+        yield commands
+
+
+def _backwards(world: World) -> Iterator[NDArray[np.float64]]:
+    world.cars["heading"] = (world.cars["heading"] + 2 * pi) % (2 * pi) - pi
+    return _follow(world, SLOW_MPS, way=-1)
+
+
+_SCRIPTS = (
+    (GOOD, False, _good),
+    ("slow", True, _slow),
+    ("zig-zag", True, _zigzag),
+    ("stopped", True, _stopped),
+    ("off-track", True, _off_track),
+    ("backwards", True, _backwards),
+)
+
+
+def _follow(world: World, top: float, swing: float = 0.0, way: int = 1) -> Iterator[NDArray[np.float64]]:
+    """Steer at the centre line ahead, or swing about it by a share of its half width, until the episode ends."""
+    road, car = world.road, world.car
+    limits = _speeds(road, top)
+    commands = np.zeros((1, 1, 2))
+    while True:
+        state: Any = world.cars[0, 0]
+        if state["status"] != IN_PROGRESS:
+            return
+        speed = float(state["speed"])
+        aim_s = float(state["s"]) + way * max(AHEAD_MIN_M, AHEAD_S * speed)
+        index = int(aim_s / road.ahead_spacing) % (len(road.ahead) - 1)
+        here, following = road.ahead[index], road.ahead[index + 1]
+        along = (following - here) / hypot(*(following - here))
+        side = swing * sin(aim_s * pi / 1.2) * float(np.interp(aim_s % road.s[-1], road.s, road.half_width))
+        dx, dy = here - (float(state["x"]), float(state["y"])) + side * np.array([-along[1], along[0]])
+        c, s = cos(state["heading"]), sin(state["heading"])
+        ahead, left = c * dx + s * dy, c * dy - s * dx
+        curvature = 2.0 * left / max(ahead * ahead + left * left, 1e-6)
+        commands[0, 0, 0] = np.clip(
+            degrees(atan(curvature * (car.wheelbase + car.understeer * speed**2) * 1.1)), -30, 30
+        )
+        reach = float(state["s"]) + way * AHEAD_S * 0.5 * speed
+        commands[0, 0, 1] = limits[int(reach / road.ahead_spacing) % len(limits)]
+        yield commands
+
+
+def _speeds(road: Road, top: float) -> NDArray[np.float64]:
+    """Speed (m/s) at each point of the look-ahead table that bends and braking allow, at most `top`."""
+    at = np.arange(len(road.ahead) - 1) * road.ahead_spacing
+    bend = np.abs(np.interp(at, road.s, road.curvature))
+    lateral = LATERAL * np.maximum(0.0, 1.0 - (bend / TIGHTEST) ** 2)
+    limit: NDArray[np.float64] = np.minimum(top, np.sqrt(lateral / np.maximum(bend, 1e-6)))
+    for k in range(2 * len(limit) - 2, -1, -1):  # twice around, so that the end knows of the start
+        i, following = k % len(limit), (k + 1) % len(limit)
+        limit[i] = min(limit[i], sqrt(limit[following] ** 2 + 2.0 * BRAKING * road.ahead_spacing))
+    return limit
+
+
+def _angle(world: World, degrees_off: float) -> float:
+    """Degrees that a car must still turn left to face `degrees_off` to the left of the centre line."""
+    state: Any = world.cars[0, 0]
+    center, i = world.road.center, int(state["segment"])
+    line = atan2(center[i + 1, 1] - center[i, 1], center[i + 1, 0] - center[i, 0])
+    gap = line + degrees_off * pi / 180.0 - float(state["heading"])
+    return degrees(atan2(sin(gap), cos(gap)))

@@ -1,0 +1,22 @@
+from .files import (
+    file_error as file_error,
+    make_folder as make_folder,
+    read_bytes as read_bytes,
+    read_json as read_json,
+    read_text as read_text,
+    replacing as replacing,
+    write_atomically as write_atomically,
+)
+from .names import (
+    DEFAULTS as DEFAULTS,
+    SHELVES as SHELVES,
+    Entry as Entry,
+    did_you_mean as did_you_mean,
+    entries as entries,
+    names as names,
+    resolve as resolve,
+    shipped_folder as shipped_folder,
+)
+from .scaffold import scaffold as scaffold
+from .section import Section as Section
+from .source import explain as explain, named as named, parse as parse, read_source as read_source, shown as shown

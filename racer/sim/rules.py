@@ -1,0 +1,114 @@
+"""The rules of a race: where a car starts, how far it goes, what ends its episode, and what only costs it time."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from dataclasses import dataclass, fields
+from functools import cached_property
+from math import ceil
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+StartName = Literal["random", "rotate", "line"]
+
+STARTS: tuple[StartName, ...] = get_args(StartName)
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """Starts that move on along the track, as DeepRacer trains; `"rotate"` is short for the default.
+
+    Attributes:
+        advance: share of a lap by which the start moves on with each episode; ROUND_ROBIN_ADVANCE_DIST.
+        offset: share of a lap at which the first episode starts; START_POSITION_OFFSET.
+    """
+
+    advance: float = 0.05
+    offset: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            ValueError: one of them is no share of a lap.
+        """
+        for name, value in (("advance", self.advance), ("offset", self.offset)):
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
+                raise ValueError(f"{name} of the starts is {value!r}; it must be from 0 to 1, of a lap")
+
+
+Start = StartName | Rotation
+
+STATUS = ("in_progress", "lap_complete", "crashed", "off_track", "immobilized", "time_up", "reversed", "pause")
+"""Names of an episode's status, by its number; DeepRacer's codes, its order of precedence."""
+
+IN_PROGRESS, LAP_COMPLETE, CRASHED, OFF_TRACK, IMMOBILIZED, TIME_UP, REVERSED, PAUSE = range(len(STATUS))
+
+MOST_PENALTY_S = 60.0
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a race asks of every car.
+
+    Attributes:
+        start: `"line"`: on the start line. `"random"`: drawn along the track, one in five on the line (a car
+            that never starts there in training may never learn to). `"rotate"`, or a `Rotation`: further on
+            each episode.
+        laps: that complete an episode, the first from a standing start, the others flying.
+        time_limit_s: of an episode, s of simulated time; DeepRacer's default.
+        still_m: m; a car whose origin moves no more than this in each of `patience` steps is immobilized.
+        patience: steps in a row without moving, or with falling progress (reversed), that end an episode
+            (DeepRacer's NUMBER_OF_REVERSE_COUNTS).
+        penalty_s: None: leaving the track, driving backwards and standing still end the episode, as in training.
+            Else, as in races with DeepRacer's NUMBER_OF_RESETS, the car is put back on the nearer lane, at rest, and
+            held there for so many s of the race's time (one step at least; for standing still, one step), however
+            often.
+    """
+
+    start: Start = "random"
+    laps: int = 1
+    time_limit_s: float = 180.0
+    still_m: float = 0.0003
+    patience: int = 15
+    penalty_s: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            ValueError: one of them makes no sense.
+        """
+        if not isinstance(self.start, Rotation) and self.start not in STARTS:
+            raise ValueError(f"start is {self.start!r}; it must be one of {', '.join(STARTS)}")
+        if isinstance(self.laps, bool) or not isinstance(self.laps, int) or not 1 <= self.laps <= 1000:
+            raise ValueError(f"laps is {self.laps!r}; it must be a whole number from 1 to 1000")
+        if not 0.0 < self.time_limit_s <= 1e6:
+            raise ValueError(f"time_limit_s is {self.time_limit_s!r}; it must be above 0 s and at most 1e6 s")
+        penalty = 0.0 if self.penalty_s is None else self.penalty_s
+        if isinstance(penalty, bool) or not isinstance(penalty, int | float) or not 0.0 <= penalty <= MOST_PENALTY_S:
+            raise ValueError(f"penalty_s is {penalty!r}; it must be None, or from 0 to {MOST_PENALTY_S:g} s")
+
+    @cached_property
+    def ends(self) -> NDArray[np.bool_]:
+        """Whether a status ends the episode, by its number."""
+        on = [IN_PROGRESS, PAUSE] if self.penalty_s is None else [IN_PROGRESS, PAUSE, OFF_TRACK, IMMOBILIZED, REVERSED]
+        return ~np.isin(np.arange(len(STATUS)), on)
+
+    @property
+    def constants(self) -> Any:
+        """The numbers alone, as the kernels take them."""
+        from racer.sim.car import STEP_S  # brings Numba, which who reads a replay does not wait for
+
+        rotation = self.start if isinstance(self.start, Rotation) else Rotation()
+        start = STARTS.index("rotate" if isinstance(self.start, Rotation) else self.start)
+        held = 0 if self.penalty_s is None else max(1, ceil(self.penalty_s / STEP_S - 1e-9))
+        others = [getattr(self, name) for name in _NUMBERS[3:-1]]
+        return RuleConstants(*[start, float(rotation.advance), float(rotation.offset), *others, held])
+
+
+# The kernels cannot take a record with text in it.
+_NUMBERS = ["start", "advance", "offset", *(field.name for field in fields(Rules)[1:-1]), "penalty_steps"]
+RuleConstants = namedtuple("RuleConstants", _NUMBERS)  # type: ignore[misc]

@@ -1,0 +1,261 @@
+"""Track files on the disk: racer's own CSV, TUM's CSV (the same columns), and DeepRacer's route `.npy`.
+
+Invariant: a reader gives the rows of the file as they are, or a `TrackError` with the file and the line;
+whether a car could drive there is for `racer.track.checks` to judge.
+"""
+
+import contextlib
+import io
+import math
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from racer.errors import TrackError
+from racer.shelf import read_bytes
+from racer.track.geometry import Points, signed_area, vertex_normals
+
+__all__ = [
+    "COLUMNS",
+    "Rows",
+    "csv_text",
+    "npy_bytes",
+    "offsets_of",
+    "read_csv",
+    "read_npy",
+    "with_offset_borders",
+]
+
+COLUMNS = ("x_m", "y_m", "w_tr_right_m", "w_tr_left_m")
+FILE_LIMIT = 4 * 2**20  # bytes; the largest real track is 30 kB
+SPACING_JUMP = 8.0  # times the median step is what the step that closes the ring may be at most
+TEXT_LIMIT = 200  # characters of a header's value
+
+_KEY = re.compile(r"#\s*([A-Za-z][\w -]{0,30}?)\s*:\s*(.*\S)\s*")  # a header's line "# key: value"
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """What a file holds, before it is checked.
+
+    Attributes:
+        where: The file, for messages.
+        center: `(n, 2)` m; a ring repeats its first row.
+        inner: Inner border `(n, 2)` m.
+        outer: Outer border `(n, 2)` m.
+        about: The header's `key: value` lines.
+        lines: Line number in the file of each row; empty if its rows are counted instead, from 0.
+        widths: Width of the road as a CSV states it, `(n,)` m.
+        trusted: Whether the borders are polygons of their own that another simulator drives on (`.npy`): a
+            repeated row or a small fold at a corner is taken as it is. Borders racer makes must be clean.
+    """
+
+    where: str
+    center: Points
+    inner: Points
+    outer: Points
+    about: dict[str, str] = field(default_factory=dict)
+    lines: tuple[int, ...] = ()
+    widths: NDArray[np.float64] | None = None
+    trusted: bool = False
+
+    def place(self, row: int) -> str:
+        """Say where a row stands: `"oval.csv, line 17"` or `"oval.npy, row 12 (from 0)"`."""
+        if self.lines:
+            return f"{self.where}, line {self.lines[row % len(self.lines)]}"
+        return f"{self.where}, row {row} (from 0)"
+
+
+def read_csv(path: Path, scale: float = 1.0) -> Rows:
+    """Read racer's or TUM's CSV.
+
+    Columns `x_m, y_m, w_tr_right_m, w_tr_left_m`: the centre line in driving direction and the distance from
+    it to the right and left border along its normal. Lines that begin with `#` are comments, `# key: value`
+    among them are kept. The track is closed; whether its first row is repeated as its last does not matter.
+
+    Args:
+        path: The file.
+        scale: All lengths are multiplied by it.
+
+    Raises:
+        TrackError: The file cannot be read as such a table.
+    """
+    about: dict[str, str] = {}
+    rows: list[list[float]] = []
+    lines: list[int] = []
+    for number, line in enumerate(_text(path).splitlines(), start=1):
+        text = line.strip()
+        if text.startswith("#"):
+            if (pair := _KEY.fullmatch(text)) is not None:
+                about.setdefault(pair[1].lower(), _printable(pair[2]))
+        elif text and (rows or not _is_column_names(text)):
+            rows.append(_numbers(text, f"{path}, line {number}"))
+            lines.append(number)
+    if not rows:
+        raise TrackError(f"{path} is empty: a track has rows of {', '.join(COLUMNS)}")
+    table = np.array(rows)
+    if len(table) > 1 and np.all(table[0, :2] == table[-1, :2]):
+        table[-1] = table[0]
+    else:
+        table = np.vstack([table, table[:1]])
+    with np.errstate(all="ignore"):  # absurd numbers are for the checks to name
+        table *= scale
+        _check_table(table, Rows(str(path), table[:, :2], table[:, :2], table[:, :2], about, tuple(lines)))
+        inner, outer = with_offset_borders(table[:, :2], right=table[:, 2], left=table[:, 3])
+        widths = table[:, 2] + table[:, 3]
+    return Rows(str(path), table[:, :2], inner, outer, about, tuple(lines), widths)
+
+
+def read_npy(path: Path, scale: float = 1.0) -> Rows:
+    """Read a DeepRacer route: an array `(n, 6)` of centre, inner and outer border, as it is; never unpickled.
+
+    Args:
+        path: The file.
+        scale: All lengths are multiplied by it.
+
+    Raises:
+        TrackError: The file holds no such array.
+    """
+    data = _bytes(path)
+    try:
+        shape, _, kind = _npy_header(io.BytesIO(data))
+    except Exception as error:  # NumPy's reader of foreign bytes raises nearly anything
+        raise TrackError(f"{path} is not a NumPy array file: {error}") from error
+    if kind.kind not in "fiu":
+        reason = "pickled Python objects, which racer never loads" if kind.hasobject else f"values of type {kind}"
+        raise TrackError(f"{path} holds {reason}; a DeepRacer route is an array of floats")
+    if len(shape) != 2 or shape[1] != 6:
+        raise TrackError(
+            f"{path} holds an array of shape {shape}; a DeepRacer route is (rows, 6): "
+            "x and y of centre line, inner and outer border"
+        )
+    if shape[0] * 6 * kind.itemsize > len(data):
+        raise TrackError(f"{path} is cut short: it announces {shape[0]} rows, but has only {len(data)} bytes")
+    try:
+        table = np.load(io.BytesIO(data), allow_pickle=False).astype(np.float64)
+    except Exception as error:
+        raise TrackError(f"{path} is not a NumPy array file: {error}") from error
+    with np.errstate(all="ignore"):
+        table *= scale
+    return Rows(str(path), table[:, 0:2], table[:, 2:4], table[:, 4:6], trusted=True)
+
+
+def with_offset_borders(
+    center: Points, *, right: NDArray[np.float64], left: NDArray[np.float64]
+) -> tuple[Points, Points]:
+    """The borders `right` and `left` m off a closed centre line along its normals, as (inner, outer)."""
+    normals = vertex_normals(center)
+    borders = center + left[:, None] * normals, center - right[:, None] * normals
+    inner, outer = borders if signed_area(center) > 0.0 else borders[::-1]
+    inner[-1], outer[-1] = inner[0], outer[0]
+    return inner, outer
+
+
+def offsets_of(center: Points, right: Points, left: Points) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Distances `(n,)` m of borders from a ring along its normals: (right, left), or None if they lie off."""
+    steps = np.diff(center, axis=0)
+    if not len(center) == len(right) == len(left) or np.any(np.all(steps == 0.0, axis=1)):
+        return None
+    normals = vertex_normals(center)
+    # Rounded, so that what a CSV said comes back without the noise of its way through the borders.
+    to_right = np.round(np.sum((center - right) * normals, axis=1), 10)
+    to_left = np.round(np.sum((left - center) * normals, axis=1), 10)
+    off_right = center - to_right[:, None] * normals - right
+    off_left = center + to_left[:, None] * normals - left
+    return (to_right, to_left) if max(np.abs(off_right).max(), np.abs(off_left).max()) < 1e-9 else None
+
+
+def csv_text(center: Points, right: NDArray[np.float64], left: NDArray[np.float64], about: dict[str, str]) -> str:
+    """A ring as racer's CSV, with all digits that reading it back takes; the first row is not repeated."""
+    head = [f"# {key}: {_printable(value)}" for key, value in about.items()]
+    head = [line for line in head if _KEY.fullmatch(line)]  # what could not be read back must not pass for rows
+    body = [
+        f"{x!r}, {y!r}, {w_right!r}, {w_left!r}"
+        for (x, y), w_right, w_left in zip(center[:-1].tolist(), right.tolist(), left.tolist(), strict=False)
+    ]
+    return "\n".join([*head, f"# {', '.join(COLUMNS)}", *body, ""])
+
+
+def npy_bytes(center: Points, inner: Points, outer: Points) -> bytes:
+    """Three lines of equally many rows as a DeepRacer route."""
+    buffer = io.BytesIO()
+    np.save(buffer, np.hstack([center, inner, outer]), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _bytes(path: Path) -> bytes:
+    size = 0
+    with contextlib.suppress(OSError):  # what cannot be read says so when it is
+        size = path.stat().st_size
+    if size > FILE_LIMIT:
+        most = FILE_LIMIT // 2**20
+        raise TrackError(f"{path} is too large for a track: {size / 2**20:.0f} MiB, at most {most} are read")
+    data = read_bytes(path, TrackError)
+    if not data:
+        raise TrackError(f"{path} is empty")
+    return data
+
+
+def _text(path: Path) -> str:
+    data = _bytes(path)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise TrackError(
+            f"{path}, line {line}: not text (byte 0x{data[error.start]:02x}); a CSV is saved as UTF-8"
+        ) from error
+
+
+def _printable(text: str) -> str:
+    """One line of a header without control characters: it is shown on a terminal."""
+    return "".join(letter for letter in " ".join(text.split()) if letter.isprintable())[:TEXT_LIMIT]
+
+
+def _is_column_names(text: str) -> bool:
+    return tuple(cell.strip() for cell in text.split(",")) == COLUMNS
+
+
+def _numbers(text: str, place: str) -> list[float]:
+    cells = [cell.strip() for cell in text.replace(";", ",").split(",")]
+    if len(cells) != len(COLUMNS):
+        raise TrackError(f"{place}: {len(cells)} columns, not the four {', '.join(COLUMNS)}; is the line cut short?")
+    row = []
+    for name, cell in zip(COLUMNS, cells, strict=True):
+        try:
+            value = float(cell)
+        except ValueError as error:
+            raise TrackError(f"{place}: {name} is {cell[:40]!r}, not a number") from error
+        if not math.isfinite(value):
+            raise TrackError(f"{place}: {name} is {cell[:40]}; every value must be a finite number")
+        row.append(value)
+    return row
+
+
+def _check_table(table: NDArray[np.float64], rows: Rows) -> None:
+    """Raise for what keeps borders from being made: repeated rows, no width, rows missing at the end."""
+    x, y, right, left = table[:-1].T
+    for name, width in (("w_tr_right_m", right), ("w_tr_left_m", left)):
+        if len(low := np.flatnonzero(width <= 0.0)):
+            raise TrackError(
+                f"{rows.place(low[0])}: {name} is {width[low[0]]:g}; it is the distance to the border, above 0"
+            )
+    steps = np.hypot(np.diff(table[:, 0]), np.diff(table[:, 1]))
+    if len(steps) > 1 and len(same := np.flatnonzero(steps == 0.0)):
+        again = (same[0] + 1) % len(steps)
+        raise TrackError(f"{rows.place(again)}: the point ({x[again]:g}, {y[again]:g}) repeats the one before it")
+    if len(steps) > 8 and steps[-1] > SPACING_JUMP * np.median(steps) and steps[-1] > 2.0 * np.max(steps[:-1]):
+        raise TrackError(
+            f"{rows.place(len(steps) - 1)}: the track is not closed: its last row is {steps[-1]:.2f} m "
+            f"from its first, while rows are about {np.median(steps):.2f} m apart; is the file cut short?"
+        )
+
+
+def _npy_header(file: io.BytesIO) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
+    version = np.lib.format.read_magic(file)
+    if version == (1, 0):
+        return np.lib.format.read_array_header_1_0(file)
+    return np.lib.format.read_array_header_2_0(file)

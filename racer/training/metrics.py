@@ -1,0 +1,165 @@
+"""A training's logs: what the learner's function prints, and the numbers of each update, for TensorBoard too."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from racer.shelf import file_error, read_text, write_atomically
+
+PRINTED_LIMIT = 5_000_000
+"""Characters of a reward's prints that are kept: 256 cars that print on every step fill a disk in minutes."""
+
+
+class Prints(io.TextIOBase):
+    """A text file for prints that stops growing at `PRINTED_LIMIT`, and says so in its last line.
+
+    Prints are collected until `flush`, so that none of them fails for a full disk: they stand in the learner's
+    function.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Go on with the file `path`, or begin it.
+
+        Raises:
+            FileError: it cannot be written.
+        """
+        self._path, self._waiting = path, io.StringIO()
+        try:
+            with path.open("a") as file:
+                self._left = PRINTED_LIMIT - file.seek(0, io.SEEK_END)
+        except OSError as wrong:
+            raise file_error("write", path, wrong) from wrong
+
+    def writable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def write(self, text: str) -> int:
+        """Take a text, as long as there is room."""
+        if self._left > 0:
+            self._waiting.write(text[: self._left])
+            self._left -= len(text)
+            if self._left <= 0:
+                self._waiting.write(f"\n[no more is kept: this log holds {PRINTED_LIMIT:,} characters]\n")
+        return len(text)
+
+    def flush(self) -> None:
+        """Write what was printed; `close` does so too.
+
+        Raises:
+            FileError: the file cannot be written.
+        """
+        if self._waiting.tell():
+            try:
+                with self._path.open("a", encoding="utf-8", errors="replace") as file:
+                    file.write(self._waiting.getvalue())
+            except OSError as wrong:
+                raise file_error("write", self._path, wrong) from wrong
+            self._waiting = io.StringIO()
+
+
+class Logbook:
+    """Rows of numbers: one CSV file, and TensorBoard's events beside it."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        """Log to `folder/name.csv`, going on where an earlier training stopped, and to `folder/tensorboard`.
+
+        Raises:
+            FileError: a file cannot be read or written.
+        """
+        self._path = folder / f"{name}.csv"
+        try:
+            self._columns = _header(self._path)
+            self._events = _Events(folder / "tensorboard")
+        except OSError as wrong:
+            raise file_error("open", Path(wrong.filename or folder), wrong) from wrong
+
+    def write(self, steps: int, seconds: float, numbers: Mapping[str, float | None]) -> None:
+        """Add a row; a new number makes a new column. What is None or not finite is left blank.
+
+        Raises:
+            FileError: the file cannot be written.
+        """
+        known = {key: value for key, value in numbers.items() if value is not None and math.isfinite(value)}
+        row = {"steps": str(steps), "seconds": f"{seconds:.3f}"}
+        row |= {key: f"{known[key]:.6g}" if key in known else "" for key in numbers}
+        new = [column for column in row if column not in self._columns]
+        text = io.StringIO()
+        if not self._columns:
+            csv.writer(text, lineterminator="\n").writerow(new)
+        elif new:
+            self._widen(new)
+        self._columns += new
+        csv.writer(text, lineterminator="\n").writerow([row.get(column, "") for column in self._columns])
+        try:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(text.getvalue())
+        except OSError as wrong:
+            raise file_error("write", self._path, wrong) from wrong
+        self._events.write(steps, known)
+
+    def close(self) -> None:
+        """Close TensorBoard's file."""
+        self._events.close()
+
+    def _widen(self, new: list[str]) -> None:
+        """Give the table further columns, which its rows so far leave blank."""
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerow([*self._columns, *new])
+        for row in read_text(self._path).splitlines()[1:]:
+            text.write(row + "," * len(new) + "\n")
+        write_atomically(self._path, text.getvalue())
+
+
+class _Events:
+    """TensorBoard's event file, one event a row.
+
+    Its own writer is a thread that dies of a full disk with a traceback, and brings PyTorch.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
+        self._path = folder / f"events.out.tfevents.{time.time_ns() // 1000}.{os.getpid()}.racer"
+        self._file = self._path.open("wb")
+        from tensorboard.summary.writer.record_writer import RecordWriter  # type: ignore[import-untyped]
+
+        self._records = RecordWriter(self._file)
+        self._add(file_version="brain.Event:2")
+
+    def write(self, steps: int, numbers: Mapping[str, float]) -> None:
+        from tensorboard.compat.proto.summary_pb2 import Summary  # type: ignore[import-untyped]
+
+        values = [Summary.Value(tag=key, simple_value=value) for key, value in numbers.items()]
+        self._add(step=steps, summary=Summary(value=values))
+
+    def close(self) -> None:
+        try:
+            self._file.close()
+        except OSError as wrong:
+            raise file_error("write", self._path, wrong) from wrong
+
+    def _add(self, **fields: Any) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event  # type: ignore[import-untyped]
+
+        try:
+            self._records.write(Event(wall_time=time.time(), **fields).SerializeToString())
+            self._file.flush()
+        except OSError as wrong:
+            raise file_error("write", self._path, wrong) from wrong
+
+
+def _header(path: Path) -> list[str]:
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        try:
+            return next(csv.reader(file), [])
+        except csv.Error:  # no longer a table; what was there is kept, with rows as before behind it
+            return []

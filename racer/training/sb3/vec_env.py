@@ -1,0 +1,105 @@
+"""Stable-Baselines3's view of the vector environment; the one engine file that knows it, imported by recipes alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, VecTransposeImage
+
+from racer.env import Fleet, TimeTrialVector
+
+
+class VecTimeTrial(VecEnv):
+    """A thin face: the cars of a `TimeTrialVector` or of a `Fleet`, as Stable-Baselines3 wants to be told of them.
+
+    The info of a car whose episode ended holds `terminal_observation`, `TimeLimit.truncated` and `episode` (return `r`,
+    length `l`, percent of the lap `progress`), and what `TimeTrial` documents; the others' are empty.
+    """
+
+    def __init__(self, env: TimeTrialVector | Fleet) -> None:
+        """Wrap `env`, which stays the caller's to close."""
+        self.env = env  # first: the base class asks it for its render mode
+        super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
+        self._actions: NDArray[np.float32] | None = None
+        self._returns = np.zeros(env.num_envs)
+        self._lengths = np.zeros(env.num_envs, dtype=np.int64)
+
+    def reset(self) -> NDArray[np.float32]:
+        """Start an episode of every car; the seed given to `seed` counts from here."""
+        seed = self._seeds[0]
+        self._reset_seeds()
+        self._returns[:], self._lengths[:] = 0.0, 0
+        observations: NDArray[np.float32] = self.env.reset(seed=seed)[0]
+        return observations
+
+    def step_async(self, actions: NDArray[np.float32]) -> None:
+        """Take the actions."""
+        self._actions = actions
+
+    def step_wait(self) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.bool_], list[dict[str, Any]]]:
+        """Drive one control step."""
+        assert self._actions is not None
+        observations, rewards, terminated, truncated, info = self.env.step(self._actions)
+        self._returns += rewards
+        self._lengths += 1
+        done = terminated | truncated
+        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        final = info.get("final_info", {})
+        for i in np.flatnonzero(done):
+            infos[i] = {
+                key: values[i] for key, values in final.items() if not key.startswith("_") and final[f"_{key}"][i]
+            }
+            infos[i]["terminal_observation"] = info["final_obs"][i]
+            infos[i]["TimeLimit.truncated"] = bool(truncated[i])
+            infos[i]["episode"] = {
+                "r": float(self._returns[i]),
+                "l": int(self._lengths[i]),
+                "progress": float(infos[i]["progress"]),
+            }
+            self._returns[i], self._lengths[i] = 0.0, 0
+        return observations, rewards.astype(np.float32), done, infos
+
+    def close(self) -> None:
+        """Close the environment."""
+        self.env.close()
+
+    def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
+        """The environment's attribute, once for each car asked for."""
+        return [getattr(self.env, attr_name)] * len(self._asked(indices))
+
+    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
+        """Refuse: the cars share one environment, so one of them cannot have an attribute of its own."""
+        raise AttributeError(f"the cars share one environment: {attr_name!r} cannot be set for some of them")
+
+    def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> list[Any]:
+        """Call the environment's method once, and give the result to each car asked for."""
+        return [getattr(self.env, method_name)(*args, **kwargs)] * len(self._asked(indices))
+
+    def env_is_wrapped(self, wrapper_class: type[Any], indices: Any = None) -> list[bool]:
+        """No car is wrapped."""
+        return [False] * len(self._asked(indices))
+
+    def _asked(self, indices: int | Sequence[int] | None) -> Sequence[int]:
+        return list(self._get_indices(indices))
+
+
+class AsTold(VecTransposeImage):
+    """Leaves pictures as (rows, columns, channels), which is how `racer.training.sb3.networks` wants them.
+
+    Stable-Baselines3 would put the channels first, and copy every picture twice for it, where it finds no such wrapper.
+    """
+
+    def __init__(self, venv: VecEnv) -> None:
+        """Wrap `venv`, and change nothing."""
+        VecEnvWrapper.__init__(self, venv)
+
+    def reset(self) -> Any:
+        """As told."""
+        return self.venv.reset()
+
+    def step_wait(self) -> Any:
+        """As told."""
+        return self.venv.step_wait()
