@@ -1,6 +1,19 @@
-"""`python -m racer`: the same as `racer`."""
+"""The command `racer`, also as `python -m racer`: nothing is imported before Ctrl-C has somebody to answer it."""
 
-from racer.cli import main
+import sys
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line; Ctrl-C ends it with exit code 130, also while it still loads."""
+    try:
+        from racer.cli import main as run
+
+        run()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
 
 if __name__ == "__main__":
     main()

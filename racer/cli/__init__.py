@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from racer import __version__
-from racer.cli import console, demo, driving, logs, results, sensors, shelves, training
+from racer.cli import console, demo, driving, logs, results, sensors, shelves, streams, training
 from racer.errors import RacerError
 
 __all__ = ["app", "main"]
@@ -90,4 +90,5 @@ app.add_typer(results.leaderboard_app, name="leaderboard", rich_help_panel=COMPE
 
 def main() -> None:
     """Enter from the shell."""
+    console.errors_on_stdout("stderr" in streams.prepare())
     app(prog_name="racer")

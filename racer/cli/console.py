@@ -4,21 +4,51 @@ Invariant: with `--json` stdout holds one JSON document and nothing else, withou
 """
 
 import contextlib
+import csv
 import json
 import math
+import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.markup import escape
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["busy", "error", "loading", "messages", "note", "print_json", "progress", "show", "table"]
+from racer.cli.streams import visible
+
+__all__ = [
+    "busy",
+    "command",
+    "error",
+    "errors_on_stdout",
+    "loading",
+    "messages",
+    "note",
+    "print_csv",
+    "print_json",
+    "progress",
+    "show",
+    "table",
+]
 
 Item = TypeVar("Item")
 PIPE_WIDTH = 200  # columns when no terminal says how many it has, so that `racer list | grep` sees whole rows
+LAST_COLUMN = 24  # columns of the screen that the last column of a table gets at least, before others are left out
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for a formula at the start of a cell
+
+
+class _Console(Console):
+    """A console that shows strangers' control characters instead of obeying them."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Render as Rich does, each control character of the text written out."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(visible(segment.text), segment.style)
 
 
 def show(content: RenderableType) -> None:
@@ -31,38 +61,84 @@ def note(message: str) -> None:
     messages().print(message, soft_wrap=True, highlight=False)
 
 
+_errors_on_stdout = False
+
+
+def errors_on_stdout(wanted: bool) -> None:
+    """Print errors on stdout from now on, for callers who closed stderr."""
+    global _errors_on_stdout
+    _errors_on_stdout = wanted
+
+
 def error(message: str) -> None:
     """Print an error on stderr, word for word."""
-    messages().print(Text.assemble(("Error: ", "bold red"), message), soft_wrap=True)
+    text = Text.assemble(("Error: ", "bold red"), message)
+    _console(stderr=not _errors_on_stdout).print(text, soft_wrap=True)
+
+
+def command(*words: str | Path) -> str:
+    """A command as it can be typed into a shell, in markup: words with blanks or special characters are quoted."""
+    return f"[cyan]{escape(shlex.join(map(str, words)))}[/cyan]"
+
+
+def print_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print rows on stdout as CSV; a text that a spreadsheet would run as a formula gets an apostrophe in front."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell for cell in row])
 
 
 def print_json(data: Any) -> None:
     """Print one JSON document on stdout; what JSON cannot say (NaN, infinities) becomes null."""
-    sys.stdout.write(json.dumps(_finite(data), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    narrow = (sys.stdout.encoding or "").lower().replace("-", "") not in ("utf8", "utf16")
+    sys.stdout.write(json.dumps(_finite(data), indent=2, ensure_ascii=narrow, allow_nan=False) + "\n")
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], title: str | None = None) -> Table:
-    """Make a table; a column named `…>` is right-aligned, the last one takes the room that is left.
+def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], title: str | None = None) -> RenderableType:
+    """Make a table that stays readable on narrow screens.
 
     Args:
-        columns: Names of the columns.
-        rows: Cells of each row, as many as columns; strings are shown as they are, without markup.
-        title: A heading above it.
+        columns: names of the columns. One named `…>` is right-aligned; one named `…?` or `…>?` is left out where the
+            screen is too narrow, the last such one first; the last column takes the room that is left.
+        rows: cells of each row, as many as columns; strings are shown as they are, without markup.
+        title: a heading above it.
     """
-    made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for index, column in enumerate(columns):
-        right = column.endswith(">")
-        last = index == len(columns) - 1
-        made.add_column(
-            column.rstrip(">"),
-            justify="right" if right else "left",
-            header_style="dim",
-            no_wrap=not last,
-            overflow="fold" if last else "ellipsis",
-        )
-    for row in rows:
-        made.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
-    return made
+    cells = [tuple(cell if isinstance(cell, Text) else Text(visible(cell)) for cell in row) for row in rows]
+    return _Table(tuple(columns), cells, title)
+
+
+class _Table:
+    """A table that chooses its columns when it is told how wide the screen is."""
+
+    def __init__(self, columns: tuple[str, ...], rows: list[tuple[Text, ...]], title: str | None) -> None:
+        self._columns, self._rows, self._title = columns, rows, title
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        shown = list(range(len(self._columns)))
+        widths = [
+            max([len(name.rstrip("?>")), *(row[k].cell_len for row in self._rows)])
+            for k, name in enumerate(self._columns)
+        ]
+        widths[-1] = min(widths[-1], LAST_COLUMN)
+        spare = [k for k in shown if self._columns[k].endswith("?")]
+        while spare and sum(widths[k] + 2 for k in shown) - 2 > options.max_width:
+            shown.remove(spare.pop())
+        made = Table(title=self._title and Text(self._title, "bold"), title_justify="left", box=None, pad_edge=False)
+        made.padding = (0, 2, 0, 0)
+        for k in shown:
+            last = k == shown[-1]
+            made.add_column(
+                self._columns[k].rstrip("?>"),
+                justify="right" if ">" in self._columns[k] else "left",
+                header_style="dim",
+                no_wrap=not last,
+                min_width=min(widths[k], 8) if not last else None,
+                overflow="fold" if last else "ellipsis",
+            )
+        for row in self._rows:
+            made.add_row(*(row[k] for k in shown))
+        yield made
 
 
 def messages() -> Console:
@@ -94,11 +170,11 @@ def progress(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
     return iter(track(items, what, total, console=messages(), transient=True, disable=not sys.stderr.isatty()))
 
 
-def _console(stderr: bool) -> Console:
+def _console(stderr: bool) -> _Console:
     """A console for the stream as it is now: tests and callers redirect it."""
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else PIPE_WIDTH
-    return Console(file=stream, width=width)
+    return _Console(file=stream, width=width)
 
 
 def _finite(data: Any) -> Any:

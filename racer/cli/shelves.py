@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import RenderableType
 from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from racer import shelf
@@ -221,13 +221,13 @@ def _usable(record: dict[str, Any]) -> bool:
     return record["problem"] is None and not record["shadowed"]
 
 
-def _table(kind: Kind, records: list[dict[str, Any]], title: str | None) -> Table:
+def _table(kind: Kind, records: list[dict[str, Any]], title: str | None) -> RenderableType:
     rows: list[list[str | Text]]
     if kind is Kind.TRACKS:
-        columns = ["name", "length>", "width>", "turns>", "difficulty", "from", ""]
+        columns = ["name", "length>", "width>?", "turns>?", "difficulty", "from?", ""]
         rows = [[_name(record), *_sizes(record), ORIGINS[record["origin"]], _remark(record)] for record in records]
     else:
-        columns = ["name", "from", "idea" if kind is Kind.REWARDS else "what it does"]
+        columns = ["name", "from?", "idea" if kind is Kind.REWARDS else "what it does"]
         rows = [[_name(record), ORIGINS[record["origin"]], _remark(record)] for record in records]
     return console.table(columns, rows, title)
 
