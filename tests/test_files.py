@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -14,8 +15,17 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
-from racer.errors import FileError, RacerError, TrackError
-from racer.shelf import make_folder, read_bytes, read_json, read_text, replacing, write_atomically
+from racer.errors import FileError, RacerError, RunError, TrackError
+from racer.shelf import (
+    LIMITS,
+    make_folder,
+    read_bytes,
+    read_json,
+    read_text,
+    refuse_links,
+    replacing,
+    write_atomically,
+)
 
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX only")
 
@@ -240,12 +250,78 @@ def test_reads_raise_what_the_caller_wants(tmp_path: Path) -> None:
         read_text("a\0b")
 
 
-def test_an_endless_file_is_refused() -> None:
-    endless = Path("/dev/zero")
-    if not endless.exists():
-        pytest.skip("no /dev/zero here")
-    with pytest.raises(FileError, match="larger than 256 MiB"):
-        read_bytes(endless)
+def special(folder: Path) -> dict[str, Path]:
+    """Files that are none: nobody ever writes into the pipe, and the device never ends."""
+    os.mkfifo(folder / "a.pipe")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / "a.socket"))
+    return {"pipe": folder / "a.pipe", "socket": folder / "a.socket", "device": Path("/dev/zero")}
+
+
+@posix
+@pytest.mark.parametrize("read", [read_bytes, read_text, read_json])
+def test_what_is_no_plain_file_is_refused_without_waiting_for_it(read: Callable[..., object]) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:  # names of sockets are short
+        for kind, path in special(Path(name)).items():
+            with pytest.raises(RunError, match=f"cannot read {path}: it is not a plain file but a {kind}"):
+                read(path, RunError)
+            link = Path(name) / f"link-to-{kind}"
+            link.symlink_to(path)
+            with pytest.raises(FileError, match=f"not a plain file but a {kind}"):
+                read(link)
+
+
+@pytest.mark.parametrize("read", [read_bytes, read_text, read_json])
+def test_a_file_has_a_largest_size(tmp_path: Path, read: Callable[..., object]) -> None:
+    path = tmp_path / "big.json"
+    path.write_bytes(b"1" + b" " * 1233)
+    assert read(path, RunError, 1234) in (1, path.read_bytes(), path.read_text())
+    with pytest.raises(
+        RunError, match=r"big\.json: it is too large, 1,234 bytes; racer reads such files up to 1,233 bytes"
+    ):
+        read(path, RunError, 1233)
+
+
+def test_a_huge_file_is_refused_by_its_size_alone(tmp_path: Path) -> None:
+    path = tmp_path / "huge.bin"
+    with path.open("wb") as file:
+        file.truncate(2**40)  # a hole: nothing is stored
+    for kind, limit in LIMITS.items():
+        with pytest.raises(FileError, match=f"1,099,511,627,776 bytes; racer reads such files up to {limit:,}"):
+            read_bytes(path, limit=limit)
+        assert limit <= 256 * 2**20, kind
+
+
+@posix
+def test_a_folder_of_others_is_written_through_no_link(tmp_path: Path) -> None:
+    precious, run = tmp_path / "precious.txt", tmp_path / "runs" / "a"
+    (run / "logs").mkdir(parents=True)
+    precious.write_text("mine")
+    (run / "best.replay").symlink_to(precious)
+    (run / "next.replay").symlink_to(tmp_path / "not-there-yet")
+    (run / "tensorboard").symlink_to(tmp_path)
+    for name in ("best.replay", "next.replay", "tensorboard/precious.txt", "tensorboard/new.txt"):
+        with pytest.raises(RunError, match=f"{name.partition('/')[0]} is a link"):
+            write_atomically(run / name, "theirs", within=run)
+        with pytest.raises(RunError, match="is a link"), replacing(run / name, within=run) as temporary:
+            temporary.write_text("theirs")
+    with pytest.raises(RunError, match="tensorboard is a link"):
+        make_folder(run / "tensorboard" / "run_1", within=run)
+    with pytest.raises(TrackError, match=r"next\.replay is a link"):
+        refuse_links(run / "next.replay", run, TrackError)
+    assert precious.read_text() == "mine"
+    assert sorted(listing(tmp_path)) == ["precious.txt", "runs"]
+    write_atomically(make_folder(run / "logs" / "1", within=run) / "note.txt", "ours", within=run)
+    assert (run / "logs" / "1" / "note.txt").read_text() == "ours"
+
+
+@posix
+def test_a_folder_may_itself_lie_behind_a_link(tmp_path: Path) -> None:
+    (tmp_path / "large-disk").mkdir()
+    (tmp_path / "runs").symlink_to(tmp_path / "large-disk")
+    run = make_folder(tmp_path / "runs" / "a")
+    write_atomically(run / "run.json", "{}", within=run)
+    assert (tmp_path / "large-disk" / "a" / "run.json").read_text() == "{}"
 
 
 def test_text_is_unified_and_must_be_utf8(tmp_path: Path) -> None:
@@ -267,7 +343,11 @@ def test_text_is_unified_and_must_be_utf8(tmp_path: Path) -> None:
         ("[-Infinity]", "-Infinity is not a JSON number"),
         ("[1e999]", "1e999 is not a JSON number"),
         ("[" * 100_000, "not valid JSON"),
-        ("1" * 10_000, "not valid JSON"),
+        ("[" * 64 + "{}" + "]" * 64, "nests deeper than 64 levels"),
+        ('{"a": ' * 500 + "1" + "}" * 500, "nests deeper than 64 levels"),
+        ("[" * 5000 + "]" * 5000, "nests deeper than 64 levels"),
+        ("1" * 10_000, "1111… is too large for a whole number"),
+        ("-18446744073709551617", "-18446744073709551617 is too large"),
     ],
 )
 def test_json_that_is_none(tmp_path: Path, text: str, message: str) -> None:
@@ -275,6 +355,12 @@ def test_json_that_is_none(tmp_path: Path, text: str, message: str) -> None:
     path.write_text(text)
     with pytest.raises(FileError, match=message):
         read_json(path)
+
+
+def test_json_may_nest_and_count_as_far_as_anybody_needs(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    path.write_text("[" * 64 + "18446744073709551616, -18446744073709551616" + "]" * 64)
+    assert json.dumps(read_json(path)) == path.read_text()
 
 
 @given(st.binary(max_size=60))

@@ -1,9 +1,11 @@
 from .files import (
+    LIMITS as LIMITS,
     file_error as file_error,
     make_folder as make_folder,
     read_bytes as read_bytes,
     read_json as read_json,
     read_text as read_text,
+    refuse_links as refuse_links,
     replacing as replacing,
     write_atomically as write_atomically,
 )

@@ -15,19 +15,36 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
-from racer.errors import FileError, RacerError
+from racer.errors import FileError, RacerError, RunError
 
 __all__ = [
+    "LIMITS",
     "file_error",
     "make_folder",
     "read_bytes",
     "read_json",
     "read_text",
+    "refuse_links",
     "replacing",
     "write_atomically",
 ]
 
-READ_LIMIT = 256 * 2**20  # bytes; nothing racer reads is near it, and a device such as /dev/zero never ends
+LIMITS = {
+    "settings": 2**20,  # JSON that people write; the largest seen has 3 kB
+    "yaml": 2**17,  # read a thousand times slower than JSON
+    "source": 2**20,  # Python; the longest public reward has 60 kB
+    "track": 4 * 2**20,  # the largest real route has 30 kB
+    "json": 32 * 2**20,  # JSON that programs write: a run's tracks, metrics of each episode
+    "replay": 16 * 2**20,
+    "log": 256 * 2**20,
+    "weights": 256 * 2**20,
+}
+"""How many bytes racer reads of a file, by what it is: many times what is real, and still read in seconds."""
+
+DEEPEST = 64  # levels of JSON; what nests deeper overflows the stack of whoever prints or copies it
+LARGEST = 2**64  # of whole numbers in JSON: beyond, arithmetic with floats raises
+
+READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 ADVICE = {
     errno.ENOSPC: "the disk is full; free some space and try again",
@@ -43,37 +60,43 @@ ADVICE = {
 }
 
 
-def write_atomically(path: str | Path, data: bytes | str) -> None:
+def write_atomically(path: str | Path, data: bytes | str, *, within: str | Path | None = None) -> None:
     """Write a whole file at once: the old content stays until the new one is safely on the disk.
 
     Args:
         path: The file to write; its folder must exist. Permissions of an existing file are kept.
         data: The content; text is written as UTF-8 with newlines as they are.
+        within: A folder around it that others may have made, such as a run's: no link in it is followed.
 
     Raises:
         FileError: The file cannot be written (disk full, read-only folder, …); the old file is untouched.
+        RunError: Between `within` and the file is a link.
     """
     content = data.encode() if isinstance(data, str) else data
-    with replacing(path) as temporary:
+    with replacing(path, within=within) as temporary:
         temporary.write_bytes(content)
 
 
 @contextlib.contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
+def replacing(path: str | Path, *, within: str | Path | None = None) -> Iterator[Path]:
     """Give a temporary path in the same folder that takes the file's name when the block succeeds.
 
     For libraries that write files themselves. The temporary name keeps the suffix, because many libraries
     choose the format by it. If the block raises, the temporary file is removed and the old file stays.
 
     Args:
-        path: The file to write; its folder must exist.
+        path: The file to write; its folder must exist. If it is a link, the file behind it is replaced.
+        within: A folder around it that others may have made, such as a run's: no link in it is followed.
 
     Yields:
         The path to write to, not yet existing.
 
     Raises:
         FileError: The block or the renaming met an `OSError`, or the block wrote nothing.
+        RunError: Between `within` and the file is a link.
     """
+    if within is not None:
+        refuse_links(path, within)
     target = _real(path)
     try:
         mode = _mode_of(target)
@@ -93,13 +116,20 @@ def replacing(path: str | Path) -> Iterator[Path]:
         raise file_error("write", Path(path), error) from error
 
 
-def make_folder(path: str | Path) -> Path:
+def make_folder(path: str | Path, *, within: str | Path | None = None) -> Path:
     """Make a folder with its parents, if it is not there yet.
+
+    Args:
+        path: The folder.
+        within: A folder around it that others may have made, such as a run's: no link in it is followed.
 
     Raises:
         FileError: The folder cannot be made, or a file is in its place.
+        RunError: Between `within` and the folder is a link.
     """
     folder = Path(path)
+    if within is not None:
+        refuse_links(folder, within)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:
@@ -109,32 +139,57 @@ def make_folder(path: str | Path) -> Path:
     return folder
 
 
-def read_bytes(path: str | Path, error: type[RacerError] = FileError) -> bytes:
+def refuse_links(path: str | Path, within: str | Path, error: type[RacerError] = RunError) -> None:
+    """Refuse a path with a link in it, as a stranger's folder may hold: writing there would change another file.
+
+    Args:
+        path: A file or folder, there or not yet.
+        within: The folder that it lies in; this one and what is above it may be links, they are the user's own.
+        error: The class to raise.
+
+    Raises:
+        RacerError: As `error`: below `within`, the path or a folder on the way to it is a link.
+    """
+    part = Path(within)
+    for name in Path(path).relative_to(part).parts:
+        part = part / name
+        if part.is_symlink():
+            raise error(f"{part} is a link; racer follows no links inside {within}. Replace it by what it leads to.")
+
+
+def read_bytes(path: str | Path, error: type[RacerError] = FileError, limit: int = LIMITS["weights"]) -> bytes:
     """Read a whole file.
 
     Args:
         path: The file to read.
         error: The class to raise, for instance `TrackError` when a track is read.
+        limit: How many bytes it may have; see `LIMITS`.
 
     Raises:
-        RacerError: As `error`: the file is missing, a folder, unreadable, or larger than 256 MiB.
+        RacerError: As `error`: the file is missing, unreadable, larger than the limit, or no plain file
+            (a folder, pipe, socket or device, which is not even opened: it might never end).
     """
     try:
-        with Path(path).open("rb") as file:
-            data = file.read(READ_LIMIT + 1)
+        _refuse_special(path, os.stat(path).st_mode, error)  # noqa: PTH116 (a Path cannot hold every text)
+        with open(os.open(path, READ_FLAGS), "rb") as file:  # noqa: PTH123 (that waits for nobody)
+            status = os.fstat(file.fileno())
+            _refuse_special(path, status.st_mode, error)
+            data = file.read(limit + 1) if status.st_size <= limit else b""
     except OSError as cause:
         raise error(f"cannot read {path}: {_reason(cause)}") from cause
     except ValueError as cause:  # a null byte in the name
         raise error(f"cannot read {str(path)!r}: {cause}") from cause
-    if len(data) > READ_LIMIT:
-        size = f"{READ_LIMIT // 2**20} MiB"
-        raise error(f"cannot read {path}: it is larger than {size}, so it is none of racer's files")
+    size = max(status.st_size, len(data))
+    if size > limit:
+        raise error(
+            f"cannot read {path}: it is too large, {size:,} bytes; racer reads such files up to {limit:,} bytes"
+        )
     return data
 
 
-def read_text(path: str | Path, error: type[RacerError] = FileError) -> str:
+def read_text(path: str | Path, error: type[RacerError] = FileError, limit: int = LIMITS["json"]) -> str:
     """Read a whole UTF-8 file; drops a byte order mark, unifies newlines, raises like `read_bytes`."""
-    data = read_bytes(path, error)
+    data = read_bytes(path, error, limit)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as cause:
@@ -144,26 +199,31 @@ def read_text(path: str | Path, error: type[RacerError] = FileError) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def read_json(path: str | Path, error: type[RacerError] = FileError) -> Any:
+def read_json(path: str | Path, error: type[RacerError] = FileError, limit: int = LIMITS["json"]) -> Any:
     """Read a JSON file strictly: NaN and infinities, which JSON does not have, are refused.
 
     Args:
         path: The file to read.
         error: The class to raise.
+        limit: How many bytes it may have; see `LIMITS`.
 
     Raises:
-        RacerError: As `error`: the file cannot be read or is no JSON; the message names the line.
+        RacerError: As `error`: the file cannot be read or is no JSON (the message names the line), it nests
+            deeper than 64 levels, or holds a whole number of more than 64 bits.
     """
-    text = read_text(path, error)
+    text = read_text(path, error, limit)
     if not text.strip():
         raise error(f"{path} is empty")
     try:
-        return json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+        value = json.loads(text, parse_constant=_no_constant, parse_float=_finite, parse_int=_small)
+        _refuse_depths(value)
     except json.JSONDecodeError as cause:
         where = f"{path}, line {cause.lineno}"
         raise error(f"{where}: not valid JSON ({cause.msg}); is the file cut short?") from cause
     except (ValueError, RecursionError) as cause:
-        raise error(f"{path}: not valid JSON ({cause})") from cause
+        reason = f"it nests deeper than {DEEPEST} levels" if isinstance(cause, RecursionError) else cause
+        raise error(f"{path}: not valid JSON ({reason})") from cause
+    return value
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -173,6 +233,34 @@ def _no_constant(name: str) -> NoReturn:
 def _finite(text: str) -> float:
     value = float(text)
     return value if math.isfinite(value) else _no_constant(text)
+
+
+def _small(text: str) -> int:
+    if len(text) > 21 or abs(value := int(text)) > LARGEST:
+        raise ValueError(f"{text[:21]}{'…' * (len(text) > 21)} is too large for a whole number")
+    return value
+
+
+def _refuse_depths(value: Any) -> None:
+    level = [value]
+    for _ in range(DEEPEST):
+        inside = (item.values() if isinstance(item, dict) else item for item in level if isinstance(item, dict | list))
+        level = [child for items in inside for child in items if isinstance(child, dict | list)]
+        if not level:
+            return
+    raise RecursionError
+
+
+def _refuse_special(path: str | Path, mode: int, error: type[RacerError]) -> None:
+    """Let plain files pass alone; opening a pipe waits for a writer, and a device never ends."""
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(mode):
+        raise error(f"cannot read {path}: it is not a plain file but a {_special(mode)}; copy it into one first")
+
+
+def _special(mode: int) -> str:
+    return "pipe" if stat.S_ISFIFO(mode) else "socket" if stat.S_ISSOCK(mode) else "device"
 
 
 def _real(path: str | Path) -> Path:

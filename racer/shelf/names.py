@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from racer.errors import RacerError, ShelfError
-from racer.shelf.files import read_bytes, read_text
+from racer.shelf.files import LIMITS, read_bytes, read_text
 
 __all__ = ["DEFAULTS", "SHELVES", "Entry", "did_you_mean", "entries", "names", "resolve", "shipped_folder"]
 
@@ -181,7 +181,7 @@ def _look(shelf: str, path: Path) -> tuple[str, str | None]:
 
 
 def _look_at_python(shelf: str, path: Path) -> tuple[str, str | None]:
-    source = read_bytes(path, ShelfError)
+    source = read_bytes(path, ShelfError, LIMITS["source"])
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -228,7 +228,7 @@ def _look_at_track(path: Path) -> tuple[str, str | None]:
     if path.suffix.lower() != ".csv":
         return "", None
     comments = []
-    for line in read_text(path, ShelfError).splitlines():
+    for line in read_text(path, ShelfError, LIMITS["track"]).splitlines():
         if line.strip() and not line.startswith("#"):
             break
         comments.append(line.lstrip("#").strip())

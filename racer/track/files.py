@@ -4,7 +4,6 @@ Invariant: a reader gives the rows of the file as they are, or a `TrackError` wi
 whether a car could drive there is for `racer.track.checks` to judge.
 """
 
-import contextlib
 import io
 import math
 import re
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from racer.errors import TrackError
-from racer.shelf import read_bytes
+from racer.shelf import LIMITS, read_bytes
 from racer.track.geometry import Points, signed_area, vertex_normals
 
 __all__ = [
@@ -30,7 +29,6 @@ __all__ = [
 ]
 
 COLUMNS = ("x_m", "y_m", "w_tr_right_m", "w_tr_left_m")
-FILE_LIMIT = 4 * 2**20  # bytes; the largest real track is 30 kB
 SPACING_JUMP = 8.0  # times the median step is what the step that closes the ring may be at most
 TEXT_LIMIT = 200  # characters of a header's value
 
@@ -187,13 +185,7 @@ def npy_bytes(center: Points, inner: Points, outer: Points) -> bytes:
 
 
 def _bytes(path: Path) -> bytes:
-    size = 0
-    with contextlib.suppress(OSError):  # what cannot be read says so when it is
-        size = path.stat().st_size
-    if size > FILE_LIMIT:
-        most = FILE_LIMIT // 2**20
-        raise TrackError(f"{path} is too large for a track: {size / 2**20:.0f} MiB, at most {most} are read")
-    data = read_bytes(path, TrackError)
+    data = read_bytes(path, TrackError, LIMITS["track"])
     if not data:
         raise TrackError(f"{path} is empty")
     return data
