@@ -282,6 +282,11 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
         """The cars' whole states: a read-only view of (num_envs,) `racer.sim.CAR_STATE` records."""
         return self.field.state
 
+    @property
+    def commands(self) -> NDArray[np.float64]:
+        """What the last step commanded, (num_envs, 2): steering (degrees, left positive) and speed (m/s)."""
+        return self.field.commands[:, 0]
+
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
@@ -389,6 +394,7 @@ class _Field:
             self.params = Params(self.world.track, count)
         self.learner = _rewards(reward, count)
         self.rewards = np.zeros(count)
+        self.commands = np.zeros((count, 1, 2))
         self._see_states()
         self.actions = actions
         self.action_space = _action_space(actions)
@@ -434,7 +440,7 @@ class _Field:
     def step(self, actions: NDArray[Any]) -> None:
         if actions.shape != self._shape:
             raise ValueError(f"actions have the shape {actions.shape}; it must be {self._shape}, a row for each car")
-        commands = self.actions.commands(actions).reshape(-1, 1, 2)
+        self.commands = commands = self.actions.commands(actions).reshape(-1, 1, 2)
         if self._describes or self.tracer is not None:
             self.params.describe(self.world, commands)
         self.world.step(commands, self.rewards.reshape(-1, 1))
