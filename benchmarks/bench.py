@@ -28,7 +28,7 @@ from rich.table import Table
 import racer  # noqa: F401  registers the environment
 from racer.env import TimeTrialVector
 from racer.racing import drive, load_agent
-from racer.reward import Rewards, load_reward
+from racer.reward import VectorReward, load_reward
 from racer.track import load_track
 
 ROUNDS = 7  # of each speed; the median counts
@@ -184,7 +184,7 @@ def alone(env: gymnasium.Env, actions: list) -> Callable[[], int]:
 
 def vector_steps(cars: int, reward: str | None) -> Callable[[], int]:
     """Many cars, driven along the centre line with some noise, as a half-trained agent drives."""
-    rewards = None if reward is None else Rewards(load_reward(reward), cars)
+    rewards = None if reward is None else VectorReward(load_reward(reward), cars)
     env = gymnasium.make_vec("racer/TimeTrial-v0", num_envs=cars, reward_function=rewards)
     observations, _ = env.reset(seed=0)
     driver = load_agent("pure_pursuit").make(env)

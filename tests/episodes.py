@@ -6,7 +6,7 @@ import textwrap
 import numpy as np
 
 from racer.env import TimeTrialVector
-from racer.reward import Params, Rewards, load_reward
+from racer.reward import Params, VectorReward, load_reward
 from racer.track import load_track as load_track_anew
 
 load_track = functools.cache(load_track_anew)
@@ -42,7 +42,7 @@ def params_of(tables, track="harbor"):
 def judged(reward, track="harbor", steps=80, **options):
     """Rewards (steps, cars) of the recorded episodes."""
     tables = recorded(track, steps)
-    rewards = Rewards(load_reward(reward), CARS, **options)
+    rewards = VectorReward(load_reward(reward), CARS, **options)
     out = np.full((len(tables), CARS), np.nan)
     for k, params in enumerate(params_of(tables, track)):
         rewards(params, out[k])

@@ -9,7 +9,7 @@ import pytest
 
 from racer.env import Fleet, TimeTrialVector
 from racer.env.time_trial import TimeTrial
-from racer.reward import Rewards, load_reward
+from racer.reward import VectorReward, load_reward
 from racer.sensors import Camera, Lidar
 from racer.sim import DEFAULT, DiscreteActions, Randomization, RandomTracks
 from racer.sim.random_tracks import RENEWED, STOCK
@@ -207,7 +207,7 @@ def reward_function(params):
 def test_a_rewards_state_outlives_episodes_on_random_tracks(tmp_path):
     path = tmp_path / "counting.py"
     path.write_text(COUNTING)
-    env = TimeTrialVector(2, "random", Rewards(load_reward(path), 2), time_limit_s=0.5)
+    env = TimeTrialVector(2, "random", VectorReward(load_reward(path), 2), time_limit_s=0.5)
     env.reset(seed=0)
     paid = [env.step(actions)[1].tolist() for actions in drawn(2, steps=30)]
     assert paid == [[k, k] for k in range(1, 31)] and (env.state["episode"] > 0).all()

@@ -16,7 +16,7 @@ from episodes import CARS, judged, params_of, recorded, written
 from racer.env import TimeTrialVector
 from racer.env.time_trial import TimeTrial
 from racer.errors import RewardError, ShelfError
-from racer.reward import Rewards, load_reward
+from racer.reward import VectorReward, load_reward
 from racer.reward.function import LIMIT
 from racer.training import Prints
 
@@ -107,7 +107,7 @@ def test_a_file_that_fails_while_it_is_loaded(tmp_path, source, message):
     path = written(tmp_path, source)
     reward = load_reward(path)
     with pytest.raises(RewardError, match=message) as caught:
-        Rewards(reward, 2)
+        VectorReward(reward, 2)
     assert str(path) in str(caught.value)
 
 
@@ -297,7 +297,7 @@ def test_ctrl_c_is_not_an_error_of_the_reward(tmp_path):
 
 
 def test_cars_go_on_after_an_error(tmp_path):
-    """The same `Rewards` can be asked again: nothing is left half done."""
+    """The same `VectorReward` can be asked again: nothing is left half done."""
     path = written(
         tmp_path,
         """
@@ -308,7 +308,7 @@ def test_cars_go_on_after_an_error(tmp_path):
         """,
     )
     tables = recorded(steps=5)
-    rewards, out = Rewards(load_reward(path), CARS), np.zeros(CARS)
+    rewards, out = VectorReward(load_reward(path), CARS), np.zeros(CARS)
     usual = sys.stdout, sys.stderr
     for k, params in enumerate(params_of(tables)):
         if (tables[k][0][:, 6] == 3.0).any():
@@ -461,7 +461,7 @@ def test_slow_is_not_stuck(tmp_path, impatient):
     tables = recorded(steps=1)
     out = np.zeros(CARS)
     for params in params_of(tables):
-        Rewards(load_reward(path), CARS)(params, out)
+        VectorReward(load_reward(path), CARS)(params, out)
     assert (out == 1.0).all()
 
 
@@ -631,7 +631,7 @@ def test_nothing_is_left_behind(tmp_path):
     path = written(tmp_path, "import helper\ndef reward_function(params): return 1.0")
     gc.collect()  # of the rewards of earlier tests
     before, paths = set(sys.modules), list(sys.path)
-    rewards = Rewards(load_reward(path), CARS)
+    rewards = VectorReward(load_reward(path), CARS)
     assert sum("reward" in name for name in set(sys.modules) - before) == 2 * CARS
     assert "helper" not in sys.modules
     gone = weakref.ref(rewards)
@@ -671,4 +671,4 @@ def test_many_threads_share_one_patrol(tmp_path):
 def test_the_number_of_cars_must_fit():
     params = next(params_of(recorded(steps=1)))
     with pytest.raises(ValueError, match=f"there are {CARS} cars and 2 instances"):
-        Rewards(load_reward("speed"), 2)(params, np.zeros(CARS))
+        VectorReward(load_reward("speed"), 2)(params, np.zeros(CARS))

@@ -11,7 +11,7 @@ from episodes import CARS, judged, load_track, params_of, recorded
 from poses import POSES, poses
 
 from racer import shelf
-from racer.reward import Rewards, load_reward, params_at
+from racer.reward import VectorReward, load_reward, params_at
 from racer.reward.function import LIMIT
 
 PATHS = sorted(shelf.shipped_folder("reward_functions").glob("*.py"))
@@ -37,7 +37,7 @@ def test_there_are_enough_and_the_default_is_one_of_them():
 @pytest.mark.parametrize("path", PATHS, ids=NAMES)
 def test_finite_everywhere_and_a_float(path, track, reverse):
     """On the track and off it, at every heading and command, also right after a car was somewhere else."""
-    function = Rewards(load_reward(path), 1)._functions[0]
+    function = VectorReward(load_reward(path), 1)._functions[0]
     params = everywhere(track, reverse)
     values = [function(params.of(i)) for i in range(POSES)]
     assert {type(value) for value in values} == {float}, "DeepRacer's own check wants a float and nothing like it"
@@ -77,7 +77,7 @@ def test_deepracers_console_would_take_it(path):
             assert node.func.id not in REFUSED_CALLS
     assert not [word for word in REFUSED_WORDS if word in text]
     assert text.isascii(), "no letters that a paste into a browser may spoil"
-    function = Rewards(load_reward(path), 1)._functions[0]
+    function = VectorReward(load_reward(path), 1)._functions[0]
     assert list(inspect.signature(function).parameters) == ["params"]
 
 
@@ -86,7 +86,7 @@ def test_cars_do_not_disturb_each_other(path):
     """Each car's rewards are those that it gets when it is judged alone."""
     together = judged(path)
     for i in range(CARS):
-        function = Rewards(load_reward(path), 1)._functions[0]
+        function = VectorReward(load_reward(path), 1)._functions[0]
         alone = [function(params.of(i)) for params in params_of(recorded())]
         np.testing.assert_array_equal(together[:, i], alone)
 
@@ -103,7 +103,7 @@ def at(s=1.0, offset=0.0, turned=0.0, **more):
 
 
 def reward(name):
-    return Rewards(load_reward(name), 1)._functions[0]
+    return VectorReward(load_reward(name), 1)._functions[0]
 
 
 def test_centerline():
@@ -196,7 +196,7 @@ def test_slow_in_fast_out():
 
 def test_race_line():
     """The line cuts the bends: it keeps from the border, and is shorter than the centre line."""
-    rewards = Rewards(load_reward("race_line"), 1)
+    rewards = VectorReward(load_reward("race_line"), 1)
     function, track = rewards._functions[0], load_track("harbor")
     function(at())
     line = function.__globals__["line"]

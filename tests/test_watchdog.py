@@ -11,7 +11,7 @@ import time
 import pytest
 
 import racer.reward.watchdog as watchdog
-from racer.reward.watchdog import Stuck, Watchdog
+from racer.reward.watchdog import RewardTimeout, Watchdog
 
 
 def unpatrolled(patience_s):
@@ -40,7 +40,7 @@ def test_an_endless_loop_is_ended():
         while True:
             pass
 
-    with pytest.raises(Stuck):
+    with pytest.raises(RewardTimeout):
         Watchdog(0.2).watch(work, lambda: 0)
 
 
@@ -64,7 +64,7 @@ def test_swallowing_does_not_help():
         except BaseException:
             return "all is well"
 
-    with pytest.raises(Stuck) as caught:
+    with pytest.raises(RewardTimeout) as caught:
         Watchdog(0.2).watch(work, lambda: 7)
     place, alive = caught.value.args
     assert __file__ in place and alive == 7
@@ -128,10 +128,10 @@ def test_it_never_bites_outside_of_a_watch():
             try:
                 try:
                     ended += dog.watch(work, lambda: 0)
-                except Stuck:
+                except RewardTimeout:
                     bitten += 1
                 some_python(5)
-            except Stuck:
+            except RewardTimeout:
                 escaped += 1
     finally:
         over.set()
@@ -148,9 +148,9 @@ def test_where_python_cannot_interrupt_the_process_ends(tmp_path):
         import numpy as np
         import racer.reward.function
         racer.reward.function.PATIENCE_S = 0.3
-        from racer.reward import Params, Rewards, load_reward
+        from racer.reward import Params, VectorReward, load_reward
         from racer.track import load_track
-        rewards = Rewards(load_reward({str(path)!r}), 1, exit_when_stuck=True)
+        rewards = VectorReward(load_reward({str(path)!r}), 1, exit_when_stuck=True)
         rewards(Params(load_track("harbor"), 1), np.zeros(1))
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=60)
@@ -167,7 +167,7 @@ def test_it_watches_after_a_fork():
     if child == 0:
         try:
             dog.watch(lambda: [None for _ in iter(int, 1)], lambda: 0)
-        except Stuck:
+        except RewardTimeout:
             os._exit(42)
         finally:
             os._exit(1)

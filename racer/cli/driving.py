@@ -151,7 +151,7 @@ def _drive(name: str, track: str | None, number: int, seed: int, logs: bool, pen
     """Let a run's best driver, or an agent that needs no training, drive; a run keeps the logs of it."""
     from racer.deepracer.logs import Tracer, write_evaluation
     from racer.racing import drive
-    from racer.reward import Rewards
+    from racer.reward import VectorReward
     from racer.track import load_track
     from racer.training import Prints, find_run
 
@@ -168,7 +168,7 @@ def _drive(name: str, track: str | None, number: int, seed: int, logs: bool, pen
                 course,
                 number,
                 name=run.name,
-                reward_function=reward and Rewards(reward, 1, cast(TextIO, prints)),
+                reward_function=reward and VectorReward(reward, 1, cast(TextIO, prints)),
                 car=run.car,
                 seed=seed,
                 actions=run.plan.actions,

@@ -16,7 +16,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from racer.reward import Params, RandomParams, Reward, Rewards, load_reward
+from racer.reward import Params, RandomParams, RewardFunction, VectorReward, load_reward
 from racer.sensors import Senses, Sensor, make_sensors
 from racer.shelf import DEFAULTS
 from racer.sim import (
@@ -43,7 +43,7 @@ from racer.sim import (
 from racer.track import Track, load_track
 
 TrackSource = str | Path | Track | RandomTracks
-RewardSource = str | Path | Callable[[dict[str, Any]], Any] | Reward | Rewards | None
+RewardSource = str | Path | Callable[[dict[str, Any]], Any] | RewardFunction | VectorReward | None
 Trace = Callable[[Params, NDArray[Any], NDArray[np.float64], NDArray[np.int64]], None]
 Observation = Any  # an array, or a dict of arrays where there are several sensors
 Action = Any  # an array of float32, or a whole number where actions are discrete
@@ -460,10 +460,10 @@ class _Field:
 _STATUS_NAMES = np.array(STATUS)
 
 
-def _rewards(source: RewardSource, count: int) -> Rewards | None:
-    if source is None or isinstance(source, Rewards):
+def _rewards(source: RewardSource, count: int) -> VectorReward | None:
+    if source is None or isinstance(source, VectorReward):
         return source
-    return Rewards(load_reward(source), count)
+    return VectorReward(load_reward(source), count)
 
 
 def _array(actions: Any) -> NDArray[Any]:

@@ -22,7 +22,7 @@ from racer.env import Fleet, RewardSource, TimeTrialVector, Trace
 from racer.errors import AgentError
 from racer.racing.agents import Driver, failure
 from racer.replay import STEP_DTYPE, Lap, Replay
-from racer.reward import Rewards, load_reward
+from racer.reward import VectorReward, load_reward
 from racer.sim import CARS, DEFAULT, STEP_S, ActionSpace, Car, ContinuousActions, DiscreteActions
 from racer.track import Track
 
@@ -74,7 +74,7 @@ def drive(
     result = _race(env, driver, laps, seed, recorder, progress)[0][0]
     if trace is not None and result[-1].complete:
         env.step(actions_of(driver, env.field.observed(), env))
-    if isinstance(reward_function, Rewards):
+    if isinstance(reward_function, VectorReward):
         reward = reward_function.reward.name
     else:
         reward = "progress" if reward_function is None else load_reward(reward_function).name

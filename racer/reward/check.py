@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from racer.reward.function import Reward, Rewards
+from racer.reward.function import RewardFunction, VectorReward
 from racer.reward.params import Params
 from racer.sim import IMMOBILIZED, IN_PROGRESS, LAP_COMPLETE, STATUS, Road, Rules, World
 from racer.track import Track
@@ -76,7 +76,7 @@ class Report:
     call_us: float
 
 
-def check(reward: Reward, track: Track) -> Report:
+def check(reward: RewardFunction, track: Track) -> Report:
     """Let a reward function judge good and bad drives on a track.
 
     Raises:
@@ -84,7 +84,7 @@ def check(reward: Reward, track: Track) -> Report:
         TrackError: the track is open.
     """
     printed = io.StringIO()
-    rewards = Rewards(reward, 1, printed)
+    rewards = VectorReward(reward, 1, printed)
     drives, calls, seconds = [], 0, 0.0
     for name, bad, script in _SCRIPTS:
         world = World(track, rules=Rules(start="line", time_limit_s=track.length / (0.5 * SLOW_MPS)))

@@ -25,10 +25,10 @@ from racer.errors import RewardError
 from racer.reward.module import Instance, Source
 from racer.reward.params import KEYS, Params, params_at
 from racer.reward.redirect import Aside
-from racer.reward.watchdog import Stuck, Watchdog
+from racer.reward.watchdog import RewardTimeout, Watchdog
 from racer.shelf import explain, read_source, shown
 
-__all__ = ["KEYS", "LIMIT", "Reward", "Rewards", "load_reward", "params_at"]
+__all__ = ["KEYS", "LIMIT", "RewardFunction", "VectorReward", "load_reward", "params_at"]
 
 LIMIT = 1e5
 """Greatest absolute value of a reward; beyond it DeepRacer stops the job."""
@@ -43,7 +43,7 @@ Function = Callable[[dict[str, Any]], Any]
 
 
 @dataclass(frozen=True)
-class Reward:
+class RewardFunction:
     """A reward function as the learner wrote it.
 
     Attributes:
@@ -59,7 +59,7 @@ class Reward:
     function: Function | None = None
 
 
-def load_reward(source: str | Path | Function | Reward) -> Reward:
+def load_reward(source: str | Path | Function | RewardFunction) -> RewardFunction:
     """Read a reward function, without running it.
 
     Args:
@@ -70,22 +70,24 @@ def load_reward(source: str | Path | Function | Reward) -> Reward:
         ShelfError: no such name or file.
         RewardError: the file cannot be read or parsed, or defines no `reward_function`.
     """
-    if isinstance(source, Reward):
+    if isinstance(source, RewardFunction):
         return source
     if callable(source):
-        return Reward(getattr(source, "__name__", type(source).__name__), function=source)
+        return RewardFunction(getattr(source, "__name__", type(source).__name__), function=source)
     path = shelf.resolve("reward_functions", source)
-    return Reward(path.stem, path, read_source(path, RewardError, "reward_function"))
+    return RewardFunction(path.stem, path, read_source(path, RewardError, "reward_function"))
 
 
-class Rewards:
+class VectorReward:
     """One reward function at work on a batch of cars, each with an instance of its own.
 
     Attributes:
         reward: whose instances these are.
     """
 
-    def __init__(self, reward: Reward, count: int, stdout: TextIO | None = None, exit_when_stuck: bool = False) -> None:
+    def __init__(
+        self, reward: RewardFunction, count: int, stdout: TextIO | None = None, exit_when_stuck: bool = False
+    ) -> None:
         """Make the instances.
 
         Args:
@@ -165,7 +167,7 @@ class Rewards:
                 self._watchdog.watch(work, answers.__len__)
         except BaseException as wrong:
             i = len(answers) if len(answers) < len(floats) else len(values)
-            if isinstance(wrong, Stuck) and wrong.args:  # swallowed, so that other cars have answered since
+            if isinstance(wrong, RewardTimeout) and wrong.args:  # swallowed, so that other cars have answered since
                 i = wrong.args[1]
             raise self._explained(wrong, _when(params, first + i)) from wrong
         rewards = np.array(values)
@@ -216,7 +218,7 @@ class Rewards:
     def _explained(self, wrong: BaseException, when: str) -> BaseException:
         if isinstance(wrong, RewardError | KeyboardInterrupt):
             return wrong
-        if isinstance(wrong, Stuck):
+        if isinstance(wrong, RewardTimeout):
             where = f" at {wrong.args[0]}" if wrong.args else ""
             late = TimeoutError(f"no answer within {PATIENCE_S:g} s{where}")
             wrong = late.with_traceback(wrong.__traceback__)
@@ -246,7 +248,7 @@ class Rewards:
 
 
 class _Clock:
-    """The race time of every car; it knows nothing of the `Rewards`, so that these can be let go."""
+    """The race time of every car; it knows nothing of the `VectorReward`, so that this can be let go."""
 
     def __init__(self, floats: list[list[float]]) -> None:
         self.floats = floats  # as `Params` has them, from car `first` on: the last column is the time

@@ -19,7 +19,7 @@ from typing import Any
 
 from racer.errors import RacerError
 from racer.reward.clock import simulated_modules
-from racer.reward.watchdog import Stuck
+from racer.reward.watchdog import RewardTimeout
 from racer.shelf import parse, read_source
 
 CLOCKS = ("time", "datetime")
@@ -108,7 +108,7 @@ class Instance:
             "input": _no_input,
             "exit": sys.exit,  # the shell's own closes stdin first
             "quit": sys.exit,
-            _STOPS: (Stuck, KeyboardInterrupt),
+            _STOPS: (RewardTimeout, KeyboardInterrupt),
         }
         self.module = self._run(source.path.stem, source.path)
 

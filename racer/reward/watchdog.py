@@ -1,6 +1,6 @@
 """A watch over code that may never return: a learner's function in an endless loop must not hang a training.
 
-Invariant: `Stuck` is raised inside `Watchdog.watch` and nowhere else. The patrol raises it only in a thread
+Invariant: `RewardTimeout` is raised inside `Watchdog.watch` and nowhere else. The patrol raises it only in a thread
 that it sees inside the watched call, and `watch` does not return before the patrol has looked away; so one at
 most comes late, while `watch` is ending, and is caught there.
 """
@@ -23,7 +23,7 @@ ROUND_S = 0.1
 """Time between two rounds of the patrol, s."""
 
 
-class Stuck(BaseException):
+class RewardTimeout(BaseException):
     """Raised inside code that has shown no sign of life; no `except Exception` swallows it."""
 
 
@@ -34,7 +34,7 @@ class Watchdog:
         """Make a watchdog. One watchdog watches one call at a time.
 
         Args:
-            patience_s: without a sign of life, after which `Stuck` is raised in the watched thread.
+            patience_s: without a sign of life, after which `RewardTimeout` is raised in the watched thread.
             exit_when_deaf: end the process if that does not help within as long again: the code waits or
                 computes inside a library, where Python cannot interrupt it.
         """
@@ -54,7 +54,7 @@ class Watchdog:
             sign_of_life: a number that goes up as long as all is well; called from another thread.
 
         Raises:
-            Stuck: it showed no sign of life. If it swallowed that and went on, the exception's arguments are
+            RewardTimeout: it showed no sign of life. If it swallowed that and went on, the exception's arguments are
                 where it had been (file and line) and the last sign of life.
         """
         _PATROL.start()
@@ -65,11 +65,11 @@ class Watchdog:
                 result = _inside(work)
             finally:
                 self._end()
-        except Stuck:
+        except RewardTimeout:
             self._end()  # the one that may come late can have interrupted the first
             raise
         if self._bitten:
-            raise Stuck(*self._bitten)
+            raise RewardTimeout(*self._bitten)
         return result
 
     def _end(self) -> None:
@@ -103,7 +103,7 @@ class Watchdog:
             frame = stack[:2][-1]  # what `work` called: the learner's function
             place = f"{frame.f_code.co_filename}, line {frame.f_lineno}"
             self._bitten = self._bitten or (place, alive)
-            _raise_in(thread, Stuck)
+            _raise_in(thread, RewardTimeout)
             if self._exit_when_deaf and self._silent_s > 2.0 * self._patience_s:
                 _give_up(place, self._silent_s)
         finally:
@@ -150,7 +150,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def _inside(work: Callable[[], Result]) -> Result:
-    """Call `work`; while this frame is on a thread's stack, `Stuck` may be raised in it."""
+    """Call `work`; while this frame is on a thread's stack, `RewardTimeout` may be raised in it."""
     return work()
 
 

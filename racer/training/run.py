@@ -23,7 +23,7 @@ from racer.deepracer.config import NETWORKS, action_space_json, read_action_spac
 from racer.env import TimeTrialVector
 from racer.errors import DeepRacerError, RacerError, RunError, SensorError
 from racer.racing import AgentFile, Driver, Knobs, State, load_agent, load_state, restore, save_state
-from racer.reward import Reward, load_reward
+from racer.reward import RewardFunction, load_reward
 from racer.sensors import make_sensors
 from racer.shelf import Section, make_folder, read_json, write_atomically
 from racer.sim import CARS, DEFAULT, STARTS, ActionSpace, Car, RandomTracks, Rotation, Start
@@ -160,7 +160,7 @@ class Run:
         """
         return load_agent(self._outside(self.plan.agent, "agent"))
 
-    def reward(self) -> Reward | None:
+    def reward(self) -> RewardFunction | None:
         """The reward function, if it is still what it was; else None."""
         try:
             reward = load_reward(self._outside(self.plan.reward, "reward"))
@@ -243,7 +243,7 @@ def _track(path: Path, data: Any) -> Track:
 def create_run(
     folder: Path,
     tracks: Sequence[Track],
-    reward: Reward,
+    reward: RewardFunction,
     agent: AgentFile,
     names: tuple[tuple[str, ...], str, str],
     plan: Mapping[str, Any],

@@ -21,7 +21,7 @@ from racer.env import Fleet, TimeTrialVector
 from racer.errors import AgentError, RacerError, RunError
 from racer.racing import AgentFile, Knobs, Learner, Score, drive, failure, load_agent, restore, score
 from racer.replay import Replay, save_replay
-from racer.reward import Reward, Rewards, load_reward
+from racer.reward import RewardFunction, VectorReward, load_reward
 from racer.sensors import make_sensors
 from racer.sim import CARS, DEFAULT, OFF, RANDOM, SIM_TO_REAL, ActionSpace, RandomTracks, Rules, Start
 from racer.track import Track, load_track
@@ -234,7 +234,7 @@ def train(
     Args:
         run: a new one, or one to go on with.
         show: called after every update.
-        exit_when_stuck: as for `Rewards`.
+        exit_when_stuck: as for `VectorReward`.
         tell: given the recipe's `about`, if it has one: what it perceives, what it is made of, how fast it should be.
 
     Returns:
@@ -263,7 +263,7 @@ def train(
 class Training:
     """A training in progress; `report` is what the recipe calls."""
 
-    def __init__(self, run: Run, reward: Reward, show: Show | None, exit_when_stuck: bool) -> None:
+    def __init__(self, run: Run, reward: RewardFunction, show: Show | None, exit_when_stuck: bool) -> None:
         """Set everything up, compiled and ready, and put a resumed run where it stopped."""
         self.run, self._show, self._reward = run, show, reward
         self._exit_when_stuck = exit_when_stuck
@@ -384,8 +384,8 @@ class Training:
         ]
         return parts[0] if len(parts) == 1 else Fleet(parts)
 
-    def _rewards(self, count: int, prints: Prints) -> Rewards:
-        return Rewards(self._reward, count, cast(TextIO, prints), self._exit_when_stuck)
+    def _rewards(self, count: int, prints: Prints) -> VectorReward:
+        return VectorReward(self._reward, count, cast(TextIO, prints), self._exit_when_stuck)
 
     def _seconds(self) -> float:
         return self._before + time.monotonic() - self._began

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from racer.deepracer.logs.placing import Placed
 from racer.deepracer.logs.simtrace import running
-from racer.reward import FLOATS, Params, Reward, Rewards, params_at
+from racer.reward import FLOATS, Params, RewardFunction, VectorReward, params_at
 
 __all__ = ["Rescored", "rescore"]
 
@@ -46,7 +46,7 @@ class Rescored:
     new: NDArray[np.float64]
 
 
-def rescore(placed: Sequence[Placed], reward: Reward, stdout: TextIO | None = None) -> list[Rescored]:
+def rescore(placed: Sequence[Placed], reward: RewardFunction, stdout: TextIO | None = None) -> list[Rescored]:
     """Run a reward function over episodes, in their order, as one worker of DeepRacer would.
 
     Steps in which the car was held (prepare, pause) are not paid, as there.
@@ -59,7 +59,7 @@ def rescore(placed: Sequence[Placed], reward: Reward, stdout: TextIO | None = No
     Raises:
         RewardError: the function fails.
     """
-    pay = Rewards(reward, 1, stdout)
+    pay = VectorReward(reward, 1, stdout)
     tables: dict[bool, Params] = {}
     found = []
     for one in placed:
