@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Timer
 
 import numpy as np
 import pygame
@@ -21,9 +22,9 @@ from racer.viewer.film import LAST_S
 from racer.viewer.ground import _clip
 from racer.viewer.playback import SPEEDS, Playback, Timeline
 from racer.viewer.scene import View, draw_car, draw_path
-from racer.viewer.screen import BAD, CAR_COLORS, GOOD, GROUND, ROAD, TYRE, WELL, Layout, SpeedScale, clock
+from racer.viewer.screen import BAD, GOOD, GROUND, ROAD, TYRE, WELL, Layout, SpeedScale, car_colors, clock
 from racer.viewer.stage import GHOST_ALPHA, Stage
-from racer.viewer.window import handle
+from racer.viewer.window import default_size, handle
 
 RADIUS = 3.0  # m, of a round track, counter-clockwise from (3, 0)
 SIZE = (800, 500)
@@ -293,7 +294,7 @@ def test_the_car_is_where_it_should_be_in_its_colour(stage, time_s):
     size = (1600, 1000)
     surface = picture(stage, time_s, size, follow=True)
     view = stage.view(size, dataclasses.replace(stage.playback(), time_s=time_s, follow=True))
-    assert near(at(surface, body_point(view, stage.timelines[0].moment(time_s))), CAR_COLORS[0], 2)
+    assert near(at(surface, body_point(view, stage.timelines[0].moment(time_s))), car_colors(8)[0], 2)
 
 
 def test_a_ghost_lets_the_road_shine_through():
@@ -302,7 +303,7 @@ def test_a_ghost_lets_the_road_shine_through():
     surface = picture(stage, 3.0, size, follow=True)
     view = stage.view(size, dataclasses.replace(stage.playback(), time_s=3.0, follow=True))
     ghost = at(surface, body_point(view, stage.timelines[1].moment(3.0)))
-    assert near(ghost, np.array(CAR_COLORS[1]) * GHOST_ALPHA + np.array(ROAD) * (1.0 - GHOST_ALPHA), 4)
+    assert near(ghost, np.array(car_colors(8)[1]) * GHOST_ALPHA + np.array(ROAD) * (1.0 - GHOST_ALPHA), 4)
     solid = at(picture(stage, 3.0, size, follow=True, focus=1), np.array(Layout(*size).area.center))
     assert not near(solid, ghost, 4)
 
@@ -312,7 +313,7 @@ def test_front_wheels_steer_and_rear_wheels_do_not():
     straight, steered = (pygame.Surface((200, 200), depth=32) for _ in range(2))
     for surface, angle in ((straight, 0.0), (steered, 0.4)):
         surface.fill(ROAD)
-        draw_car(surface, view, CARS["deepracer"], (0.0, 0.0, 0.0), angle, CAR_COLORS[0], 1.0)
+        draw_car(surface, view, CARS["deepracer"], (0.0, 0.0, 0.0), angle, car_colors(8)[0], 1.0)
     change = np.abs(pixels(straight) - pixels(steered)).max(axis=2)
     assert change[110:].max() > 100  # ahead, to the right
     assert change[:100].max() == 0
@@ -390,7 +391,7 @@ def test_the_knob_of_the_time_bar_moves(stage):
     duration = stage.playback().duration_s
     for share in (0.0, 0.4, 1.0):
         surface = picture(stage, share * duration)
-        assert near(at(surface, (seek.left + share * seek.width, seek.centery)), CAR_COLORS[0])
+        assert near(at(surface, (seek.left + share * seek.width, seek.centery)), car_colors(8)[0])
     assert near(at(picture(stage, 0.4 * duration), (seek.left + 0.8 * seek.width, seek.centery)), WELL)
 
 
@@ -419,15 +420,44 @@ def test_texts_name_driver_and_cars():
     one, other = driven(driver="ada"), driven(driver="grace", speed=1.8)
     size = (1280, 800)
     head = pygame.Rect(Layout(*size).side.topleft, (200, 45))
-    chips = pygame.Rect(20, 45, 300, 28)
+    tower = Layout(*size, 2).tower
     stage = Stage([one, other])
     focus = [pixels(picture(stage, 1.0, size, focus=number)) for number in (0, 1)]
-    for box in (head, chips):
+    for box in (head, tower):
         area = np.s_[box.left : box.right, box.top : box.bottom]
         assert (focus[0][area] != focus[1][area]).any()
-    alone = pixels(picture(Stage([one]), 1.0, size))[chips.left : chips.right, chips.top : chips.bottom]
+    alone = pixels(picture(Stage([one]), 1.0, size))[tower.left : tower.left + 40, tower.top : tower.bottom]
     assert near(alone.max(axis=(0, 1)), GROUND, 40)  # no list of cars
     assert Stage([one, one, other]).names == ["ada 1", "ada 2", "grace"]
+
+
+def test_many_cars_have_a_running_order_and_colours_of_their_own():
+    speeds = np.random.default_rng(0).permutation(np.linspace(1.6, 2.4, 30))
+    stage = Stage([driven(driver=f"driver {k}", speed=float(speed)) for k, speed in enumerate(speeds)])
+    assert len(set(stage.colors)) == 30
+    state = dataclasses.replace(stage.playback(), time_s=3.0)
+    fastest_first = np.argsort(-speeds).tolist()
+    for size in ((1280, 800), (480, 320)):
+        for focus in (fastest_first[0], fastest_first[11], fastest_first[-1]):
+            state.focus = focus
+            listed = stage.listed(size, state)
+            assert listed[0] == fastest_first[0] and focus in listed
+            assert [car for car in fastest_first if car in listed] == listed
+            tower = Layout(*size, 30).tower
+            assert tower.bottom <= Layout(*size, 30).bar.top and len(listed) * 17 <= tower.height
+    rows = pixels(picture(stage, 3.0, (1280, 800)))
+    state.focus = 0
+    for row, car in enumerate(stage.listed((1280, 800), state)[:5]):
+        box = Layout(1280, 800, 30).tower_row(row)
+        assert (np.abs(rows[box.left : box.right, box.top : box.bottom] - stage.colors[car]).sum(axis=2) < 12).any()
+
+
+def test_names_on_the_track_do_not_pile_up():
+    crowd = [driven(driver=f"driver {k}", speed=2.0 + 0.001 * k) for k in range(30)]
+    road = Layout(1280, 800, 30).area
+    few, many = (pixels(picture(Stage(crowd[:count]), 3.0, (1280, 800))) for count in (4, 30))
+    dark = [(np.abs(one - GROUND)[road.left : road.right].sum(axis=2) < 25).mean() for one in (few, many)]
+    assert abs(dark[1] - dark[0]) < 0.02, "thirty names would cover much of the road"
 
 
 def test_help_covers_the_middle(stage):
@@ -571,16 +601,70 @@ def test_the_window_shows_the_race_until_it_is_closed(monkeypatch, replay):
         if len(shown) == 4:
             press(pygame.K_SPACE, " ")
             press(pygame.K_SPACE, " ")  # held: counts once
-        if len(shown) == 6:
-            press(pygame.K_q, "q")
+            Timer(0.7, press, (pygame.K_q, "q")).start()
 
     monkeypatch.setattr(pygame.display, "flip", count)
     watch([replay], size=SIZE)
-    assert [frame.shape[:2] for frame in shown] == [SIZE] * 2 + [(300, 200)] * 4
+    assert [frame.shape[:2] for frame in shown[:4]] == [SIZE] * 2 + [(300, 200)] * 2
     assert shown[0].std() > 20.0
     assert (shown[0] != shown[1]).any()  # time passes
-    assert (shown[4] == shown[5]).all()  # paused
+    assert len(shown) <= 8, "a paused window is drawn again only where something changes"
     assert not pygame.display.get_init()
+
+
+@pytest.mark.parametrize("desktop", [(1366, 768), (1920, 1080), (3840, 2160), (800, 600)])
+def test_the_window_fits_the_screen(desktop):
+    width, height = default_size(desktop)
+    assert width <= desktop[0] and height <= 0.85 * desktop[1]
+    assert width >= 0.5 * desktop[0]
+
+
+@pytest.mark.usefixtures("screen")
+def test_mouse_and_keys_choose_cars_and_views():
+    state = Playback(20.0, cars=3)
+    layout = Layout(*SIZE, 3)
+
+    def send(kind, **more):
+        return handle(pygame.event.Event(kind, **more), state, SIZE, listed=[2, 0, 1])
+
+    send(pygame.MOUSEBUTTONDOWN, pos=layout.tower_row(0).center, button=1)
+    assert state.focus == 2
+    send(pygame.MOUSEBUTTONDOWN, pos=layout.tower_row(2).center, button=1)
+    assert state.focus == 1
+    send(pygame.KEYDOWN, key=pygame.K_3, unicode="3", mod=0)
+    send(pygame.KEYDOWN, key=pygame.K_9, unicode="9", mod=0)  # there is no such car
+    assert state.focus == 2
+    send(pygame.MOUSEWHEEL, x=0, y=3)
+    assert state.zoom > 1.3
+    send(pygame.MOUSEWHEEL, x=0, y=-30)
+    assert state.zoom == 1.0
+    send(pygame.MOUSEMOTION, pos=(layout.seek.left + layout.seek.width // 2, layout.seek.centery))
+    assert state.hover_s == pytest.approx(10.0, abs=0.05) and state.time_s == 0.0
+    send(pygame.MOUSEWHEEL, x=0, y=2)
+    assert (state.time_s, state.zoom) == (2.0, 1.0)
+    send(pygame.MOUSEMOTION, pos=(layout.seek.left, 10))
+    assert state.hover_s is None
+    for key, name in ((pygame.K_l, "loop"), (pygame.K_f, "fullscreen")):
+        send(pygame.KEYDOWN, key=key, unicode="", mod=0)
+        assert getattr(state, name)
+    assert send(pygame.KEYDOWN, key=pygame.K_ESCAPE, unicode="", mod=0) and not state.fullscreen
+    state.advance(30.0)
+    assert (state.time_s, state.paused) == (0.0, False), "it begins anew"
+
+
+def test_the_time_under_the_mouse_is_shown(stage):
+    plain, hovering = picture(stage, 1.0), picture(stage, 1.0, hover_s=5.0)
+    changed = (pixels(plain) != pixels(hovering)).any(axis=2)
+    bar = Layout(*plain.get_size()).bar
+    assert changed.any() and not changed[:, : bar.top - 40].any()
+
+
+def test_zooming_keeps_the_car_in_the_middle(stage):
+    area = Layout(*SIZE).area
+    for zoom in (2.0, 5.0):
+        state = dataclasses.replace(stage.playback(), time_s=3.0, zoom=zoom)
+        moment = stage.timelines[0].moment(3.0)
+        assert np.abs(stage.view(SIZE, state).to_screen((moment.x, moment.y)) - area.center).max() < 2.0
 
 
 def test_without_a_screen_it_says_how_to_record(monkeypatch, replay):

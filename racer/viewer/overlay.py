@@ -16,11 +16,11 @@ import pygame
 from racer.viewer.screen import (
     ACCENT,
     BAD,
-    CARD,
     CARD_EDGE,
     DIM,
     GOOD,
     GROUND,
+    NARROW_TOWER,
     SOFT,
     TEXT,
     WELL,
@@ -36,26 +36,28 @@ if TYPE_CHECKING:
     from racer.viewer.panel import Rider
     from racer.viewer.playback import Playback
 
-__all__ = ["draw_help", "draw_legend", "draw_shade", "draw_tags", "draw_time", "draw_title"]
+__all__ = ["draw_help", "draw_legend", "draw_shade", "draw_tags", "draw_time", "draw_title", "draw_tower"]
 
-HINTS = (("space", "pause"), ("arrows", "seek, pace"), ("c", "camera"), ("tab", "car"), ("?", "all keys"))
+HINTS = (("space", "pause"), ("arrows", "seek, speed"), ("c", "follow"), ("tab", "next car"), ("?", "all keys"))
 KEYS = (
-    ("space", "pause, go on"),
-    ("left   right", "one second back, on"),
-    ("shift + left   right", "one step back, on"),
+    ("space", "pause, continue"),
+    ("left   right", "one second back, forward"),
+    ("shift + left   right", "one step back, forward"),
     ("up   down", "faster, slower"),
-    ("mouse", "drag along the time bar"),
-    ("r", "from the start"),
-    ("c", "camera: whole track or follow the car"),
-    ("v", "what the car sees"),
-    ("tab", "next car"),
+    ("r", "restart"),
+    ("l", "loop"),
+    ("c", "follow the car, or show the whole track"),
+    ("v", "what the car observes"),
+    ("tab   1 to 9", "next car, or the car of that number"),
+    ("f", "full screen"),
+    ("mouse", "drag the time bar, click a car's row, zoom by the wheel"),
     ("?", "this help"),
     ("q   esc", "quit"),
 )
 
 
-def draw_title(canvas: Canvas, track: Track, riders: Sequence[Rider], focus: int) -> None:
-    """Name the track and, where there are several, the cars, each with its distance in time to the first."""
+def draw_title(canvas: Canvas, track: Track) -> None:
+    """Name the track."""
     px = canvas.px
     left, right = px(24), canvas.layout.side.left - px(24)
     name = canvas.shorten(track.about.get("title") or track.name, 22, 0.6 * (right - left))
@@ -63,25 +65,38 @@ def draw_title(canvas: Canvas, track: Track, riders: Sequence[Rider], focus: int
     facts = f"{track.length:.1f} m  ·  {track.width:.2f} m wide" + ("  ·  reversed" if track.reversed else "")
     if box.right + px(14) + canvas.width(facts, 13) < right:
         canvas.write(facts, (box.right + px(14), box.bottom - px(2)), 13, DIM, "bottomleft")
+
+
+def draw_tower(
+    canvas: Canvas, riders: Sequence[Rider], listed: Sequence[int], places: Sequence[int], focus: int
+) -> None:
+    """List the cars in running order, each with the time that it is behind the first replay.
+
+    Args:
+        canvas: What is drawn on.
+        riders: All cars.
+        listed: The cars that are listed, from top to bottom.
+        places: Each car's place in the race, 1 for the first.
+        focus: The car in focus.
+    """
+    px, layout = canvas.px, canvas.layout
     if len(riders) < 2:
         return
-    x = left
-    for number, rider in enumerate(riders):
-        label = canvas.shorten(rider.name, 13, px(150))
+    wide = layout.tower.width > px(NARROW_TOWER)
+    for row, number in enumerate(listed):
+        rider, box, focussed = riders[number], layout.tower_row(row), number == focus
+        if focussed:
+            canvas.card(box.inflate(0, -px(2)), 7, WELL, rider.color)
+        canvas.write(str(places[number]), (box.left + px(24), box.centery), 12, SOFT if focussed else DIM, "midright")
+        canvas.dot((box.left + px(36), box.centery), 4, rider.color)
         gap = None if rider.moment.crashed else rider.moment.gap_s
-        delta = "" if gap is None else f"lap {gap:+.2f} s"
-        width = px(34) + canvas.width(label, 13) + (px(8) + canvas.width(delta, 13) if delta else 0)
-        if x + width > right:
-            canvas.write(f"+ {len(riders) - number}", (x, px(59)), 13, DIM, "midleft")
-            break
-        chip, focussed = pygame.Rect(x, px(48), round(width), px(22)), number == focus
-        canvas.card(chip, 11, WELL if focussed else CARD, rider.color if focussed else CARD_EDGE)
-        canvas.dot((chip.left + px(12), chip.centery), 4, rider.color)
-        color = TEXT if focussed else SOFT
-        box = canvas.write(label, (chip.left + px(22), chip.centery), 13, color, "midleft")
-        if gap is not None:
-            canvas.write(delta, (box.right + px(8), chip.centery), 13, BAD if gap > 0 else GOOD, "midleft")
-        x = chip.right + px(8)
+        right: float = box.right - px(8)
+        if wide and gap is not None:
+            tint = BAD if gap > 0 else GOOD
+            right = canvas.write(f"{gap:+.2f}", (right, box.centery), 12, tint, "midright").left - px(8)
+        left = box.left + px(46)
+        label = canvas.shorten(rider.name, 13, right - left)
+        canvas.write(label, (left, box.centery), 13, TEXT if focussed else SOFT, "midleft")
 
 
 def draw_tags(canvas: Canvas, tags: Sequence[tuple[str, Color, tuple[float, float]]], reach: float) -> None:
@@ -142,7 +157,9 @@ def draw_time(canvas: Canvas, rider: Rider, state: Playback, scale: SpeedScale) 
             pygame.draw.rect(surface, TEXT, (left, y - size, px(5), 2 * size), border_radius=px(1))
     canvas.write(clock(state.time_s)[:-2], (bar.left + px(52), y), 16, TEXT, "midleft")
     canvas.write(clock(state.duration_s)[:-2], (seek.right + px(22), y), 14, SOFT, "midleft")
-    canvas.write(f"{state.speed:g}x", (bar.right - px(18), y), 16, TEXT, "midright")
+    pace = canvas.write(f"{state.speed:g}x", (bar.right - px(18), y), 16, TEXT, "midright")
+    if state.loop:
+        canvas.write("loop", (pace.left - px(10), y), 12, ACCENT, "midright")
     canvas.card(seek, 3, WELL)
 
     def place(time_s: float) -> float:
@@ -159,6 +176,14 @@ def draw_time(canvas: Canvas, rider: Rider, state: Playback, scale: SpeedScale) 
         if end - mark > px(16):
             above = (mark + px(6), seek.top - px(3))
             canvas.write(name, above, 11, SOFT if lap.complete else BAD, "bottomleft")
+    if state.hover_s is not None and not state.dragging:
+        under = place(state.hover_s)
+        pygame.draw.rect(surface, SOFT, (round(under), seek.top - px(5), max(px(1), 1), seek.height + px(10)))
+        text = clock(state.hover_s)[:-2]
+        tip = pygame.Rect(0, 0, round(canvas.width(text, 12)) + px(14), px(20))
+        tip.midbottom = round(under), bar.top - px(4)
+        canvas.card(tip, 5, GROUND, CARD_EDGE)
+        canvas.write(text, tip.center, 12, TEXT, "center")
     canvas.dot((knob, seek.centery), 8, TEXT)
     canvas.dot((knob, seek.centery), 5, rider.color)
 
@@ -167,7 +192,7 @@ def draw_help(canvas: Canvas) -> None:
     """Lay a card with all keys over the darkened picture."""
     px, surface = canvas.px, canvas.surface
     surface.fill((90, 90, 90), special_flags=pygame.BLEND_RGB_MULT)
-    box = pygame.Rect(0, 0, px(520), px(88 + 33 * len(KEYS)))
+    box = pygame.Rect(0, 0, px(600), px(88 + 33 * len(KEYS)))
     box.center = surface.get_rect().center
     canvas.card(box, 14, edge=CARD_EDGE)
     canvas.write("Keys", (box.left + px(32), box.top + px(24)), 24, TEXT)

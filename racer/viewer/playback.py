@@ -24,6 +24,7 @@ __all__ = ["SECTORS", "SPEEDS", "Moment", "Playback", "Sector", "Timeline"]
 
 SECTORS = 3  # a lap is timed in thirds of the centre line
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+ZOOM_STEP, MOST_ZOOM = 1.15, 8.0
 TICK_S = 1e-6  # lap times are sums of floats: an end and the next start this close are one instant
 
 
@@ -141,6 +142,16 @@ class Timeline:
             gap_s=self._gap(lap, lap_time_s),
         )
 
+    def raced(self, time_s: float) -> float:
+        """Laps completed at an instant, with the part of the one under way: what the running order goes by."""
+        time_s = min(max(time_s, 0.0), self.end_s)
+        lap = self.lap_at(time_s)
+        complete = sum(one.complete and one.start_s + one.time_s <= time_s + TICK_S for one in self.laps)
+        if lap.complete and lap.start_s + lap.time_s <= time_s + TICK_S:
+            return float(complete)
+        driven, when = self._courses[lap.index]
+        return complete + float(np.interp(time_s - lap.start_s, when, driven)) / self.replay.track.length
+
     def lap_at(self, time_s: float) -> Lap:
         """The lap under way; at the very instant of a finish it is still the lap that is finished."""
         return self.laps[max(int(np.searchsorted(self._starts, time_s - TICK_S)) - 1, 0)]
@@ -228,7 +239,7 @@ class Timeline:
 
 @dataclass
 class Playback:
-    """What the watcher has chosen: the instant, the pace, the car in focus, the camera."""
+    """What the watcher has chosen: the instant, the pace, the car in focus, the view."""
 
     duration_s: float
     cars: int = 1
@@ -237,15 +248,20 @@ class Playback:
     paused: bool = False
     focus: int = 0
     follow: bool = False
-    eyes: bool = False  # what the car in focus sees
+    zoom: float = 1.0  # beyond what the view shows by itself
+    sensors: bool = False  # whether to show what the car in focus observes
+    loop: bool = False
+    fullscreen: bool = False
     help: bool = False
     dragging: bool = False  # the mouse holds the time bar
+    hover_s: float | None = None  # the instant on the time bar beneath the mouse
 
     def advance(self, seconds: float) -> None:
-        """Let real time pass; stops at the end."""
+        """Let real time pass; stops at the end, or begins anew."""
         if not self.paused:
             self.seek(self.time_s + seconds * self.speed)
-            self.paused = self.time_s >= self.duration_s
+            if self.time_s >= self.duration_s:
+                self.time_s, self.paused = (0.0, False) if self.loop else (self.duration_s, True)
 
     def toggle_pause(self) -> None:
         """Stop, or go on; at the end, begin anew."""
@@ -266,6 +282,10 @@ class Playback:
         """Go `change` places up or down the list of `SPEEDS`."""
         nearest = min(range(len(SPEEDS)), key=lambda place: abs(SPEEDS[place] - self.speed))
         self.speed = SPEEDS[min(max(nearest + change, 0), len(SPEEDS) - 1)]
+
+    def zoom_by(self, notches: float) -> None:
+        """See more closely, or less, `notches` of a mouse wheel."""
+        self.zoom = min(max(self.zoom * ZOOM_STEP**notches, 1.0), MOST_ZOOM)
 
     def restart(self) -> None:
         """Begin anew, running."""

@@ -6,6 +6,7 @@ shrinks and grows together; and a speed has the same colour wherever it is shown
 
 from __future__ import annotations
 
+import colorsys
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
@@ -16,11 +17,11 @@ import pygame
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["CAR_COLORS", "Canvas", "Color", "Ink", "Layout", "SpeedScale", "clock", "mix"]
+__all__ = ["Canvas", "Color", "Ink", "Layout", "SpeedScale", "car_colors", "clock", "mix"]
 
 Color = tuple[int, int, int]
 
-CAR_COLORS: tuple[Color, ...] = (
+FIRST_COLORS: tuple[Color, ...] = (
     (56, 189, 248),
     (94, 226, 142),
     (244, 246, 250),
@@ -30,6 +31,18 @@ CAR_COLORS: tuple[Color, ...] = (
     (200, 214, 120),
     (240, 164, 220),
 )
+
+GOLDEN_RATIO = 0.618034  # of a turn between two hues: no two of any number of them meet
+
+
+def car_colors(count: int) -> list[Color]:
+    """A colour for each of `count` cars, no two of them the same."""
+    more = [
+        colorsys.hsv_to_rgb(number * GOLDEN_RATIO % 1.0, (0.45, 0.7)[number % 2], (1.0, 0.82, 0.92)[number % 3])
+        for number in range(count - len(FIRST_COLORS))
+    ]
+    return [*FIRST_COLORS[:count], *((round(255 * r), round(255 * g), round(255 * b)) for r, g, b in more)]
+
 
 GROUND: Color = (15, 18, 24)
 GRID: Color = (32, 38, 48)
@@ -58,6 +71,9 @@ SPEED_STOPS = (
     (0.8, 252, 168, 54),
     (1.0, 240, 249, 33),
 )
+
+TOWER, NARROW_TOWER, TOWER_FROM = 176, 92, 900  # units: widths of the running order, and from where it is the wide one
+ROW = 25  # units: height of one of its rows
 
 FINE = 3  # what must be smooth is drawn this many times finer, then averaged
 
@@ -98,10 +114,11 @@ class SpeedScale:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where everything is in a window of a size (px)."""
+    """Where everything is in a window of a size (px) that shows a number of cars."""
 
     width: int
     height: int
+    cars: int = 1
 
     @cached_property
     def unit(self) -> float:
@@ -137,10 +154,23 @@ class Layout:
         return self.seek.inflate(self.px(24), self.px(34))
 
     @property
+    def tower(self) -> pygame.Rect:
+        """The running order, a row for each car; without width where one car is alone."""
+        width = 0 if self.cars < 2 else self.px(TOWER if self.width > TOWER_FROM * self.unit else NARROW_TOWER)
+        rows = min(self.cars, max((self.bar.top - self.px(44 + 62)) // self.px(ROW), 1))
+        return pygame.Rect(self.px(18), self.px(62), width, rows * self.px(ROW))
+
+    def tower_row(self, place: int) -> pygame.Rect:
+        """The row of the running order at a place, 0 for the first."""
+        tower = self.tower
+        return pygame.Rect(tower.left, tower.top + place * self.px(ROW), tower.width, self.px(ROW))
+
+    @property
     def area(self) -> pygame.Rect:
         """What is left for the track."""
         top, bottom = self.px(76), self.bar.top - self.px(44)
-        return pygame.Rect(self.px(24), top, max(self.side.left - self.px(48), 10), max(bottom - top, 10))
+        left = self.tower.right + self.px(6) if self.cars > 1 else self.px(24)
+        return pygame.Rect(left, top, max(self.side.left - self.px(24) - left, 10), max(bottom - top, 10))
 
     def seek_time(self, x: float, duration_s: float) -> float:
         """The instant that lies at a place of the time bar, s."""
@@ -199,11 +229,12 @@ class Canvas:
 
     surface: pygame.Surface
     ink: Ink
+    cars: int = 1
 
     @cached_property
     def layout(self) -> Layout:
         """Where everything is on it."""
-        return Layout(*self.surface.get_size())
+        return Layout(*self.surface.get_size(), self.cars)
 
     def px(self, units: float) -> int:
         """Units to whole px."""

@@ -15,22 +15,31 @@ import numpy as np
 
 from racer.replay import STEP_S
 from racer.viewer.ground import Ground
-from racer.viewer.overlay import draw_help, draw_legend, draw_shade, draw_tags, draw_time, draw_title
+from racer.viewer.overlay import (
+    draw_help,
+    draw_legend,
+    draw_shade,
+    draw_tags,
+    draw_time,
+    draw_title,
+    draw_tower,
+)
 from racer.viewer.panel import Panel, Rider
 from racer.viewer.playback import Playback, Timeline
 from racer.viewer.scene import View, draw_car, draw_path
-from racer.viewer.screen import CAR_COLORS, ROAD, Canvas, Ink, Layout, SpeedScale
+from racer.viewer.screen import ROAD, Canvas, Ink, Layout, SpeedScale, car_colors
 
 if TYPE_CHECKING:
     import pygame
     from numpy.typing import NDArray
 
     from racer.replay import Replay
-    from racer.viewer.eyes import Eyes
+    from racer.viewer.sensors import SensorView
 
 __all__ = ["Stage"]
 
 FOLLOW_M = 3.4  # the following camera sees this many metres across the shorter side of the track's area
+MOST_SCALE = 800.0  # px per m: a car fills the screen
 FINE_SCALE = 140.0  # px per m from which a step is drawn in several pieces
 EARLIER_LAPS = 2  # drawn faintly beneath the lap in view
 GHOST_TRAIL_S = 1.6
@@ -42,27 +51,27 @@ class Stage:
 
     Args:
         replays: At least one; the first is what the others are compared with.
-        eyes: Whether a playback begins with what the car in focus sees.
+        sensors: Whether a playback begins with what the car in focus observes.
     """
 
-    def __init__(self, replays: Sequence[Replay], eyes: bool = False) -> None:
+    def __init__(self, replays: Sequence[Replay], sensors: bool = False) -> None:
         """Lay out time and colours; nothing is drawn yet."""
         first = Timeline(replays[0])
         self.timelines = [first, *(Timeline(replay, first) for replay in replays[1:])]
         self.track = replays[0].track
         self.names = _names([replay.driver for replay in replays])
-        self.colors = [CAR_COLORS[number % len(CAR_COLORS)] for number in range(len(replays))]
+        self.colors = car_colors(len(replays))
         self.scale = SpeedScale.over(np.concatenate([timeline.speed for timeline in self.timelines]))
-        self._begin_with_eyes = eyes
+        self._begin_with_sensors = sensors
         self._ground = Ground(self.track)
         self._panel = Panel(self.scale)
         self._ink = Ink()
-        self._fit = lru_cache(maxsize=4)(lambda width, height: View.fit(self.track, Layout(width, height).area))
+        self._fit = lru_cache(maxsize=4)(self._whole)
 
     def playback(self, speed: float = 1.0) -> Playback:
         """A fresh playback of all replays."""
         end_s = max(timeline.end_s for timeline in self.timelines)
-        return Playback(end_s, len(self.timelines), speed=speed, eyes=self._begin_with_eyes)
+        return Playback(end_s, len(self.timelines), speed=speed, sensors=self._begin_with_sensors)
 
     def best_instant(self) -> float:
         """The end of the first replay's best lap, or of its race if no lap was completed, s."""
@@ -73,12 +82,16 @@ class Stage:
     def view(self, size: tuple[int, int], state: Playback) -> View:
         """The camera for a picture of `size` px."""
         whole = self._fit(*size)
-        if not state.follow:
+        if not state.follow and state.zoom == 1.0:
             return whole
-        area = Layout(*size).area
-        scale = max(min(area.size) / FOLLOW_M, 1.3 * whole.scale)
+        area = Layout(*size, len(self.timelines)).area
+        scale = max(min(area.size) / FOLLOW_M, 1.3 * whole.scale) if state.follow else whole.scale
+        scale = min(scale * state.zoom, max(MOST_SCALE, scale))
         moment = self.timelines[state.focus].moment(state.time_s)
         return View(float(round(scale)), moment.x, moment.y, whole.left, whole.top)
+
+    def _whole(self, width: int, height: int) -> View:
+        return View.fit(self.track, Layout(width, height, len(self.timelines)).area)
 
     def draw(self, surface: pygame.Surface, state: Playback, hints: bool = False) -> None:
         """Draw the picture of `state`; `hints` shows what keys there are."""
@@ -93,35 +106,56 @@ class Stage:
         order = [*(number for number in range(len(riders)) if number != state.focus), state.focus]
         for number in order[:-1]:
             self._wake(surface, view, riders[number])
-        canvas = Canvas(surface, self._ink)
-        if state.eyes:
-            self._eyes.draw_beams(canvas, view, moments[state.focus])
+        canvas = Canvas(surface, self._ink, len(riders))
+        if state.sensors:
+            self._sensors.draw_beams(canvas, view, moments[state.focus])
         for number in order:
             moment, car = moments[number], self.timelines[number].replay.car
             alpha = 1.0 if number == state.focus else GHOST_ALPHA
             pose = (moment.x, moment.y, moment.heading)
             draw_car(surface, view, car, pose, moment.steering, self.colors[number], alpha)
-        if state.follow:
+        if view is not self._fit(*surface.get_size()):
             self._ground.prepare(surface, view)
             draw_shade(canvas)
+        running = self._running_order(state)
         if len(riders) > 1:
-            places = view.to_screen([(moment.x, moment.y) for moment in moments]).tolist()
-            tags = [(self.names[number], self.colors[number], places[number]) for number in reversed(order)]
+            at = view.to_screen([(moment.x, moment.y) for moment in moments]).tolist()
+            tagged = [state.focus, *(number for number in self._around(state.focus, running) if number != state.focus)]
+            tags = [(self.names[number], self.colors[number], at[number]) for number in tagged]
             draw_tags(canvas, tags, 0.2 * view.scale + canvas.px(6))
-        draw_title(canvas, self.track, riders, state.focus)
+        draw_title(canvas, self.track)
+        places = [running.index(number) + 1 for number in range(len(riders))]
+        draw_tower(canvas, riders, self.listed(surface.get_size(), state), places, state.focus)
         draw_legend(canvas, self.scale, hints)
         draw_time(canvas, riders[state.focus], state, self.scale)
         self._panel.draw(canvas, riders[state.focus])
-        if state.eyes:
-            self._eyes.draw_picture(canvas, self._fit(*surface.get_size()), moments[state.focus])
+        if state.sensors:
+            self._sensors.draw_picture(canvas, self._fit(*surface.get_size()), moments[state.focus])
         if state.help:
             draw_help(canvas)
 
-    @cached_property
-    def _eyes(self) -> Eyes:
-        from racer.viewer.eyes import Eyes  # brings Numba, which who only looks at a drive does not wait for
+    def listed(self, size: tuple[int, int], state: Playback) -> list[int]:
+        """The cars in the list of the running order, from top to bottom: the one in focus is always among them."""
+        layout, running = Layout(*size, len(self.timelines)), self._running_order(state)
+        rows = layout.tower.height // layout.tower_row(0).height
+        last = min(max(running.index(state.focus) + 2, rows), len(running))
+        return [running[0], *running[last - rows + 1 : last]] if rows > 1 else [state.focus]
 
-        return Eyes(self.track)
+    def _running_order(self, state: Playback) -> list[int]:
+        """All cars, the one that has raced farthest first."""
+        raced = [timeline.raced(state.time_s) for timeline in self.timelines]
+        return sorted(range(len(raced)), key=lambda number: -raced[number])
+
+    def _around(self, focus: int, running: list[int]) -> list[int]:
+        """The cars that are named where they drive: the first one, the one in focus, and those next to it."""
+        place = running.index(focus)
+        return sorted({running[0], *running[max(place - 1, 0) : place + 2]})
+
+    @cached_property
+    def _sensors(self) -> SensorView:
+        from racer.viewer.sensors import SensorView  # brings Numba, which who only looks at a drive does not wait for
+
+        return SensorView(self.track)
 
     def _trail(self, surface: pygame.Surface, view: View, rider: Rider) -> None:
         """Where the car in focus drove in this lap, coloured by speed, above its laps before."""

@@ -42,10 +42,10 @@ def watch(
         replays: What is shown; all on the same track, driven the same way round.
         record: A file to draw instead of opening a window; needs no screen. `.png` is one picture at the end
             of the first replay's best lap, `.gif` and `.mp4` are the whole race.
-        size: Width and height, px: by default 1280 x 800, for a `.gif` 800 x 500. Those of an `.mp4` are
-            rounded down to even numbers.
+        size: Width and height, px: by default what suits the screen, for a file 1280 x 800, for a `.gif`
+            800 x 500. Those of an `.mp4` are rounded down to even numbers.
         speed: Pace at the start, and that of a film: 2 is twice as fast.
-        camera: Whether to begin with what the car in focus sees: its camera's picture and its LIDAR's beams.
+        camera: Whether to begin with the picture of a camera and the beams of a LIDAR on the car in focus.
         overwrite: Whether `record` may replace a file.
         quiet: Whether to show no progress bar.
 
@@ -55,8 +55,9 @@ def watch(
         RacerError: There is no screen, or the size or the speed makes no sense.
     """
     target = None if record is None else _checked_target(Path(record), overwrite)
-    size = size or (GIF_SIZE if target is not None and target.suffix.lower() == ".gif" else SIZE)
-    _check(replays, size, speed)
+    if target is not None:
+        size = size or (GIF_SIZE if target.suffix.lower() == ".gif" else SIZE)
+    _check(replays, size or SIZE, speed)
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # its greeting would stand among our output
     from racer.viewer.stage import Stage
 
@@ -67,7 +68,7 @@ def watch(
     else:
         from racer.viewer.film import record_film
 
-        record_film(Stage(replays, camera), target, size, speed, quiet)
+        record_film(Stage(replays, camera), target, size or SIZE, speed, quiet)
 
 
 def _check(replays: Sequence[Replay], size: tuple[int, int], speed: float) -> None:

@@ -1,6 +1,6 @@
-"""The eyes: what the car in focus sees, as a picture in a corner and as beams on the road.
+"""The sensor view: a camera's picture in a corner and a LIDAR's beams on the road, for the car in focus.
 
-The one invariant: it is what the default sensors tell at this pose, whatever the driver was given.
+The one invariant: it is what the default sensors show at this pose, whatever the driver observed, and it says so.
 """
 
 from __future__ import annotations
@@ -19,15 +19,17 @@ if TYPE_CHECKING:
     from racer.viewer.playback import Moment
     from racer.viewer.scene import View
 
-__all__ = ["Eyes"]
+__all__ = ["SensorView"]
 
 PICTURE = (272, 204)  # units
 LABEL, EDGE = 24, 8  # units above the picture, and around it
+SMALL_SHARE = 0.65  # of the picture's size, where that hides less of the road
+MOST_HIDDEN = 0.06  # share of the road that it may hide; else it lies on the instruments
 MET: Color = ACCENT
 MISSED: Color = (58, 70, 86)
 
 
-class Eyes:
+class SensorView:
     """The default camera and LIDAR, on a track.
 
     Args:
@@ -56,7 +58,7 @@ class Eyes:
             canvas.dot(end, 2, BAD)
 
     def draw_picture(self, canvas: Canvas, whole: View, moment: Moment) -> None:
-        """Show the camera's picture in the corner where it hides least of the road.
+        """Show the camera's picture in the corner where it hides least of the road, or among the instruments.
 
         Args:
             canvas: What is drawn on.
@@ -66,7 +68,8 @@ class Eyes:
         px = canvas.px
         card = self._place(canvas.layout, whole)
         canvas.card(card, 12, edge=CARD_EDGE, solid=246)
-        canvas.write("CAMERA", (card.left + px(EDGE + 2), card.top + px(EDGE)), 12, SOFT)
+        label = canvas.shorten("DEFAULT CAMERA AND LIDAR", 12, card.width - 2 * px(EDGE))
+        canvas.write(label, (card.left + px(EDGE + 2), card.top + px(EDGE)), 12, SOFT)
         grey = self.camera.look(self.track, [(moment.x, moment.y, moment.heading)])[0, ..., 0].T
         picture = pygame.surfarray.make_surface(np.repeat(grey[..., None], 3, axis=2))
         size = (card.width - 2 * px(EDGE), card.height - px(EDGE) - px(LABEL))
@@ -76,13 +79,22 @@ class Eyes:
     def _best_corner(self, layout: Layout, whole: View) -> pygame.Rect:
         px, area = layout.px, layout.area
         share = min(1.0, 0.45 * area.width / px(PICTURE[0]), 0.45 * area.height / px(PICTURE[1]))
-        width, height = (round(share * px(side)) for side in PICTURE)
-        size = (width + 2 * px(EDGE), height + px(LABEL) + px(EDGE))
-        right, bottom = layout.side.left - px(14) - size[0], area.bottom - size[1]
-        corners = ((right, px(14)), (px(24), area.top), (right, bottom), (px(24), bottom))
         road = whole.to_screen(np.concatenate([self.track.inner, self.track.outer, self.track.center]))
-        hidden = []
-        for left, top in corners:
-            inside = (road > (left, top)) & (road < (left + size[0], top + size[1]))
-            hidden.append(int(inside.all(axis=1).sum()))
-        return pygame.Rect(corners[hidden.index(min(hidden))], size)
+        hidden: dict[tuple[int, int, int, int], int] = {}
+        for size in (_outside(layout, share), _outside(layout, SMALL_SHARE * share)):
+            right, bottom = layout.side.left - px(14) - size[0], area.bottom - size[1]
+            for left, top in ((right, px(14)), (area.left, area.top), (right, bottom), (area.left, bottom)):
+                inside = (road > (left, top)) & (road < (left + size[0], top + size[1]))
+                hidden[left, top, *size] = int(inside.all(axis=1).sum())
+        best = min(hidden, key=hidden.__getitem__)  # of those that hide as much the first, which is the larger
+        if hidden[best] > MOST_HIDDEN * len(road):
+            width = layout.side.width - 2 * px(EDGE)
+            size = width, round((width - 2 * px(EDGE)) * PICTURE[1] / PICTURE[0]) + px(LABEL) + px(EDGE)
+            return pygame.Rect(layout.side.left + px(EDGE), layout.side.bottom - px(EDGE) - size[1], *size)
+        return pygame.Rect(best)
+
+
+def _outside(layout: Layout, share: float) -> tuple[int, int]:
+    """Size of the card around a picture of a share of the usual size, px."""
+    width, height = (round(share * layout.px(side)) for side in PICTURE)
+    return width + 2 * layout.px(EDGE), height + layout.px(LABEL) + layout.px(EDGE)
