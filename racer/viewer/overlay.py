@@ -50,7 +50,7 @@ KEYS = (
     ("v", "what the car observes"),
     ("tab   1 to 9", "next car, or the car of that number"),
     ("f", "full screen"),
-    ("mouse", "drag the time bar, click a car's row, zoom by the wheel"),
+    ("mouse", "drag the time bar, click a row, wheel to zoom"),
     ("?", "this help"),
     ("q   esc", "quit"),
 )

@@ -142,7 +142,7 @@ class Panel:
         """What the driver wants: the speed, and the steering as a mark on what the wheels do."""
         px, surface, moment = canvas.px, canvas.surface, rider.moment
         throttle, steering = (pygame.Rect(box.left, box.top + px(y), box.width, px(8)) for y in (17, 54))
-        values = (f"{moment.speed_command:.2f} m/s", f"{math.degrees(moment.steering):+.0f}°")
+        values = (f"{moment.speed_command:.2f} m/s", f"{round(math.degrees(moment.steering)):+d}°")
         for well, name, value in zip((throttle, steering), ("THROTTLE", "STEERING"), values, strict=True):
             canvas.write(name, (box.left, well.top - px(17)), 11, DIM)
             canvas.write(value, (box.right, well.top - px(17)), 12, SOFT, "topright")
