@@ -1,7 +1,11 @@
+from .archives import Archive as Archive, is_archive as is_archive, read_archive as read_archive
 from .files import (
     LIMITS as LIMITS,
     file_error as file_error,
     make_folder as make_folder,
+    open_plain as open_plain,
+    parse_json as parse_json,
+    parse_text as parse_text,
     read_bytes as read_bytes,
     read_json as read_json,
     read_text as read_text,

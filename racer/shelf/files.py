@@ -13,7 +13,7 @@ import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 from racer.errors import FileError, RacerError, RunError
 
@@ -21,6 +21,9 @@ __all__ = [
     "LIMITS",
     "file_error",
     "make_folder",
+    "open_plain",
+    "parse_json",
+    "parse_text",
     "read_bytes",
     "read_json",
     "read_text",
@@ -157,6 +160,30 @@ def refuse_links(path: str | Path, within: str | Path, error: type[RacerError] =
             raise error(f"{part} is a link; racer follows no links inside {within}. Replace it by what it leads to.")
 
 
+def open_plain(path: str | Path, error: type[RacerError] = FileError) -> BinaryIO:
+    """Open a plain file for reading.
+
+    Args:
+        path: The file to read.
+        error: The class to raise.
+
+    Raises:
+        RacerError: As `error`: the file is missing, unreadable, or no plain file (a folder, pipe, socket or
+            device, which is not even opened: it might never end).
+    """
+    try:
+        _refuse_special(path, os.stat(path).st_mode, error)  # noqa: PTH116 (a Path cannot hold every text)
+        file = open(os.open(path, READ_FLAGS), "rb")  # noqa: PTH123, SIM115 (that waits for nobody)
+        _refuse_special(path, os.fstat(file.fileno()).st_mode, error)
+    except RacerError:
+        raise
+    except OSError as cause:
+        raise error(f"cannot read {path}: {_reason(cause)}") from cause
+    except ValueError as cause:  # a null byte in the name
+        raise error(f"cannot read {str(path)!r}: {cause}") from cause
+    return file
+
+
 def read_bytes(path: str | Path, error: type[RacerError] = FileError, limit: int = LIMITS["weights"]) -> bytes:
     """Read a whole file.
 
@@ -166,20 +193,17 @@ def read_bytes(path: str | Path, error: type[RacerError] = FileError, limit: int
         limit: How many bytes it may have; see `LIMITS`.
 
     Raises:
-        RacerError: As `error`: the file is missing, unreadable, larger than the limit, or no plain file
-            (a folder, pipe, socket or device, which is not even opened: it might never end).
+        RacerError: As `error`: the file is no plain file that can be read, or larger than the limit.
     """
     try:
-        _refuse_special(path, os.stat(path).st_mode, error)  # noqa: PTH116 (a Path cannot hold every text)
-        with open(os.open(path, READ_FLAGS), "rb") as file:  # noqa: PTH123 (that waits for nobody)
-            status = os.fstat(file.fileno())
-            _refuse_special(path, status.st_mode, error)
-            data = file.read(limit + 1) if status.st_size <= limit else b""
+        with open_plain(path, error) as file:
+            size = os.fstat(file.fileno()).st_size
+            data = file.read(limit + 1) if size <= limit else b""
+    except RacerError:
+        raise
     except OSError as cause:
         raise error(f"cannot read {path}: {_reason(cause)}") from cause
-    except ValueError as cause:  # a null byte in the name
-        raise error(f"cannot read {str(path)!r}: {cause}") from cause
-    size = max(status.st_size, len(data))
+    size = max(size, len(data))
     if size > limit:
         raise error(
             f"cannot read {path}: it is too large, {size:,} bytes; racer reads such files up to {limit:,} bytes"
@@ -189,7 +213,20 @@ def read_bytes(path: str | Path, error: type[RacerError] = FileError, limit: int
 
 def read_text(path: str | Path, error: type[RacerError] = FileError, limit: int = LIMITS["json"]) -> str:
     """Read a whole UTF-8 file; drops a byte order mark, unifies newlines, raises like `read_bytes`."""
-    data = read_bytes(path, error, limit)
+    return parse_text(read_bytes(path, error, limit), path, error)
+
+
+def parse_text(data: bytes, path: str | Path, error: type[RacerError] = FileError) -> str:
+    """The text of a UTF-8 file; drops a byte order mark, unifies newlines.
+
+    Args:
+        data: Its content.
+        path: What it is called in messages.
+        error: The class to raise.
+
+    Raises:
+        RacerError: As `error`: it is not UTF-8; the message names the line.
+    """
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as cause:
@@ -211,7 +248,20 @@ def read_json(path: str | Path, error: type[RacerError] = FileError, limit: int 
         RacerError: As `error`: the file cannot be read or is no JSON (the message names the line), it nests
             deeper than 64 levels, or holds a whole number of more than 64 bits.
     """
-    text = read_text(path, error, limit)
+    return parse_json(read_text(path, error, limit), path, error)
+
+
+def parse_json(text: str, path: str | Path, error: type[RacerError] = FileError) -> Any:
+    """The value of a JSON text, as `read_json` reads it from a file.
+
+    Args:
+        text: The content of a file.
+        path: What it is called in messages.
+        error: The class to raise.
+
+    Raises:
+        RacerError: As `error`: as `read_json`.
+    """
     if not text.strip():
         raise error(f"{path} is empty")
     try:
