@@ -4,8 +4,6 @@ from .files import (
     file_error as file_error,
     make_folder as make_folder,
     open_plain as open_plain,
-    parse_json as parse_json,
-    parse_text as parse_text,
     read_bytes as read_bytes,
     read_json as read_json,
     read_text as read_text,
@@ -23,6 +21,7 @@ from .names import (
     resolve as resolve,
     shipped_folder as shipped_folder,
 )
+from .parsing import parse_json as parse_json, parse_text as parse_text
 from .scaffold import scaffold as scaffold
 from .section import Section as Section
 from .source import explain as explain, named as named, parse as parse, read_source as read_source, shown as shown
