@@ -1,5 +1,6 @@
 from .canvas import Box as Box, Canvas as Canvas
 from .laps import contact_sheet as contact_sheet, laps as laps
+from .learning import Curve as Curve, learning_curves as learning_curves
 from .sensors import (
     Place as Place,
     View as View,

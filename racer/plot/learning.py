@@ -1,0 +1,165 @@
+"""Learning curves: how trainings went, step by step, side by side.
+
+Invariant: a run has the same colour on all panels. A panel shows only what was measured: no smoothing, no guesses.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from racer.plot.canvas import ACCENT, BAD, EDGE, GOOD, SOFT, TEXT, Box, Canvas
+
+__all__ = ["Curve", "learning_curves"]
+
+SHEET_IN = (9.6, 7.4)
+MARGIN_IN = 0.14
+HEAD_IN = 0.62  # height of the names above the panels
+COLORS = (ACCENT, GOOD, "#fca836", BAD, "#a096ff", "#48dbce", "#f0a4dc", "#c8d678")
+MARKS = 4  # lines across a panel, about
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One training, as its metrics tell it.
+
+    Attributes:
+        name: of the run.
+        steps: (n,) car steps driven so far, increasing.
+        values: (n,) for each of `return`, `progress`, `completed` (percent) and `best_lap` (s); nan where nothing was
+            measured at that step.
+    """
+
+    name: str
+    steps: NDArray[np.float64]
+    values: Mapping[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Panel:
+    title: str
+    solid: str  # name of the values drawn as a line
+    dotted: str | None = None  # name of the values drawn as dots
+    limits: tuple[float, float] | None = None
+
+
+PANELS = (
+    Panel("Mean return of the training episodes", "return"),
+    Panel(
+        "Progress of the training episodes (line) and laps completed in evaluations (dots), %",
+        "progress",
+        "completed",
+        (0.0, 100.0),
+    ),
+    Panel("Best clean lap so far, s", "best_lap"),
+)
+
+
+def learning_curves(curves: Iterable[Curve], path: str | Path) -> None:
+    """Draw trainings: return, progress, completed laps and best lap over the steps that were driven.
+
+    Args:
+        curves: one training or several, drawn on the same axes.
+        path: the picture; its suffix (`.png`, `.svg`, `.pdf`) chooses the format.
+
+    Raises:
+        ValueError: there are no trainings.
+        FileError: the picture cannot be written.
+    """
+    shown = list(curves)
+    if not shown:
+        raise ValueError("there are no trainings to draw")
+    canvas = Canvas(*SHEET_IN)
+    width, height = SHEET_IN[0] - 2 * MARGIN_IN, (SHEET_IN[1] - HEAD_IN) / len(PANELS) - MARGIN_IN
+    _names(canvas, shown)
+    last = max([float(curve.steps[-1]) for curve in shown if len(curve.steps)], default=1.0)
+    for number, panel in enumerate(PANELS):
+        bottom = SHEET_IN[1] - HEAD_IN - (number + 1) * (height + MARGIN_IN) + MARGIN_IN
+        _panel(canvas, panel, shown, Box(MARGIN_IN, bottom, width, height), last)
+    canvas.save(path)
+
+
+def _names(canvas: Canvas, curves: Sequence[Curve]) -> None:
+    x, y = 0.34, SHEET_IN[1] - 0.38
+    for number, curve in enumerate(curves):
+        name = curve.name if len(curve.name) <= 24 else curve.name[:23] + "…"
+        if x + 0.4 + 0.09 * len(name) > SHEET_IN[0] - 0.6:
+            canvas.text(x, y, f"+ {len(curves) - number}", 9.0, SOFT)
+            break
+        canvas.line(np.array([[x, y + 0.05], [x + 0.2, y + 0.05]]), _color(number), 2.4)
+        canvas.text(x + 0.3, y, name, 10.0, TEXT, weight="bold")
+        x += 0.62 + 0.095 * len(name)
+
+
+def _panel(canvas: Canvas, panel: Panel, curves: Sequence[Curve], box: Box, last: float) -> None:
+    canvas.card(box)
+    canvas.text(box.left + 0.2, box.top - 0.27, panel.title, 8.5, SOFT)
+    area = Box(box.left + 0.62, box.bottom + 0.32, box.width - 0.9, box.height - 0.74)
+    drawn = [panel.solid, *([panel.dotted] if panel.dotted else [])]
+    known = np.concatenate([curve.values[name][np.isfinite(curve.values[name])] for curve in curves for name in drawn])
+    if not len(known):
+        canvas.text(
+            box.left + box.width / 2, box.bottom + box.height / 2, "nothing measured yet", 9.0, SOFT, ha="center"
+        )
+        return
+    low, high = panel.limits or _limits(float(known.min()), float(known.max()))
+    for mark in _marks(low, high):
+        y = area.bottom + (mark - low) / (high - low) * area.height
+        canvas.line(np.array([[area.left, y], [area.right, y]]), EDGE, 0.7)
+        canvas.text(area.left - 0.09, y, f"{mark:g}", 7.0, SOFT, ha="right", va="center")
+    for mark in _marks(0.0, last):
+        x = area.left + mark / last * area.width
+        canvas.text(x, area.bottom - 0.2, _count(mark), 7.0, SOFT, ha="center")
+    canvas.text(area.right, box.top - 0.27, "car steps", 7.5, SOFT, ha="right")
+
+    def place(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+        share = np.clip((y - low) / (high - low), 0.0, 1.0)
+        return np.stack([area.left + x / last * area.width, area.bottom + share * area.height], axis=1)
+
+    for number, curve in enumerate(curves):
+        _draw(canvas, panel, curve, _color(number), place)
+
+
+def _draw(
+    canvas: Canvas,
+    panel: Panel,
+    curve: Curve,
+    color: str,
+    place: Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]],
+) -> None:
+    for name in filter(None, (panel.solid, panel.dotted)):
+        values = curve.values[name]
+        measured = np.isfinite(values)
+        points = place(curve.steps[measured], values[measured])
+        if name == panel.dotted or len(points) == 1:
+            canvas.axes.scatter(points[:, 0], points[:, 1], s=14.0, color=color, lw=0.0, zorder=6)
+        elif len(points):
+            canvas.line(points, color, 1.6, zorder=5)
+
+
+def _limits(low: float, high: float) -> tuple[float, float]:
+    """Ends of an axis that leave some room around the values."""
+    room = 0.08 * (high - low) or max(abs(high), 1.0) * 0.1
+    return low - room, high + room
+
+
+def _marks(low: float, high: float) -> list[float]:
+    """Round numbers from `low` to `high`, about `MARKS` of them."""
+    raw = (high - low) / MARKS
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = power * min((1.0, 2.0, 2.5, 5.0, 10.0), key=lambda factor: abs(factor * power - raw))
+    first = math.ceil(low / step - 1e-9)
+    return [round(k * step, 10) for k in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def _count(steps: float) -> str:
+    return f"{steps / 1e6:g} M" if steps >= 1e6 else f"{steps / 1e3:g} k" if steps >= 1e3 else f"{steps:g}"
+
+
+def _color(number: int) -> str:
+    return COLORS[number % len(COLORS)]
