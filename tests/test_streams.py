@@ -38,6 +38,8 @@ def test_a_strangers_text_is_shown_not_obeyed(capsys: pytest.CaptureFixture[str]
     console.error(f"{HOSTILE} is no track")
     console.note(f"Driven by {HOSTILE}")
     console.show(console.table([HOSTILE, "b"], [[HOSTILE, HOSTILE]], HOSTILE))
+    console.print_json({HOSTILE: [HOSTILE]})
+    console.print_csv(["driver"], [[HOSTILE]])
     printed = "".join(capsys.readouterr())
     assert not {"\x1b", "\x07", "\x9b", "\u202e", "\u3164", "\x00"} & set(printed)
     assert "\\x1b]0;owned" in printed and "\\u202eabc" in printed

@@ -86,13 +86,16 @@ def print_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
     for row in rows:
-        writer.writerow([f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell for cell in row])
+        writer.writerow([_harmless(cell) if isinstance(cell, str) else cell for cell in row])
 
 
 def print_json(data: Any) -> None:
     """Print one JSON document on stdout; what JSON cannot say (NaN, infinities) becomes null."""
     narrow = (sys.stdout.encoding or "").lower().replace("-", "") not in ("utf8", "utf16")
-    sys.stdout.write(json.dumps(_finite(data), indent=2, ensure_ascii=narrow, allow_nan=False) + "\n")
+    text = json.dumps(_finite(data), indent=2, ensure_ascii=narrow, allow_nan=False)
+    if text != visible(text):
+        text = json.dumps(_finite(data), indent=2, allow_nan=False)  # JSON's own escapes, for all that is not ASCII
+    sys.stdout.write(text + "\n")
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], title: str | None = None) -> RenderableType:
@@ -168,6 +171,10 @@ def progress(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
     from rich.progress import track
 
     return iter(track(items, what, total, console=messages(), transient=True, disable=not sys.stderr.isatty()))
+
+
+def _harmless(cell: str) -> str:
+    return f"'{visible(cell)}" if cell.startswith(FORMULA) else visible(cell)
 
 
 def _console(stderr: bool) -> _Console:
