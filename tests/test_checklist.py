@@ -21,8 +21,7 @@ from racer.deepracer.config.metadata import read_model_metadata
 from racer.deepracer.config.report import Fate
 from racer.deepracer.logs import Tracer, TrainingLogs, write_evaluation
 from racer.deepracer.logs.reading import read_log
-from racer.env import TimeTrialVector
-from racer.env.time_trial import TimeTrial
+from racer.env import TimeTrial, TimeTrialVector
 from racer.errors import RewardError
 from racer.racing import drive, load_agent
 from racer.reward import params_at
@@ -119,7 +118,7 @@ def test_03_the_reward_sees_the_pose_before_the_action_acts_and_that_pose_is_jud
 def test_04_the_first_call_has_steps_2_and_a_log_begins_with_a_prepare_row():
     seen, tracer = Seen(), Tracer(1, endless=True)
     env = TimeTrialVector(1, ring(), seen, start="line")
-    env.trace(tracer)
+    env.step_callback = tracer
     env.reset(seed=0)
     for _ in range(60):
         env.step(np.float32([LEFT]))

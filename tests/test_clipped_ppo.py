@@ -17,7 +17,7 @@ def test_an_update_is_made_of_whole_episodes(actions, cars, episodes):
     env = TimeTrialVector(cars, ring(), "centerline", time_limit_s=4.0, actions=actions)
     driver = load_agent("clipped_ppo").make(env, 1, {"episodes": episodes, "epochs": 1, "batch": 32})
     ended: list[np.ndarray] = []
-    env.trace(lambda params, given, rewards, status: ended.append(status != IN_PROGRESS))
+    env.step_callback = lambda params, given, rewards, status: ended.append(status != IN_PROGRESS)
     buffers = []
 
     def report(steps, metrics):

@@ -17,8 +17,7 @@ from gymnasium.vector import AutoresetMode
 from hypothesis import given, strategies as st
 
 import racer  # noqa: F401 (registers the environment)
-from racer.env import TimeTrialVector
-from racer.env.time_trial import TimeTrial
+from racer.env import TimeTrial, TimeTrialVector
 from racer.errors import RacerError
 from racer.reward import params_at
 from racer.sensors.state import ENTRIES

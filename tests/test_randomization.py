@@ -6,8 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from racer.env import TimeTrialVector
-from racer.env.time_trial import TimeTrial
+from racer.env import TimeTrial, TimeTrialVector
 from racer.sensors import Camera, Lidar, camera
 from racer.sim import CARS, OFF, SIM_TO_REAL, CarConstants, Randomization, Rules, VariedWorld, World, randomization_of
 from racer.sim.car import RANGES

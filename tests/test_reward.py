@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 from episodes import CARS, judged, params_of, recorded, written
 
-from racer.env import TimeTrialVector
-from racer.env.time_trial import TimeTrial
+from racer.env import TimeTrial, TimeTrialVector
 from racer.errors import RewardError, ShelfError
 from racer.reward import VectorReward, load_reward
 from racer.reward.function import LIMIT

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from drives import ring
 
-from racer.env import TimeTrialVector
-from racer.env.time_trial import TimeTrial
+from racer.env import TimeTrial, TimeTrialVector
 from racer.errors import SensorError
 from racer.sensors import Camera, Lidar, make_sensors
 from racer.sensors.sensors import Stack

@@ -20,8 +20,7 @@ from shapely.ops import unary_union
 from typer.testing import CliRunner
 
 from racer.cli import app
-from racer.env import TimeTrialVector
-from racer.env.time_trial import TimeTrial
+from racer.env import TimeTrial, TimeTrialVector
 from racer.errors import RacerError, SensorError
 from racer.sensors import ABOUT, SENSORS, Camera, Lidar, boxes, camera, ground, make_sensors
 from racer.sim import Randomization, World

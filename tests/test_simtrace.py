@@ -322,7 +322,7 @@ def test_tracing_changes_nothing():
     given = []
     for tracer in (None, Tracer(3), Tracer(8, endless=True)):
         env = TimeTrialVector(8, "harbor", "centerline")
-        env.trace(tracer)
+        env.step_callback = tracer
         seen = [env.reset(seed=5)[0], *(env.step(action)[0] for action in actions)]
         given.append((np.array(seen), env.state.copy()))
     for seen, state in given[1:]:
@@ -335,7 +335,7 @@ def test_a_tracer_takes_one_whole_episode_of_each_car():
     env.reset(seed=0)
     for _ in range(5):
         env.step(np.zeros((4, 2), np.float32))
-    env.trace(tracer)  # in the middle of an episode, which is none of its business
+    env.step_callback = tracer  # in the middle of an episode, which is none of its business
     while not tracer.done:
         env.step(np.ones((4, 2), np.float32))
     for car in range(3):

@@ -8,7 +8,7 @@ from test_train import CLIMBER, REWARD
 from typer.testing import CliRunner
 
 from racer.cli import app
-from racer.env import Fleet, TimeTrialVector
+from racer.env import ConcatVectorEnv, TimeTrialVector
 from racer.errors import RunError, ShelfError, TrackError
 from racer.racing import Score, courses_of, drive, load_agent, load_state, score, trials
 from racer.track import load_track, make_track
@@ -100,7 +100,7 @@ def test_a_run_of_an_earlier_format_has_one_track():
             open_run(run.folder)
 
 
-def test_a_fleet_is_judged_by_every_track():
+def test_a_driver_is_judged_by_every_track():
     """Whoever fails on one track of two is worse than who is slow on both."""
     slow, quick = Score(1.0, 12.0, ()), Score(1.0, 9.0, ())
     assert quick.rank > slow.rank and quick.clean
@@ -118,12 +118,12 @@ def test_a_fleet_is_judged_by_every_track():
     def cars(name):
         return TimeTrialVector(3, name, None, start="line", laps=2, time_limit_s=100.0)
 
-    fleet = Fleet([cars("pebble"), cars("needle")])
-    driver = Careful(fleet)
+    cars_on_two = ConcatVectorEnv([cars("pebble"), cars("needle")])
+    driver = Careful(cars_on_two)
     driver.blind = False
-    good = score(fleet, driver, 2, seed=0)
+    good = score(cars_on_two, driver, 2, seed=0)
     driver.blind = True
-    bad = score(fleet, driver, 2, seed=0)
+    bad = score(cars_on_two, driver, 2, seed=0)
     assert good.clean and not bad.clean and bad.completed <= 0.5 < good.completed
     alone = [[lap.time_s for lap in drive(driver.driver, load_track(name), 2).laps] for name in ("pebble", "needle")]
     assert [lap.time_s for lap in good.laps] == pytest.approx(alone[0], abs=1e-9)

@@ -1,7 +1,7 @@
-from .concat import Fleet as Fleet
+from .concat import ConcatVectorEnv as ConcatVectorEnv
 from .time_trial import (
     RewardSource as RewardSource,
+    StepCallback as StepCallback,
     TimeTrial as TimeTrial,
     TimeTrialVector as TimeTrialVector,
-    Trace as Trace,
 )

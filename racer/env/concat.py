@@ -1,8 +1,8 @@
-"""A fleet: several batches of cars side by side as one, on several tracks, or in both directions of one.
+"""Several vector environments as one: on several tracks, or in both directions of one.
 
 Each part is a `TimeTrialVector` with a world and a reward of its own; this file lays what they give side by side.
-Invariant: a car of a fleet that was reset with seed s gets what a single environment on its track gets that was reset
-with s and the car's place in the whole fleet.
+Invariant: a car that was reset with seed s gets what a single environment on its track gets that was reset
+with s and the car's place in the whole batch.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from racer.env.time_trial import TimeTrialVector, Trace
+from racer.env.time_trial import StepCallback, TimeTrialVector
 from racer.sim import ActionSpace, Car
 from racer.track import Track
 
-__all__ = ["Fleet"]
+__all__ = ["ConcatVectorEnv"]
 
 
-class Fleet(VectorEnv[Any, Any, NDArray[Any]]):
+class ConcatVectorEnv(VectorEnv[Any, Any, NDArray[Any]]):
     """Several batches as one; `TimeTrial`'s docstring says what each car sees and does.
 
     Attributes:
@@ -93,9 +93,14 @@ class Fleet(VectorEnv[Any, Any, NDArray[Any]]):
         ends = np.concatenate(terminated), np.concatenate(truncated)
         return _joined(seen), np.concatenate(rewards), *ends, self._infos(infos)
 
-    def trace(self, tracer: Trace | None) -> None:
-        """Have every step of the first part's cars told, or with None stop that."""
-        self.parts[0].trace(tracer)
+    @property
+    def step_callback(self) -> StepCallback | None:
+        """The first part's step callback; see `TimeTrialVector.step_callback`."""
+        return self.parts[0].step_callback
+
+    @step_callback.setter
+    def step_callback(self, callback: StepCallback | None) -> None:
+        self.parts[0].step_callback = callback
 
     def close_extras(self, **kwargs: Any) -> None:
         """Close all parts."""

@@ -44,7 +44,7 @@ from racer.track import Track, load_track
 
 TrackSource = str | Path | Track | RandomTracks
 RewardSource = str | Path | Callable[[dict[str, Any]], Any] | RewardFunction | VectorReward | None
-Trace = Callable[[Params, NDArray[Any], NDArray[np.float64], NDArray[np.int64]], None]
+StepCallback = Callable[[Params, NDArray[Any], NDArray[np.float64], NDArray[np.int64]], None]
 Observation = Any  # an array, or a dict of arrays where there are several sensors
 Action = Any  # an array of float32, or a whole number where actions are discrete
 
@@ -328,13 +328,18 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
             field.reset(ended)
         return field.observed(), rewards, ended & ~truncated, truncated, self._infos() | final
 
-    def trace(self, tracer: Trace | None) -> None:
-        """Have every step told to `tracer(params, actions, rewards, status)`, or with None stop that.
+    @property
+    def step_callback(self) -> StepCallback | None:
+        """Called in every step as `step_callback(params, actions, rewards, status)`; None: nothing is called.
 
         It is called before the cars whose episode has ended start anew, with tables of all cars that the next step
         overwrites: the pose before the action acts, the action, its reward, and an index into `racer.sim.STATUS`.
         """
-        self.field.tracer = tracer
+        return self.field.step_callback
+
+    @step_callback.setter
+    def step_callback(self, callback: StepCallback | None) -> None:
+        self.field.step_callback = callback
 
     def close_extras(self, **kwargs: Any) -> None:
         """Let go of the threads."""
@@ -410,7 +415,7 @@ class _Field:
         )
         # With one car alone the params are always at hand; with many only where a reward asks for them.
         self._describes = count == 1 or self.learner is not None
-        self.tracer: Trace | None = None
+        self.step_callback: StepCallback | None = None
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Be a copy: a copy of a view shows nothing of the copied world."""
@@ -441,14 +446,14 @@ class _Field:
         if actions.shape != self._shape:
             raise ValueError(f"actions have the shape {actions.shape}; it must be {self._shape}, a row for each car")
         self.commands = commands = self.actions.commands(actions).reshape(-1, 1, 2)
-        if self._describes or self.tracer is not None:
+        if self._describes or self.step_callback is not None:
             self.params.describe(self.world, commands)
         self.world.step(commands, self.rewards.reshape(-1, 1))
         if self.learner is not None:
             held = self.status == PAUSE if self.world.rules.penalty_s is not None else None
             self.learner(self.params, self.rewards, held)
-        if self.tracer is not None:
-            self.tracer(self.params, actions, self.rewards, self.status)
+        if self.step_callback is not None:
+            self.step_callback(self.params, actions, self.rewards, self.status)
         self._senses.observe()
 
     def observed(self, i: int | None = None) -> Any:

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from racer import shelf
-from racer.env import Fleet, TimeTrialVector
+from racer.env import ConcatVectorEnv, TimeTrialVector
 from racer.errors import AgentError
 from racer.sensors import name_of
 from racer.shelf import explain, read_bytes, read_source, write_atomically
@@ -108,7 +108,7 @@ class AgentFile:
         return tuple(getattr(self.load(), "sensors", ()))[:1] or ("state",)
 
     def make(
-        self, env: TimeTrialVector | Fleet, seed: int = 0, knobs: Knobs | None = None, device: str = "auto"
+        self, env: TimeTrialVector | ConcatVectorEnv, seed: int = 0, knobs: Knobs | None = None, device: str = "auto"
     ) -> Driver:
         """Make the driver.
 
@@ -141,7 +141,7 @@ class AgentFile:
         except (Exception, SystemExit) as wrong:
             raise AgentError(explain(wrong, self.path.absolute())) from wrong
 
-    def _check_sensors(self, agent: type[Any], env: TimeTrialVector | Fleet) -> None:
+    def _check_sensors(self, agent: type[Any], env: TimeTrialVector | ConcatVectorEnv) -> None:
         """Refuse sensors that an agent does not know, if it says which it knows."""
         specs = getattr(agent, "sensors", None)
         if specs is None:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from racer import __version__
-from racer.env import Fleet, RewardSource, TimeTrialVector, Trace
+from racer.env import ConcatVectorEnv, RewardSource, StepCallback, TimeTrialVector
 from racer.errors import AgentError
 from racer.racing.agents import Driver, failure
 from racer.replay import STEP_DTYPE, Lap, Replay
@@ -39,7 +39,7 @@ def drive(
     actions: ActionSpace = DEFAULT,
     sensors: tuple[str, ...] = ("state",),
     progress: Callable[[int], None] | None = None,
-    trace: Trace | None = None,
+    trace: StepCallback | None = None,
     penalty_s: float | None = None,
 ) -> Replay:
     """Let a driver race, and record it.
@@ -69,7 +69,7 @@ def drive(
     env = TimeTrialVector(
         1, track, reward_function, car, "line", laps, limit, actions=actions, sensors=sensors, penalty_s=penalty_s
     )
-    env.trace(trace)
+    env.step_callback = trace
     recorder = _Recorder(env)
     result = _race(env, driver, laps, seed, recorder, progress)[0][0]
     if trace is not None and result[-1].complete:
@@ -98,9 +98,9 @@ class Score:
 
     Attributes:
         completed: share of the laps tried that were completed, over all cars.
-        lap_time_s: mean time of the undisturbed car's laps, s; infinite if it did not complete all of them. Of a fleet
-            the geometric mean over its parts, so that a percent counts the same on every track.
-        laps: the undisturbed car's laps; of a fleet those of its first part.
+        lap_time_s: mean time of the undisturbed car's laps, s; infinite if it did not complete all of them. Of several
+            tracks the geometric mean over them, so that a percent counts the same on every track.
+        laps: the undisturbed car's laps; of several tracks those on the first.
         ends: how each of them ended, a name of `racer.sim.STATUS`, and its progress, percent.
     """
 
@@ -129,13 +129,14 @@ NOISE = 0.1  # standard deviation of the disturbance of the actions, in a space 
 SLIPS = 0.02  # where they are discrete, the share of them that is drawn by lot instead
 
 
-def score(env: TimeTrialVector | Fleet, driver: Driver, laps: int, seed: int) -> Score:
+def score(env: TimeTrialVector | ConcatVectorEnv, driver: Driver, laps: int, seed: int) -> Score:
     """Judge a driver by a race of several cars: the first undisturbed, the others with noise on their actions.
 
     Undisturbed laps repeat themselves and say little about how close to the edge they were driven.
 
     Args:
-        env: with `start="line"` and at least `laps` laps; in each part of a fleet the first car is the undisturbed one.
+        env: with `start="line"` and at least `laps` laps; the first car, in a
+            `ConcatVectorEnv` the first of each part, is undisturbed.
         driver: who drives all the cars.
         laps: tried by each car.
         seed: of the disturbance.
@@ -153,14 +154,14 @@ def score(env: TimeTrialVector | Fleet, driver: Driver, laps: int, seed: int) ->
     return Score(float(np.mean(done)), mean, tuple(steady[0]), told)
 
 
-def _undisturbed(env: TimeTrialVector | Fleet) -> list[int]:
+def _undisturbed(env: TimeTrialVector | ConcatVectorEnv) -> list[int]:
     """Places of the cars that are judged without noise: the first of each part."""
-    parts = env.parts if isinstance(env, Fleet) else [env]
+    parts = env.parts if isinstance(env, ConcatVectorEnv) else [env]
     return list(accumulate((part.num_envs for part in parts[:-1]), initial=0))
 
 
 def _race(
-    env: TimeTrialVector | Fleet,
+    env: TimeTrialVector | ConcatVectorEnv,
     driver: Driver,
     laps: int,
     seed: int,
@@ -215,7 +216,7 @@ def _race(
     return [result[:laps] for result in results], ends
 
 
-def actions_of(driver: Driver, observations: Any, env: TimeTrialVector | Fleet) -> NDArray[Any]:
+def actions_of(driver: Driver, observations: Any, env: TimeTrialVector | ConcatVectorEnv) -> NDArray[Any]:
     """A driver's actions for the observations of `env`, checked.
 
     Raises:

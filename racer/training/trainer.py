@@ -17,7 +17,7 @@ from typing import Any, TextIO, cast
 import numpy as np
 
 from racer.deepracer.logs import Tracer, TrainingLogs, write_evaluation
-from racer.env import Fleet, TimeTrialVector
+from racer.env import ConcatVectorEnv, TimeTrialVector
 from racer.errors import AgentError, RacerError, RunError
 from racer.racing import AgentFile, Knobs, Learner, Score, drive, failure, load_agent, restore, score
 from racer.replay import Replay, save_replay
@@ -354,7 +354,7 @@ class Training:
             if self._steps > self._first_steps:
                 self._save()
 
-    def _cars(self, count: int) -> TimeTrialVector | Fleet:
+    def _cars(self, count: int) -> TimeTrialVector | ConcatVectorEnv:
         """The cars that train, part by part: see `_shares`."""
         plan = self.run.plan
         courses: list[Track | RandomTracks] = [*self.run.courses()]
@@ -367,9 +367,9 @@ class Training:
         for number, course in zip(shares, courses, strict=True):
             rewards = self._rewards(number, self._prints)
             parts.append(TimeTrialVector(number, course, rewards, self.run.car, plan.starts, **how))
-        return parts[0] if len(parts) == 1 else Fleet(parts)
+        return parts[0] if len(parts) == 1 else ConcatVectorEnv(parts)
 
-    def _jury(self) -> TimeTrialVector | Fleet:
+    def _jury(self) -> TimeTrialVector | ConcatVectorEnv:
         """The cars that judge a driver: on all tracks in all directions that are trained, and on unseen random ones."""
         plan = self.run.plan
         courses = self.run.courses()
@@ -382,7 +382,7 @@ class Training:
             for course in courses
             for limit in [course.length / SLOWEST * JUDGED_LAPS]
         ]
-        return parts[0] if len(parts) == 1 else Fleet(parts)
+        return parts[0] if len(parts) == 1 else ConcatVectorEnv(parts)
 
     def _rewards(self, count: int, prints: Prints) -> VectorReward:
         return VectorReward(self._reward, count, cast(TextIO, prints), self._exit_when_stuck)
@@ -393,7 +393,9 @@ class Training:
     def _due(self) -> bool:
         """Whether to evaluate now: by steps where the budget is one of steps, so that the same seed does the same."""
         if self._budget.steps is not None:
-            apart = max(APART, self._budget.steps / EVALUATIONS) * (2 if isinstance(self._judges, Fleet) else 1)
+            apart = max(APART, self._budget.steps / EVALUATIONS) * (
+                2 if isinstance(self._judges, ConcatVectorEnv) else 1
+            )
             return self._steps - self._judged_at >= apart
         return self._seconds() - self._before > self._judged_at + self._pause
 

@@ -35,7 +35,7 @@ COLUMNS = {
 
 
 class Tracer:
-    """Writes down what the first cars of an environment do: `env.trace(Tracer(20))`.
+    """Writes down what the first cars of an environment do: `env.step_callback = Tracer(20)`.
 
     Attributes:
         cars: how many.

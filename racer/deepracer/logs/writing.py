@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from racer.deepracer.config import ModelMetadata
 from racer.deepracer.logs.simtrace import LABELS, csv_text
 from racer.deepracer.logs.step_recorder import Tracer
-from racer.env import Fleet, TimeTrialVector
+from racer.env import ConcatVectorEnv, TimeTrialVector
 from racer.errors import LogError
 from racer.racing import Score
 from racer.replay import STEP_S, Lap
@@ -54,7 +54,9 @@ s earlier.
 class TrainingLogs:
     """The logs of a training while it goes on: fed by the environment, written between two updates."""
 
-    def __init__(self, folder: Path, env: TimeTrialVector | Fleet, hyperparameters: Mapping[str, Any]) -> None:
+    def __init__(
+        self, folder: Path, env: TimeTrialVector | ConcatVectorEnv, hyperparameters: Mapping[str, Any]
+    ) -> None:
         """Begin, or go on after the files that are there.
 
         Args:
@@ -66,7 +68,7 @@ class TrainingLogs:
             LogError: the metrics that are there are damaged.
             FileError: a file cannot be written.
         """
-        traced = env.parts[0].num_envs if isinstance(env, Fleet) else env.num_envs
+        traced = env.parts[0].num_envs if isinstance(env, ConcatVectorEnv) else env.num_envs
         self._episodes = min(EPISODES, max(1, env.num_envs // 2), traced)
         self._traces, metrics = make_folder(folder / "training-simtrace"), make_folder(folder / "metrics")
         self._metrics = metrics / "TrainingMetrics.json"
@@ -80,7 +82,7 @@ class TrainingLogs:
         _write_json(make_folder(folder / "model") / "model_metadata.json", _metadata(env))
         _write_json(make_folder(folder / "ip") / "hyperparameters.json", settings)
         self._tracer, self._begin_at, self._waiting = Tracer(self._episodes), 0.0, False
-        env.trace(self._tracer)
+        env.step_callback = self._tracer
 
     def update(self, steps: int) -> None:
         """Write a file if it is complete, and begin the next one if it is due.
@@ -152,7 +154,7 @@ class TrainingLogs:
         return number, items
 
 
-def _metadata(env: TimeTrialVector | Fleet) -> dict[str, Any]:
+def _metadata(env: TimeTrialVector | ConcatVectorEnv) -> dict[str, Any]:
     """What `model_metadata.json` says of an agent that drives in `env`."""
     sensors = tuple(getattr(env.single_observation_space, "spaces", ["state"]))  # of a dict, which several make
     return ModelMetadata(env.actions, sensors, version=VERSION).as_json()

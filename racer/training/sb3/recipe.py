@@ -19,7 +19,7 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.save_util import recursive_getattr
 from stable_baselines3.common.vec_env import VecNormalize
 
-from racer.env import Fleet, TimeTrialVector
+from racer.env import ConcatVectorEnv, TimeTrialVector
 from racer.errors import AgentError
 from racer.sim import DiscreteActions
 from racer.training.sb3.networks import NETWORKS, Eyes, PictureBuffer, PicturePolicy
@@ -61,7 +61,7 @@ class Recipe:
     architecture = ""
     hyperparameters: Mapping[str, Any] = {}
 
-    def __init__(self, env: TimeTrialVector | Fleet, gamma: float, device: str = "auto") -> None:
+    def __init__(self, env: TimeTrialVector | ConcatVectorEnv, gamma: float, device: str = "auto") -> None:
         """Make everything but the model.
 
         Args:
@@ -225,7 +225,7 @@ class PPORecipe(Recipe):
 
     def __init__(
         self,
-        env: TimeTrialVector | Fleet,
+        env: TimeTrialVector | ConcatVectorEnv,
         seed: int = 0,
         device: str = "auto",
         gamma: float | None = None,

@@ -9,17 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, VecTransposeImage
 
-from racer.env import Fleet, TimeTrialVector
+from racer.env import ConcatVectorEnv, TimeTrialVector
 
 
 class VecTimeTrial(VecEnv):
-    """A thin face: the cars of a `TimeTrialVector` or of a `Fleet`, as Stable-Baselines3 wants to be told of them.
+    """A `VecEnv` of Stable-Baselines3 made of a `TimeTrialVector` or a `ConcatVectorEnv`.
 
     The info of a car whose episode ended holds `terminal_observation`, `TimeLimit.truncated` and `episode` (return `r`,
     length `l`, percent of the lap `progress`), and what `TimeTrial` documents; the others' are empty.
     """
 
-    def __init__(self, env: TimeTrialVector | Fleet) -> None:
+    def __init__(self, env: TimeTrialVector | ConcatVectorEnv) -> None:
         """Wrap `env`, which stays the caller's to close."""
         self.env = env  # first: the base class asks it for its render mode
         super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)

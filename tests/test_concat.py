@@ -7,8 +7,7 @@ import gymnasium
 import numpy as np
 import pytest
 
-from racer.env import Fleet, TimeTrialVector
-from racer.env.time_trial import TimeTrial
+from racer.env import ConcatVectorEnv, TimeTrial, TimeTrialVector
 from racer.reward import VectorReward, load_reward
 from racer.sensors import Camera, Lidar
 from racer.sim import DEFAULT, DiscreteActions, Randomization, RandomTracks
@@ -27,8 +26,8 @@ def reward(params):
     return params["progress"] + params["is_left_of_center"] + params["track_length"] + params["waypoints"][1][0]
 
 
-def fleet(parts=PARTS, pays=reward, **more):
-    return Fleet([TimeTrialVector(n, track, pays, **({"time_limit_s": 2.5} | more)) for track, n in parts])
+def concatenated(parts=PARTS, pays=reward, **more):
+    return ConcatVectorEnv([TimeTrialVector(n, track, pays, **({"time_limit_s": 2.5} | more)) for track, n in parts])
 
 
 def drawn(count, actions=DEFAULT, steps=90, seed=3):
@@ -58,8 +57,8 @@ def of_car(seen, i):
     [{}, {"actions": FIVE_BY_TWO, "start": "rotate"}, SENSES, VARIED],
     ids=["continuous", "discrete", "senses", "varied"],
 )
-def test_every_car_of_a_fleet_is_bit_for_bit_what_it_is_alone(more):
-    together = fleet(**more)
+def test_every_car_of_a_batch_is_bit_for_bit_what_it_is_alone(more):
+    together = concatenated(**more)
     tracks = [track for track, n in PARTS for _ in range(n)]
     alone = [TimeTrial(track, reward, **({"time_limit_s": 2.5} | more)) for track in tracks]
     assert together.num_envs == together.action_space.shape[0] == len(alone)
@@ -91,8 +90,8 @@ def test_every_car_of_a_fleet_is_bit_for_bit_what_it_is_alone(more):
     together.close()
 
 
-def test_a_fleet_takes_seeds_for_each_car_and_refuses_what_is_no_action():
-    both = fleet(((HARBOR, 2), (HARBOR.reverse(), 2)))
+def test_it_takes_seeds_for_each_car_and_refuses_what_is_no_action():
+    both = concatenated(((HARBOR, 2), (HARBOR.reverse(), 2)))
     both.reset(seed=[5, 6, 5, 6])
     assert both.state["seed"].tolist() == [5, 6, 5, 6]
     starts = both.state["start_s"]
@@ -104,8 +103,8 @@ def test_a_fleet_takes_seeds_for_each_car_and_refuses_what_is_no_action():
         both.step(np.full((4, 2), np.nan, np.float32))
 
 
-def test_a_fleet_tells_stable_baselines_what_it_tells():
-    face, plain = VecTimeTrial(fleet()), fleet()
+def test_it_tells_stable_baselines_what_it_tells():
+    face, plain = VecTimeTrial(concatenated()), concatenated()
     face.seed(40)
     same(face.reset(), plain.reset(seed=40)[0])
     ends = 0
@@ -122,11 +121,11 @@ def test_a_fleet_tells_stable_baselines_what_it_tells():
 
 
 def test_the_first_part_is_the_one_that_is_traced():
-    env, rows = fleet(), []
-    env.trace(lambda params, *told: rows.append(params.floats.shape))
+    env, rows = concatenated(), []
+    env.step_callback = lambda params, *told: rows.append(params.floats.shape)
     env.reset(seed=0)
     env.step(drawn(8)[0])
-    env.trace(None)
+    env.step_callback = None
     env.step(drawn(8)[1])
     assert rows == [(3, 11)]
 
