@@ -32,6 +32,7 @@ __all__ = [
     "print_csv",
     "print_json",
     "progress",
+    "quoted",
     "show",
     "table",
 ]
@@ -76,9 +77,14 @@ def error(message: str) -> None:
     _console(stderr=not _errors_on_stdout).print(text, soft_wrap=True)
 
 
+def quoted(word: str | Path) -> str:
+    """A word as it can be typed into a shell: in quotes if it holds blanks or special characters."""
+    return shlex.quote(str(word))
+
+
 def command(*words: str | Path) -> str:
-    """A command as it can be typed into a shell, in markup: words with blanks or special characters are quoted."""
-    return f"[cyan]{escape(shlex.join(map(str, words)))}[/cyan]"
+    """A command as it can be typed into a shell, in markup."""
+    return f"[cyan]{escape(' '.join(map(quoted, words)))}[/cyan]"
 
 
 def print_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

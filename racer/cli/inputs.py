@@ -1,0 +1,119 @@
+"""What a file or folder is, by its content: so that a command can name the command that takes it."""
+
+from __future__ import annotations
+
+import io
+import struct
+import tarfile
+import zipfile
+from pathlib import Path
+
+from racer.cli.console import quoted
+from racer.errors import FileError
+
+__all__ = ["expect"]
+
+HEAD_BYTES = 65_536
+MOST_HEADER_BYTES = 10_000_000
+
+KINDS = {
+    "run": ("a run", "racer evaluate {0}"),
+    "model folder": ("a folder of a DeepRacer model", "racer train --deepracer {0}"),
+    "model archive": ("an archive of a DeepRacer model", "racer train --deepracer {0}"),
+    "log archive": ("an archive of DeepRacer's logs", "racer import-log {0}"),
+    "log": ("a DeepRacer log", "racer import-log {0}"),
+    "replay": ("a replay", "racer watch {0}"),
+    "old replay": ("a replay of an earlier racer, which this one does not read", ""),
+    "weights": ("what a driver has learned; it belongs to a run, whose folder or name is what to give", ""),
+    "sb3": (
+        "a model saved by Stable-Baselines3, which racer does not load, because that can run code; train here instead",
+        "racer train",
+    ),
+    "route": ("a track", "racer import-track {0}"),
+    "reward": ("a reward function", "racer check {0}"),
+    "agent": ("an agent", "racer train --agent {0}"),
+    "leaderboard": ("a leaderboard", "racer leaderboard --db {0}"),
+    "picture": ("a picture", ""),
+}
+"""Each kind of file: what it is, and the command that takes it."""
+
+MODEL_FILES = ("model_metadata.json", "hyperparameters.json", "training_params.yaml", "reward_function.py")
+
+
+def expect(what: str, given: str | Path, *kinds: str) -> None:
+    """Refuse a path that is something else than what a command takes; names of the shelves and of runs pass.
+
+    Args:
+        what: is wanted, in words: "a reward function".
+        given: a name or a path.
+        kinds: names of `KINDS` that the command takes.
+
+    Raises:
+        FileError: it is a file or a folder of another kind.
+    """
+    found = _kind(Path(given))
+    if found is None or found in kinds:
+        return
+    noun, command = KINDS[found]
+    advice = f": {command.format(quoted(given))}" if command else ""
+    raise FileError(f"{given} is {noun}, not {what}{advice}")
+
+
+def _kind(path: Path) -> str | None:
+    """A name of `KINDS`; None for what does not exist, cannot be read or is none of them."""
+    try:
+        if path.is_dir():
+            return _kind_of_folder(path)
+        if not path.is_file():
+            return None
+        with path.open("rb") as file:
+            return _kind_of_file(path, file.read(HEAD_BYTES), path.stat().st_size)
+    except (OSError, ValueError):
+        return None
+
+
+def _kind_of_folder(path: Path) -> str | None:
+    if (path / "run.json").exists():
+        return "run"
+    return "model folder" if any((path / name).exists() for name in MODEL_FILES) else None
+
+
+def _kind_of_file(path: Path, head: bytes, size: int) -> str | None:
+    if head.startswith(b"PK\x03\x04"):
+        return _kind_of_zip(path)
+    if head.startswith(b"\x1f\x8b") or head[257:262] == b"ustar":
+        return _kind_of_archive(path)
+    if head.startswith(b"\x93NUMPY"):
+        return "route"
+    if head.startswith(b"SQLite format 3\0"):
+        return "leaderboard"
+    if head.startswith((b"\x89PNG", b"GIF8")) or head[4:8] == b"ftyp":
+        return "picture"
+    if len(head) > 9 and head[8:9] == b"{" and struct.unpack("<Q", head[:8])[0] < min(size, MOST_HEADER_BYTES):
+        return "replay" if b'"racer-replay"' in head else "weights"
+    if b"SIM_TRACE_LOG:" in head or head.lstrip(b'"').startswith((b"episode,steps,", b'episode","steps"')):
+        return "log"
+    if path.suffix == ".py":
+        return "reward" if b"def reward_function" in head else "agent" if b"class Agent" in head else None
+    return "route" if path.suffix in (".csv", ".npy") else None
+
+
+def _kind_of_zip(path: Path) -> str | None:
+    try:
+        names = set(zipfile.ZipFile(path).namelist())
+    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+        return None
+    if names & {"policy.pth", "data", "_stable_baselines3_version"}:
+        return "sb3"
+    return "old replay" if any(name.endswith(".npy") for name in names) else None
+
+
+def _kind_of_archive(path: Path) -> str | None:
+    try:
+        with path.open("rb") as file, tarfile.open(fileobj=io.BytesIO(file.read(HEAD_BYTES))) as archive:
+            for member in archive:  # until the bytes end
+                if Path(member.name).name in MODEL_FILES or member.name.startswith(("agent/", "./agent/")):
+                    return "model archive"
+    except (tarfile.TarError, OSError, EOFError):
+        pass
+    return "log archive"
