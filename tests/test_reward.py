@@ -15,8 +15,7 @@ from episodes import CARS, judged, params_of, recorded, written
 
 from racer.env import TimeTrial, TimeTrialVector
 from racer.errors import RewardError, ShelfError
-from racer.reward import VectorReward, load_reward
-from racer.reward.function import LIMIT
+from racer.reward import LIMIT, VectorReward, load_reward
 from racer.training import Prints
 
 REWARDS = Path(__file__).parent / "rewards"
@@ -25,7 +24,7 @@ IMPATIENT_S = 0.3
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr("racer.reward.function.PATIENCE_S", IMPATIENT_S)
+    monkeypatch.setenv("RACER_REWARD_TIMEOUT", str(IMPATIENT_S))
 
 
 def error_of(path, **options):
@@ -104,9 +103,8 @@ def test_a_file_that_cannot_be_read_as_python(tmp_path, content, message):
 )
 def test_a_file_that_fails_while_it_is_loaded(tmp_path, source, message):
     path = written(tmp_path, source)
-    reward = load_reward(path)
     with pytest.raises(RewardError, match=message) as caught:
-        VectorReward(reward, 2)
+        VectorReward(load_reward(path), 2)
     assert str(path) in str(caught.value)
 
 
@@ -200,6 +198,56 @@ FAILURES = {
         r"line 2: RuntimeError: .*ask for input",
         [],
     ),
+    "StopIteration": (
+        "def reward_function(params):\n    far = 1e9\n    w = params['waypoints']\n"
+        "    return next(x for x, y in w if x > far)",
+        r"line 4: StopIteration \(next\(\.\.\.\) found nothing; give it a default: .*\)\n    return next",
+        ["far = 1000000000.0", "for car 0"],
+    ),
+    "StopIteration in a function of another name": (
+        "def helper(params):\n    raise StopIteration('ended')\n\nreward_function = helper",
+        r"line 2: StopIteration: ended",
+        ["for car 0"],
+    ),
+    "StopIteration in a method": (
+        "class Mine:\n    def __call__(self, params):\n        return next(iter([]))\n\nreward_function = Mine()",
+        r"line 3: StopIteration",
+        ["for car 0"],
+    ),
+    "StopIteration behind a docstring": (
+        "def reward_function(params):\n    'Pays.'\n    return next(iter([]))",
+        r"line 3: StopIteration",
+        ["for car 0"],
+    ),
+    "StopIteration of a number": (
+        "class Mine:\n    def __float__(self):\n        return next(iter([]))\n\n"
+        "def reward_function(params):\n    return Mine()",
+        r"line 3: StopIteration",
+        ["for car 0"],
+    ),
+    "GeneratorExit": ("def reward_function(params):\n    raise GeneratorExit", r"line 2: GeneratorExit", []),
+    "KeyboardInterrupt": (
+        "def reward_function(params):\n    try:\n        raise KeyboardInterrupt\n    except:\n        return 1",
+        r"line 3: KeyboardInterrupt",
+        ["for car 0"],
+    ),
+    "SystemExit of a number": (
+        "import sys\n\nclass Mine:\n    def __float__(self):\n        sys.exit(0)\n\n"
+        "def reward_function(params):\n    return Mine()",
+        r"line 5: SystemExit: 0",
+        ["for car 0"],
+    ),
+    "an exception whose text leaves": (
+        "import sys\n\nclass Mine(Exception):\n    def __str__(self): sys.exit(0)\n\n"
+        "def reward_function(params):\n    raise Mine",
+        r"line 7: Mine\n",
+        ["for car 0"],
+    ),
+    "a long sum": (
+        "def reward_function(params):\n    return (" + "1 + " * 500 + "1) / 0",
+        r"line 2: ZeroDivisionError",
+        [],
+    ),
     "an exception of its own": (
         "class Mine(BaseException): pass\n\ndef reward_function(params):\n    raise Mine('so\\nthere')",
         r"line 4: Mine: so there",
@@ -284,9 +332,12 @@ def test_ctrl_c_is_not_an_error_of_the_reward(tmp_path):
     path = written(
         tmp_path,
         """
+        import signal
+
         def reward_function(params):
             try:
-                raise KeyboardInterrupt
+                signal.raise_signal(signal.SIGINT)
+                return 2.0
             except:
                 return 1.0
         """,

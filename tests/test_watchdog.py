@@ -17,7 +17,7 @@ from racer.reward.watchdog import RewardTimeout, Watchdog
 def unpatrolled(patience_s):
     """A watchdog that only the test itself lets look."""
     dog = Watchdog(patience_s)
-    watchdog._PATROL._dogs.discard(dog)
+    watchdog._PATROL.dogs.discard(dog)
     return dog
 
 
@@ -146,11 +146,12 @@ def test_where_python_cannot_interrupt_the_process_ends(tmp_path):
     path.write_text("import threading\n\n\ndef reward_function(params):\n    threading.Event().wait()\n")
     script = f"""
         import numpy as np
-        import racer.reward.function
-        racer.reward.function.PATIENCE_S = 0.3
-        from racer.reward import Params, VectorReward, load_reward
+        import os
+        os.environ["RACER_REWARD_TIMEOUT"] = "0.3"
+        from racer.reward import Params, VectorReward, end_process_when_stuck, load_reward
         from racer.track import load_track
-        rewards = VectorReward(load_reward({str(path)!r}), 1, exit_when_stuck=True)
+        end_process_when_stuck()
+        rewards = VectorReward(load_reward({str(path)!r}), 1)
         rewards(Params(load_track("harbor"), 1), np.zeros(1))
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=60)

@@ -5,7 +5,11 @@ engine is imported inside the commands, so that help and completion answer at on
 error that a user can mend (one message, no traceback), 2 wrong usage, 130 Ctrl-C.
 """
 
+import contextlib
+import os
 import sys
+import threading
+import time
 from typing import Annotated, Any
 
 import typer
@@ -89,6 +93,28 @@ app.add_typer(results.leaderboard_app, name="leaderboard", rich_help_panel=COMPE
 
 
 def main() -> None:
-    """Enter from the shell."""
+    """Enter from the shell: the process is racer's own, and nothing that a reward function does keeps it alive."""
+    from racer.reward import end_process_when_stuck
+
     console.errors_on_stdout("stderr" in streams.prepare())
-    app(prog_name="racer")
+    end_process_when_stuck()
+    code: Any = 0
+    try:
+        app(prog_name="racer")
+    except SystemExit as leaving:
+        code = leaving.code
+    _end_threads(code)
+    sys.exit(code)
+
+
+def _end_threads(code: Any) -> None:
+    """Give threads that would keep the process alive, which reward functions may have started, a second to end."""
+    deadline = time.monotonic() + 1.0
+    for thread in threading.enumerate():
+        if thread is not threading.main_thread() and not thread.daemon:
+            thread.join(max(0.0, deadline - time.monotonic()))
+            if thread.is_alive():
+                for stream in (sys.stdout, sys.stderr):
+                    with contextlib.suppress(OSError, ValueError, AttributeError):
+                        stream.flush()
+                os._exit(code if isinstance(code, int) else 1)

@@ -161,7 +161,7 @@ def run_training(run: "Run") -> "Replay":
     )
     try:
         with _shown() as show:
-            return engine_train(run, show, True, lambda about: console.note(escape(about)))
+            return engine_train(run, show, lambda about: console.note(escape(about)))
     except (KeyboardInterrupt, RacerError):
         if run.checkpoint.exists():
             again = f"racer train --name {escape(run.name)} --resume"

@@ -169,7 +169,7 @@ def load_agent(name_or_path: str | Path) -> AgentFile:
         AgentError: it cannot be read, is no Python, or defines no `Agent`.
     """
     path = shelf.resolve("agents", name_or_path)
-    return AgentFile(path.stem, path, read_source(path, AgentError, "Agent"))
+    return AgentFile(path.stem, path, read_source(path, AgentError, "Agent")[0])
 
 
 def save_state(path: Path, state: State, notes: Mapping[str, str]) -> None:

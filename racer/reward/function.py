@@ -8,13 +8,13 @@ reaches the simulator or another car, its clock is the simulated one, and it can
 
 from __future__ import annotations
 
-import inspect
 import sys
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from operator import call
 from pathlib import Path
+from types import CodeType
 from typing import Any, NoReturn, TextIO
 
 import numpy as np
@@ -22,27 +22,19 @@ from numpy.typing import NDArray
 
 from racer import shelf
 from racer.errors import RewardError
-from racer.reward.module import Instance, Source
-from racer.reward.params import KEYS, Params, params_at
-from racer.reward.redirect import Aside
-from racer.reward.watchdog import RewardTimeout, Watchdog
-from racer.shelf import explain, read_source, shown
+from racer.reward.messages import LIMIT, defined_at, explained, for_car, is_interrupt, refused, unsuitable
+from racer.reward.module import FUNCTION, StopEscaped, UserCode, UserModule
+from racer.reward.params import Params
+from racer.reward.sandbox import Sandbox, changes_the_process
+from racer.reward.watchdog import RewardTimeout, Watchdog, patience_s
+from racer.shelf import read_source, shown
 
-__all__ = ["KEYS", "LIMIT", "RewardFunction", "VectorReward", "load_reward", "params_at"]
-
-LIMIT = 1e5
-"""Greatest absolute value of a reward; beyond it DeepRacer stops the job."""
-
-PATIENCE_S = 5.0
-"""Wall clock that one call may take, as in DeepRacer's own validation, s."""
-
-SHOWN = ("steps", "progress", "x", "y", "heading", "speed", "steering_angle", "closest_waypoints")
-"""Keys of `params` that an error message tells."""
+__all__ = ["LIMIT", "RewardFunction", "VectorReward", "load_reward"]
 
 Function = Callable[[dict[str, Any]], Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RewardFunction:
     """A reward function as the learner wrote it.
 
@@ -50,12 +42,14 @@ class RewardFunction:
         name: of the file without its suffix, or of the callable.
         path: the file; None for a callable.
         text: the file's source; empty for a callable.
+        code: the file's source, compiled; None for a callable.
         function: the callable; None for a file.
     """
 
     name: str
     path: Path | None = None
     text: str = ""
+    code: UserCode | None = None
     function: Function | None = None
 
 
@@ -75,43 +69,39 @@ def load_reward(source: str | Path | Function | RewardFunction) -> RewardFunctio
     if callable(source):
         return RewardFunction(getattr(source, "__name__", type(source).__name__), function=source)
     path = shelf.resolve("reward_functions", source)
-    return RewardFunction(path.stem, path, read_source(path, RewardError, "reward_function"))
+    text, tree = read_source(path, RewardError, FUNCTION)
+    return RewardFunction(path.stem, path, text, UserCode(path, tree, RewardError))
 
 
 class VectorReward:
-    """One reward function at work on a batch of cars, each with an instance of its own.
+    """One reward function at work on a batch of cars, each with a module of its own.
+
+    A call may take 5 s, or what the environment variable `RACER_REWARD_TIMEOUT` says.
 
     Attributes:
-        reward: whose instances these are.
+        reward: the function.
     """
 
-    def __init__(
-        self, reward: RewardFunction, count: int, stdout: TextIO | None = None, exit_when_stuck: bool = False
-    ) -> None:
-        """Make the instances.
+    def __init__(self, reward: RewardFunction, count: int, stdout: TextIO | None = None) -> None:
+        """Run the file once for each car.
 
         Args:
             reward: what to run.
             count: number of cars.
             stdout: where it prints to, stderr included; None for the usual place.
-            exit_when_stuck: end the whole process, with a message, if the function hangs where Python cannot
-                interrupt it. For the command line; never in somebody's notebook.
 
         Raises:
             RewardError: the file raises or hangs while it is loaded, or its `reward_function` cannot be
                 called with `params`.
         """
         self.reward = reward
-        self._watchdog = Watchdog(PATIENCE_S, exit_when_stuck)
-        self._aside = Aside(stdout)
+        self._watchdog = Watchdog(patience_s())
+        self._sandbox = Sandbox(stdout)
         self._clock = _Clock([[0.0]] * count)
         self._functions: list[Function] = []
-        if reward.function is not None:
-            self._functions = [reward.function] * count
-        else:
-            self._load(count)
-        if count:
-            self._check_signature(self._functions[0])
+        self._place = reward.name
+        self._load(count)
+        self._sandbox.thorough = changes_the_process(reward.text)
 
     def __getstate__(self) -> NoReturn:
         """Refuse to be copied: what a function remembers lives in a module, of which there is no copy.
@@ -140,11 +130,11 @@ class VectorReward:
         if held is not None and held.any():
             out[held] = 0.0
             for i in np.flatnonzero(~held).tolist():
-                out[i : i + 1] = self._python(params, i, i + 1)
+                out[i : i + 1] = self._rewards(params, i, i + 1)
         else:
-            out[:] = self._python(params, 0, len(self._functions))
+            out[:] = self._rewards(params, 0, len(self._functions))
 
-    def _python(self, params: Params, first: int, last: int) -> NDArray[np.float64]:
+    def _rewards(self, params: Params, first: int, last: int) -> NDArray[np.float64]:
         """The rewards of the cars from `first` to the one before `last`."""
         cars = slice(first, last)
         floats = params.floats[cars].tolist()
@@ -157,94 +147,74 @@ class VectorReward:
         def work() -> None:
             # No loop of Python's: it would cost a sixth more. What came before an error stays in the lists.
             answers.extend(map(call, functions, rows))
-            try:
+            try:  # noqa: SIM105 (a context would cost more than all the rest of it)
                 values.extend(map(float, answers))
             except (TypeError, ValueError, OverflowError):
-                values.extend(_number(answer) for answer in answers[len(values) :])
+                pass
+            for answer in answers[len(values) :]:
+                values.append(_number(answer))
 
         try:
-            with self._aside:
+            with self._sandbox:
                 self._watchdog.watch(work, answers.__len__)
         except BaseException as wrong:
             i = len(answers) if len(answers) < len(floats) else len(values)
             if isinstance(wrong, RewardTimeout) and wrong.args:  # swallowed, so that other cars have answered since
                 i = wrong.args[1]
-            raise self._explained(wrong, _when(params, first + i)) from wrong
+            raise self._error(wrong, for_car(params, first + i)) from wrong
         rewards = np.array(values)
         if not rewards.dot(rewards) <= LIMIT * LIMIT:  # the sum of squares is the quickest to be had
             fine = np.abs(rewards) <= LIMIT
             i = int(np.argmin(fine))
             if not fine[i]:
-                raise self._refused(first + i, answers[i], _when(params, first + i))
+                said = self._said(lambda careful: refused(self._place, answers[i], careful))
+                raise RewardError(said + for_car(params, first + i))
         return rewards
 
     def _load(self, count: int) -> None:
-        path = self.reward.path
-        assert path is not None
-        source = Source(path, self.reward.text, RewardError)
+        given, code = self.reward.function, self.reward.code
         registered: list[str] = []
         weakref.finalize(self, _unregister, registered)
 
         def work() -> None:
             for i in range(count):
-                instance = Instance(source, i, self._clock.of(i), registered)
-                function = getattr(instance.module, "reward_function", None)
-                if not callable(function):
-                    what = f"is {shown(function)}, not a function" if function is not None else "is never defined"
-                    raise RewardError(f"{path}: reward_function {what}; racer calls it with params")
-                self._functions.append(function)
+                function: Any = given
+                if code is not None:
+                    module = UserModule(code, i, self._clock.of(i), registered).module
+                    function = getattr(module, FUNCTION, None)
+                    if not callable(function):
+                        what = f"is {shown(function)}, not a function" if function is not None else "is never defined"
+                        raise RewardError(f"{self.reward.path}: {FUNCTION} {what}; racer calls it with params")
+                if i == 0:
+                    self._place = defined_at(function, self.reward.path)
+                    if (problem := unsuitable(function, self._place)) is not None:
+                        raise RewardError(problem)
+                self._functions.append(function if _is_prepared(function, self.reward.path) else _guarded(function))
 
         try:
-            with self._aside:
+            with self._sandbox:
                 self._watchdog.watch(work, self._functions.__len__)
         except BaseException as wrong:
-            raise self._explained(wrong, "\n    while the file was loaded") from wrong
+            raise self._error(wrong, "\n    while the file was loaded") from wrong
 
-    def _check_signature(self, function: Function) -> None:
-        place = f"{self._place(function)}: reward_function"
-        if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-            raise RewardError(f"{place} is asynchronous, so a call gives no number; write 'def', not 'async def'")
-        if inspect.isgeneratorfunction(function):
-            raise RewardError(f"{place} is a generator, so a call gives no number; write 'return', not 'yield'")
-        try:
-            signature = inspect.signature(function)
-        except (TypeError, ValueError):  # of something written in C; calling it will tell
-            return
-        try:
-            signature.bind({})
-        except TypeError as wrong:
-            raise RewardError(f"{place}{signature} cannot be called with params alone: {wrong}") from wrong
-
-    def _explained(self, wrong: BaseException, when: str) -> BaseException:
-        if isinstance(wrong, RewardError | KeyboardInterrupt):
+    def _error(self, wrong: BaseException, when: str) -> BaseException:
+        """What to raise for what the learner's code raised."""
+        if isinstance(wrong, RewardError) or is_interrupt(wrong):
             return wrong
-        if isinstance(wrong, RewardTimeout):
-            where = f" at {wrong.args[0]}" if wrong.args else ""
-            late = TimeoutError(f"no answer within {PATIENCE_S:g} s{where}")
-            wrong = late.with_traceback(wrong.__traceback__)
-        hint = ""
-        if isinstance(wrong, KeyError) and wrong.args and isinstance(wrong.args[0], str):
-            hint = shelf.did_you_mean(wrong.args[0], KEYS) if wrong.args[0] not in KEYS else ""
         path = self.reward.path
-        if path is None and (code := getattr(self._functions[0], "__code__", None)) is not None:
+        if path is None and isinstance(code := getattr(self.reward.function, "__code__", None), CodeType):
             path = Path(code.co_filename)
-        return RewardError(explain(wrong, path, hint) + when)
+        return RewardError(self._said(lambda careful: explained(wrong, path, careful)) + when)
 
-    def _refused(self, i: int, answer: Any, when: str) -> RewardError:
-        kind = "" if isinstance(answer, int | float | np.number) else f", a {type(answer).__name__}"
-        if answer is None:
-            kind = ": one of its ways ends without a 'return'"
-        returned = f"{self._place(self._functions[i])}: reward_function returned {shown(answer)}{kind}"
-        must = f"a reward must be a finite number from {-LIMIT:g} to {LIMIT:g}"
-        return RewardError(f"{returned}; {must}{when}")
-
-    def _place(self, function: Function) -> str:
-        """The file and the line that a function is defined at, as far as is known."""
-        code = getattr(inspect.unwrap(function), "__code__", None)
-        path = self.reward.path
-        if code is not None and (path is None or code.co_filename == str(path)):
-            return f"{code.co_filename}, line {code.co_firstlineno}"
-        return str(path or self.reward.name)
+    def _said(self, say: Callable[[bool], str]) -> str:
+        """What `say(False)` says; if that fails or hangs, what `say(True)` says, which runs no code of learners."""
+        try:
+            with self._sandbox:
+                return self._watchdog.watch(lambda: say(False), int)
+        except BaseException as worse:
+            if is_interrupt(worse):
+                raise
+            return say(True)
 
 
 class _Clock:
@@ -258,28 +228,31 @@ class _Clock:
         return lambda: self.floats[i - self.first][-1]
 
 
+def _is_prepared(function: Function, path: Path | None) -> bool:
+    """Whether a function is one that `UserCode` has compiled, so that no `StopIteration` leaves it."""
+    code = getattr(function, "__code__", None)
+    return isinstance(code, CodeType) and code.co_name == FUNCTION and code.co_filename == str(path)
+
+
+def _guarded(function: Function) -> Function:
+    """A function that raises something else where the given one lets a `StopIteration` out."""
+
+    def guarded(params: dict[str, Any]) -> Any:
+        try:
+            return function(params)
+        except StopIteration as stop:
+            raise StopEscaped from stop
+
+    guarded.__wrapped__ = function  # type: ignore[attr-defined]
+    return guarded
+
+
 def _number(answer: Any) -> float:
     """What `float` makes of an answer, or NaN. Arrays of one element pass, as with the original's NumPy."""
     try:
         return float(answer.item() if isinstance(answer, np.ndarray) and answer.size == 1 else answer)
     except (TypeError, ValueError, OverflowError):
         return float("nan")
-
-
-def _ask(function: Function, asked: Params, answers: list[float | None]) -> None:
-    """What a function that keeps no state answers to each of `asked`; None for an exception."""
-    for i in range(len(asked.floats)):
-        try:
-            answers.append(float(function(asked.of(i))))
-        except Exception:
-            answers.append(None)
-
-
-def _when(params: Params, i: int) -> str:
-    given = params.of(i)
-    return f"\n    for car {i}, given " + ", ".join(
-        f"{key} = {given[key]:.6g}" if isinstance(given[key], float) else f"{key} = {given[key]}" for key in SHOWN
-    )
 
 
 def _unregister(names: list[str]) -> None:

@@ -1,6 +1,6 @@
-"""A learner's file run as a module for one car, with a clock, helper files and exits of its own.
+"""The user module: a learner's file run for one car, with a clock, helper files, builtins and exits of its own.
 
-Invariant: two instances share nothing that a reward function can change, unless it reaches for it through a
+Invariant: two cars' modules share nothing that a reward function can change, unless it reaches for it through a
 library.
 """
 
@@ -10,6 +10,7 @@ import ast
 import builtins
 import itertools
 import marshal
+import math
 import sys
 import types
 import warnings
@@ -17,24 +18,43 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from racer.errors import RacerError
 from racer.reward.clock import simulated_modules
 from racer.reward.watchdog import RewardTimeout
-from racer.shelf import parse, read_source
+from racer.shelf import read_source
 
 CLOCKS = ("time", "datetime")
+COPIED = {"numpy": np, "math": math}
+"""Modules of which learners get copies: what they replace there (`np.sqrt = ...`) changes their own code alone."""
 
 _STOPS = "__racer_stops__"
 """Builtin name, in a learner's modules, of the exceptions that no `except` of theirs may catch."""
 
+_ESCAPED = "__racer_escaped__"
+"""Builtin name, in a learner's modules, of `StopEscaped`."""
+
+FUNCTION = "reward_function"
+"""What a learner's function must be called."""
+
 _numbers = itertools.count(1)
 
 
-class Source:
-    """A learner's file and the modules beside it: read and compiled once, run once for each car."""
+class StopEscaped(Exception):  # noqa: N818 (no error, as StopIteration is none)
+    """Stands for a `StopIteration` that left a reward function: loops written in C would take that for their end."""
 
-    def __init__(self, path: Path, text: str, error: type[RacerError]) -> None:
-        """Compile `text`, which was read from `path`.
+
+class UserCode:
+    """A learner's file and the modules beside it: read and compiled once, run once for each car.
+
+    Attributes:
+        path: the learner's file.
+        error: the kind of error to raise.
+    """
+
+    def __init__(self, path: Path, tree: ast.Module, error: type[RacerError]) -> None:
+        """Compile the file `path`, of which `tree` is the syntax; the tree is used up.
 
         Raises:
             RacerError: of the kind `error`: it is no Python.
@@ -42,8 +62,19 @@ class Source:
         self.path, self.error = path, error
         self.name = f"racer_file_{next(_numbers)}_{path.stem}"
         self._folder = path.parent
-        self._codes = {path.stem: self._compiled(path, text)}
+        self._codes = {path.stem: self._compiled(path, tree)}
         self._beside: dict[str, Path | None] = {path.stem: None}  # a file does not import itself
+        self._copies: dict[str, types.ModuleType] = {}
+
+    def stands_in(self, module: types.ModuleType) -> types.ModuleType:
+        """What learners get for a module that they import: of some a copy."""
+        name = module.__name__
+        if COPIED.get(name) is not module:
+            return module
+        copy = self._copies.setdefault(name, types.ModuleType(name))
+        if len(vars(copy)) < len(vars(module)):  # new, or a part of it has been loaded since
+            vars(copy).update({key: value for key, value in vars(module).items() if vars(copy).get(key) is None})
+        return copy
 
     def beside(self, name: str) -> Path | None:
         """The file of a module that lies beside the learner's and hides none of the standard library's."""
@@ -65,12 +96,12 @@ class Source:
         turns in one code would make it search each time.
         """
         if name not in self._codes:
-            self._codes[name] = self._compiled(path, read_source(path, self.error))
+            self._codes[name] = self._compiled(path, read_source(path, self.error)[1])
         copy: types.CodeType = marshal.loads(self._codes[name])
         return copy
 
-    def _compiled(self, path: Path, text: str) -> bytes:
-        tree = _Unstoppable().visit(parse(path, text, self.error))
+    def _compiled(self, path: Path, tree: ast.Module) -> bytes:
+        _prepare(tree)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -81,46 +112,50 @@ class Source:
             raise self.error(f"{path}: this cannot be compiled: {wrong}") from wrong
 
 
-class Instance:
+class UserModule:
     """One car's module, and its own copies of the modules beside it that it imports.
 
     Attributes:
         module: the learner's module, run.
     """
 
-    def __init__(self, source: Source, number: int, race_time: Callable[[], float], registered: list[str]) -> None:
+    def __init__(self, code: UserCode, number: int, race_time: Callable[[], float], registered: list[str]) -> None:
         """Run the file; whatever it raises goes through.
 
         Args:
-            source: what to run.
+            code: what to run.
             number: of the car, for the module's private name.
             race_time: what its clocks follow, s.
-            registered: is told the names that are put into Python's list of modules, now and later. Who keeps
-                the instance takes them out again in the end.
+            registered: is given the names that are put into Python's list of modules, now and later. Who keeps
+                the module takes them out again in the end.
         """
-        self._source, self._race_time, self._registered = source, race_time, registered
-        self._name = f"{source.name}_{number}"
+        self._code, self._race_time, self._registered = code, race_time, registered
+        self._name = f"{code.name}_{number}"
         self._clocks: dict[str, types.ModuleType] = {}
         self._modules: dict[str, types.ModuleType] = {}
-        self._builtins = {
-            **vars(builtins),
-            "__import__": self._import,
-            "input": _no_input,
-            "exit": sys.exit,  # the shell's own closes stdin first
-            "quit": sys.exit,
-            _STOPS: (RewardTimeout, KeyboardInterrupt),
-        }
-        self.module = self._run(source.path.stem, source.path)
+        self._builtins = types.ModuleType("builtins")
+        vars(self._builtins).update(vars(builtins))
+        vars(self._builtins).update(
+            {
+                "__import__": self._import,
+                "input": _no_input,
+                "exit": sys.exit,  # the shell's own closes stdin first
+                "quit": sys.exit,
+                _STOPS: (RewardTimeout, KeyboardInterrupt),
+                _ESCAPED: StopEscaped,
+            }
+        )
+        self.module = self._run(code.path.stem, code.path)
 
     def _run(self, name: str, path: Path) -> types.ModuleType:
-        own = self._name if path == self._source.path else f"{self._name}_{name}"
+        own = self._name if path == self._code.path else f"{self._name}_{name}"
         module = types.ModuleType(own)
         module.__file__ = str(path.absolute())
-        module.__dict__["__builtins__"] = self._builtins
+        module.__dict__["__builtins__"] = vars(self._builtins)
         self._modules[name] = sys.modules[own] = module  # dataclasses look their module up there
         self._registered.append(own)
         try:
-            exec(self._source.code(name, path), module.__dict__)
+            exec(self._code.code(name, path), module.__dict__)
         except BaseException:
             del self._modules[name], sys.modules[own]
             raise
@@ -134,21 +169,23 @@ class Instance:
         fromlist: tuple[str, ...] = (),
         level: int = 0,
     ) -> types.ModuleType:
-        """Import as Python does, but simulated clocks, and the modules beside the file."""
+        """Import as Python does, but simulated clocks, the modules beside the file, and copies of some."""
         folder = None
         if level == 0:
             if name in CLOCKS:
                 self._clocks = self._clocks or simulated_modules(self._race_time)
                 return self._clocks[name]
-            if name in self._modules and name != self._source.path.stem:
+            if name == "builtins":
+                return self._builtins
+            if name in self._modules and name != self._code.path.stem:
                 return self._modules[name]
-            path = self._source.beside(name)
+            path = self._code.beside(name)
             if path is not None:
                 return self._run(name, path)
             if name not in sys.modules:
-                folder = self._source.package(name)
+                folder = self._code.package(name)
         if folder is None:
-            return builtins.__import__(name, globals, locals, fromlist, level)
+            return self._code.stands_in(builtins.__import__(name, globals, locals, fromlist, level))
         sys.path.append(folder)
         try:
             return builtins.__import__(name, globals, locals, fromlist, level)
@@ -156,17 +193,28 @@ class Instance:
             sys.path.remove(folder)
 
 
-class _Unstoppable(ast.NodeTransformer):
-    """Lets Ctrl-C and the watchdog through every `try`, also through a bare `except:` in an endless loop."""
+def _prepare(tree: ast.Module) -> None:
+    """Let Ctrl-C and the watchdog through every `try`, and no `StopIteration` out of a reward function.
 
-    def visit_Try(self, node: ast.Try) -> ast.Try:
-        self.generic_visit(node)
-        if node.handlers:
-            stops = ast.Name(_STOPS, ast.Load())
-            through = ast.ExceptHandler(stops, None, [ast.Raise(None, None)])
-            ast.copy_location(through, node.handlers[0])
-            node.handlers.insert(0, ast.fix_missing_locations(through))
-        return node
+    Not with a recursive visitor: an expression of some hundred terms would be too deep for it.
+    """
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == FUNCTION:
+            head = 1 if ast.get_docstring(node, clean=False) is not None and len(node.body) > 1 else 0
+            escaped = ast.Raise(ast.Name(_ESCAPED, ast.Load()), None)
+            handler = ast.ExceptHandler(ast.Name("StopIteration", ast.Load()), None, [escaped])
+            body = node.body[head:]
+            _place(handler, body[-1])
+            node.body[head:] = [ast.copy_location(ast.Try(body, [handler], [], []), body[0])]
+        elif isinstance(node, ast.Try) and node.handlers:
+            through = ast.ExceptHandler(ast.Name(_STOPS, ast.Load()), None, [ast.Raise(None, None)])
+            _place(through, node.handlers[0])
+            node.handlers.insert(0, through)
+
+
+def _place(node: ast.AST, like: ast.AST) -> None:
+    for part in ast.walk(node):
+        ast.copy_location(part, like)
 
 
 def _no_input(prompt: object = "") -> str:

@@ -1,5 +1,9 @@
 """A watch over code that may never return: a learner's function in an endless loop must not hang a training.
 
+Code in Python is interrupted by an exception. Code that waits or calculates inside a library cannot be: it hangs a
+notebook until Ctrl-C, but a process that is racer's own, the command line's, ends with a message (see
+`end_process_when_stuck`).
+
 Invariant: `RewardTimeout` is raised inside `Watchdog.watch` and nowhere else. The patrol raises it only in a thread
 that it sees inside the watched call, and `watch` does not return before the patrol has looked away; so one at
 most comes late, while `watch` is ending, and is caught there.
@@ -7,7 +11,9 @@ most comes late, while `watch` is ending, and is caught there.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import math
 import os
 import sys
 import threading
@@ -17,7 +23,16 @@ from collections.abc import Callable
 from types import FrameType
 from typing import TypeVar
 
+from racer.errors import RewardError
+from racer.reward.process import PACKAGE, Reporter, give_up
+
 Result = TypeVar("Result")
+
+PATIENCE_S = 5.0
+"""Wall clock that one call may take, as in DeepRacer's own validation, s."""
+
+PATIENCE_VARIABLE = "RACER_REWARD_TIMEOUT"
+"""Environment variable that sets another time, in seconds."""
 
 ROUND_S = 0.1
 """Time between two rounds of the patrol, s."""
@@ -27,18 +42,38 @@ class RewardTimeout(BaseException):
     """Raised inside code that has shown no sign of life; no `except Exception` swallows it."""
 
 
+def patience_s() -> float:
+    """Wall clock that one call of a reward function may take, s.
+
+    Raises:
+        RewardError: the environment variable that sets it is no number of seconds.
+    """
+    text = os.environ.get(PATIENCE_VARIABLE) or str(PATIENCE_S)
+    with contextlib.suppress(ValueError):
+        if math.isfinite(given := float(text)) and given > 0.0:
+            return given
+    raise RewardError(f"the environment variable {PATIENCE_VARIABLE} is {text!r}; it must be a number of seconds")
+
+
+def end_process_when_stuck() -> None:
+    """Let this process end with exit code 1 when a reward function hangs where Python cannot interrupt it.
+
+    For a process that is racer's own, such as the command line's. In somebody's notebook nothing may end the process.
+    """
+    _PATROL.ends_process = True
+
+
 class Watchdog:
     """Calls code that must show a sign of life at least every `patience_s` seconds of wall clock."""
 
-    def __init__(self, patience_s: float, exit_when_deaf: bool = False) -> None:
+    def __init__(self, patience_s: float) -> None:
         """Make a watchdog. One watchdog watches one call at a time.
 
         Args:
-            patience_s: without a sign of life, after which `RewardTimeout` is raised in the watched thread.
-            exit_when_deaf: end the process if that does not help within as long again: the code waits or
-                computes inside a library, where Python cannot interrupt it.
+            patience_s: without a sign of life, after which `RewardTimeout` is raised in the watched thread. If that
+                does not help within as long again, a process that is racer's own ends.
         """
-        self._patience_s, self._exit_when_deaf = patience_s, exit_when_deaf
+        self.patience_s = patience_s
         self._watched: tuple[int, Callable[[], int]] | None = None  # thread, sign of life
         self._looking = False  # set by the patrol while it decides
         self._bitten: tuple[str, int] | None = None  # where and at which sign of life it first raised
@@ -62,6 +97,8 @@ class Watchdog:
         try:
             try:
                 self._watched = (threading.get_ident(), sign_of_life)
+                if _PATROL.ends_process:
+                    _PATROL.set_timer(self.patience_s)
                 result = _inside(work)
             finally:
                 self._end()
@@ -71,6 +108,11 @@ class Watchdog:
         if self._bitten:
             raise RewardTimeout(*self._bitten)
         return result
+
+    @property
+    def watching(self) -> bool:
+        """Whether a call is being watched."""
+        return self._watched is not None
 
     def _end(self) -> None:
         """Wait for the patrol to look away, and recall what it raised; may be begun anew at any point."""
@@ -95,35 +137,45 @@ class Watchdog:
                 self._seen, self._silent_s = (watched, alive), 0.0
                 return
             self._silent_s += passed_s
-            if self._silent_s <= self._patience_s:
+            if self._silent_s <= self.patience_s:
                 return
             stack = _stack(thread)
             if not stack:
                 return
-            frame = stack[:2][-1]  # what `work` called: the learner's function
+            # The learner's line, as seen from racer; in a stack of racer's alone what `work` called.
+            theirs = (frame for frame in stack if not frame.f_code.co_filename.startswith(PACKAGE))
+            frame = next(theirs, stack[:2][-1])
             place = f"{frame.f_code.co_filename}, line {frame.f_lineno}"
             self._bitten = self._bitten or (place, alive)
             _raise_in(thread, RewardTimeout)
-            if self._exit_when_deaf and self._silent_s > 2.0 * self._patience_s:
-                _give_up(place, self._silent_s)
+            if _PATROL.ends_process and self._silent_s > 2.0 * self.patience_s:
+                give_up(place, self._silent_s)
         finally:
             self._looking = False
 
 
 class _Patrol:
-    """One thread for all watchdogs, begun with the first watch."""
+    """One thread for all watchdogs, begun with the first watch.
+
+    Attributes:
+        ends_process: whether the process is racer's own; see `end_process_when_stuck`.
+    """
 
     def __init__(self) -> None:
-        self._dogs: weakref.WeakSet[Watchdog] = weakref.WeakSet()
+        self.dogs: weakref.WeakSet[Watchdog] = weakref.WeakSet()
+        self.ends_process = False
         self.reset()
 
     def reset(self) -> None:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._reporter: Reporter | None = None
+        self._timed = False  # whether a timer ends the process unless a round of the patrol sets it again
+        self._renewing = False  # set by the patrol while it decides about the timer
 
     def add(self, dog: Watchdog) -> None:
         with self._lock:
-            self._dogs.add(dog)
+            self.dogs.add(dog)
 
     def start(self) -> None:
         if self._thread is None:
@@ -132,6 +184,22 @@ class _Patrol:
                     self._thread = threading.Thread(target=self._run, daemon=True, name="racer-watchdog")
                     self._thread.start()
 
+    def set_timer(self, patience_s: float) -> None:
+        """Have the process ended if no thread runs for twice as long as a call may take.
+
+        To be called once the call counts as watched: either the patrol sees that, or it is seen here that it decides.
+        """
+        while self._renewing:
+            time.sleep(0.0001)
+        if not self._timed:
+            try:
+                self._reporter = self._reporter or Reporter(2.0 * patience_s, _inside.__name__)
+            except OSError:  # no further process can be started: the patrol is all there is
+                self.ends_process = False
+            else:
+                self._reporter.set_timer()
+                self._timed = True
+
     def _run(self) -> None:
         before = time.monotonic()
         while True:
@@ -139,9 +207,22 @@ class _Patrol:
             now = time.monotonic()
             passed_s, before = min(now - before, 2.0 * ROUND_S), now  # a suspended process was not silent
             with self._lock:
-                dogs = list(self._dogs)
+                dogs = list(self.dogs)
+            if self._reporter is not None:
+                self._renew(self._reporter, dogs)
             while dogs:
                 dogs.pop().look(passed_s)
+
+    def _renew(self, reporter: Reporter, dogs: list[Watchdog]) -> None:
+        """Set the timer again if a call is being watched, else stop it."""
+        reporter.show_life()
+        self._renewing = True
+        self._timed = any(dog.watching for dog in dogs)
+        if self._timed:
+            reporter.set_timer()
+        else:
+            reporter.stop_timer()
+        self._renewing = False
 
 
 _PATROL = _Patrol()
@@ -168,10 +249,3 @@ def _raise_in(thread: int, kind: type[BaseException] | None) -> None:
     """Let a thread raise an exception at its next step in Python; None takes back one not raised yet."""
     what = None if kind is None else ctypes.py_object(kind)
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), what)
-
-
-def _give_up(place: str, silent_s: float) -> None:
-    message = f"{place}: no answer for {silent_s:.0f} s, and Python cannot interrupt it there: giving up"
-    show_cursor = "\x1b[?25h" if sys.__stderr__ is not None and sys.__stderr__.isatty() else ""
-    print(f"{show_cursor}\nError: {message}", file=sys.__stderr__, flush=True)
-    os._exit(1)

@@ -24,4 +24,4 @@ from .names import (
 from .parsing import parse_json as parse_json, parse_text as parse_text
 from .scaffold import scaffold as scaffold
 from .section import Section as Section
-from .source import explain as explain, named as named, parse as parse, read_source as read_source, shown as shown
+from .source import explain as explain, named as named, read_source as read_source, shown as shown

@@ -11,7 +11,7 @@ import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, BinaryIO
 
 from racer.errors import FileError, RacerError, RunError
 from racer.shelf.parsing import parse_json, parse_text
@@ -32,7 +32,7 @@ __all__ = [
 LIMITS = {
     "settings": 2**20,  # JSON that people write; the largest seen has 3 kB
     "yaml": 2**17,  # read a thousand times slower than JSON
-    "source": 2**20,  # Python; the longest public reward has 60 kB
+    "source": 200_000,  # Python; the longest public reward has 60 kB
     "track": 4 * 2**20,  # the largest real route has 30 kB
     "json": 32 * 2**20,  # JSON that programs write: a run's tracks, metrics of each episode
     "replay": 16 * 2**20,

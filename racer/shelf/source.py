@@ -16,11 +16,10 @@ from types import FrameType
 from typing import Any
 
 from racer.errors import RacerError
-from racer.shelf.files import read_bytes
+from racer.shelf.files import LIMITS, read_bytes
 
-__all__ = ["explain", "named", "parse", "read_source", "shown"]
+__all__ = ["explain", "named", "read_source", "shown"]
 
-MAX_BYTES = 5_000_000
 SHOWN_LINES = 6  # of a failed statement
 SHOWN_VALUES = 12
 PACKAGE = str(Path(__file__).parents[1])
@@ -28,8 +27,8 @@ OWN_FRAMES = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>", "<lambda>")
 """Names of code whose variables stand, in part, in the frame around it."""
 
 
-def read_source(path: Path, error: type[RacerError], must_define: str | None = None) -> str:
-    """The text of a Python file, in whichever encoding it declares, found to be Python.
+def read_source(path: Path, error: type[RacerError], must_define: str | None = None) -> tuple[str, ast.Module]:
+    """The text of a Python file, in whichever encoding it declares, and its syntax tree.
 
     Args:
         path: the file.
@@ -40,22 +39,14 @@ def read_source(path: Path, error: type[RacerError], must_define: str | None = N
         RacerError: of the kind `error`, naming file and line: unreadable, too large, no text, not Python, or
             the name is never defined.
     """
-    data = read_bytes(path, error)
-    if len(data) > MAX_BYTES:
-        raise error(f"{path}: {len(data):,} bytes are no learner's file; the limit is {MAX_BYTES:,}")
-    text = _decoded(path, data, error)
-    tree = parse(path, text, error)
+    text = _decoded(path, read_bytes(path, error, LIMITS["source"]), error)
+    tree = _parsed(path, text, error)
     if must_define is not None and not _defines(tree, must_define):
         raise error(f"{path}: defines no '{must_define}'; see 'racer new' for an example to start from")
-    return text
+    return text, tree
 
 
-def parse(path: Path, text: str, error: type[RacerError]) -> ast.Module:
-    """The syntax tree of a learner's text.
-
-    Raises:
-        RacerError: of the kind `error`, naming file and line: this is not Python.
-    """
+def _parsed(path: Path, text: str, error: type[RacerError]) -> ast.Module:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd escapes and the like, which run all the same
@@ -67,7 +58,7 @@ def parse(path: Path, text: str, error: type[RacerError]) -> ast.Module:
         raise error(f"{path}: this cannot be read as Python: {wrong}") from wrong
 
 
-def explain(wrong: BaseException, path: Path | None, hint: str = "") -> str:
+def explain(wrong: BaseException, path: Path | None, hint: str = "", careful: bool = False) -> str:
     """Say what went wrong where, and which values the statement used.
 
     Args:
@@ -75,22 +66,26 @@ def explain(wrong: BaseException, path: Path | None, hint: str = "") -> str:
         path: the learner's file, or None to blame the innermost line that is not racer's. An error in a
             file beside it is that file's.
         hint: to be put after the message.
+        careful: ask neither the exception nor any value for its text, since that is learners' code, too.
 
     Returns:
         `FILE, line N: ExceptionName: message`, then the statement, then the values of what it names.
     """
+    said = type(wrong).__name__ if careful else named(wrong)
     if isinstance(wrong, SyntaxError) and wrong.filename and wrong.lineno:  # of what it imports, or evaluates
         text = f"\n    {wrong.text.strip()}" if wrong.text else ""
-        return f"{wrong.filename}, line {wrong.lineno}: {named(wrong)}{text}"
+        return f"{wrong.filename}, line {wrong.lineno}: {said}{text}"
     frames = [(f, line) for f, line in traceback.walk_tb(wrong.__traceback__) if _is_learners(f, path)]
     if not frames:
-        return f"{path}: {named(wrong)}{hint}" if path else f"{named(wrong)}{hint}"
+        return f"{path}: {said}{hint}" if path else f"{said}{hint}"
     frame, line = frames[-1]
     file = frame.f_code.co_filename
     statement, source = _statement(linecache.getlines(file), line)
-    message = f"{file}, line {line}: {named(wrong)}{hint}"
+    message = f"{file}, line {line}: {said}{hint}"
     if source:
         message += "\n" + textwrap.indent(source, "    ")
+    if careful:
+        return message
     names = _names([f for f, _ in frames])
     values = list(_values(statement, names).items())[:SHOWN_VALUES]
     if values:
@@ -132,6 +127,8 @@ def _decoded(path: Path, data: bytes, error: type[RacerError]) -> str:
         line = _first_bad_line(data)
     except UnicodeDecodeError as wrong:
         line = data[: wrong.start].count(b"\n") + 1
+    except (LookupError, ValueError) as wrong:  # it declares a code that is no encoding of text, such as rot13
+        raise error(f"{path}, line 1: the encoding {encoding!r} is not one of text; save the file as UTF-8") from wrong
     raise error(f"{path}, line {line}: this is not {encoding} text; save the file as UTF-8")
 
 

@@ -224,7 +224,6 @@ class Budget:
 def train(
     run: Run,
     show: Show | None = None,
-    exit_when_stuck: bool = False,
     tell: Callable[[str], None] | None = None,
 ) -> Replay:
     """Train until the budget is used up.
@@ -234,7 +233,6 @@ def train(
     Args:
         run: a new one, or one to go on with.
         show: called after every update.
-        exit_when_stuck: as for `VectorReward`.
         tell: given the recipe's `about`, if it has one: what it perceives, what it is made of, how fast it should be.
 
     Returns:
@@ -246,7 +244,7 @@ def train(
     reward = run.reward()
     if reward is None:
         raise RunError(f"the reward function {run.plan.reward} has changed since {run.name} was made; make a new run")
-    training = Training(run, reward, show, exit_when_stuck)
+    training = Training(run, reward, show)
     if tell is not None and (about := getattr(training.learner, "about", None)):
         tell(str(about))
     try:
@@ -263,10 +261,9 @@ def train(
 class Training:
     """A training in progress; `report` is what the recipe calls."""
 
-    def __init__(self, run: Run, reward: RewardFunction, show: Show | None, exit_when_stuck: bool) -> None:
+    def __init__(self, run: Run, reward: RewardFunction, show: Show | None) -> None:
         """Set everything up, compiled and ready, and put a resumed run where it stopped."""
         self.run, self._show, self._reward = run, show, reward
-        self._exit_when_stuck = exit_when_stuck
         self._budget = Budget(run.plan.steps, run.plan.seconds)
         recipe = run.agent()
         count = _cars_of(recipe)
@@ -385,7 +382,7 @@ class Training:
         return parts[0] if len(parts) == 1 else ConcatVectorEnv(parts)
 
     def _rewards(self, count: int, prints: Prints) -> VectorReward:
-        return VectorReward(self._reward, count, cast(TextIO, prints), self._exit_when_stuck)
+        return VectorReward(self._reward, count, cast(TextIO, prints))
 
     def _seconds(self) -> float:
         return self._before + time.monotonic() - self._began
