@@ -1,13 +1,14 @@
 """DeepRacer's logs as replays, and replays as the rows of such a log.
 
 Invariant: a replay made of a log says so (`Replay.imported`): it can be watched and compared, but it was not
-driven here, and no leaderboard takes it. What a log does not hold is worked out from what it does: speed and
-yaw rate from the poses, which are 1/15 s apart; the wheels' angle is the commanded one.
+driven here, and no leaderboard takes it. Time is the log's own: a replay's steps, 1/15 s apart, are interpolated
+between the log's rows where those are not. What a log does not hold is worked out from what it does: speed and yaw
+rate from the poses; the wheels' angle is the commanded one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -22,21 +23,28 @@ from racer.sim import CARS, Car
 
 __all__ = ["best", "episodes_of", "to_replay"]
 
-JUMP_M = 0.6  # nothing drives so far in a step: the car was put somewhere else
+FASTEST = 9.0  # m/s; nothing drives faster: the car was put somewhere else
+LONGEST_S = 0.5  # of a step; what lasts longer or goes back is no clock of the simulation
+UNIFORM = 0.03  # of a step: rounding of a clock with steps of 1/15 s
 LATE_STEPS = 2.0  # after the line that the first row of a flying lap may be
 
 
 def best(placed: Sequence[Placed]) -> Placed:
     """The fastest complete lap, or the episode that came farthest if there is none."""
     times = [to_replay([one], "", "").laps[0].time_s if one.episode.complete else np.inf for one in placed]
-    return min(zip(placed, times, strict=True), key=lambda pair: (pair[1], -pair[0].episode.progress))[0]
+    return min(zip(placed, times, strict=True), key=lambda pair: (pair[1], -_covered(pair[0].rows)))[0]
+
+
+def _covered(rows: NDArray[np.void]) -> float:
+    """Percent of a lap that a log holds."""
+    return float(rows["progress"].max() - rows["progress"][0])
 
 
 def to_replay(placed: Sequence[Placed], driver: str, source: str, car: Car = CARS["deepracer"]) -> Replay:
     """Make a replay of episodes of a log, one lap each, in the order given.
 
     A lap's time goes from the first step driven, or from the line, to the line, interpolated, as everywhere
-    in racer; DeepRacer's own counts whole steps, and the prepare step too.
+    in racer, by the log's clock; DeepRacer's own counts whole steps, and the prepare step too.
 
     Args:
         placed: one or more, all on the same track.
@@ -103,56 +111,110 @@ def _drive(stint: Sequence[Placed], car: Car) -> tuple[NDArray[np.void], list[fl
     length = stint[0].track.length
     rows = np.concatenate([one.rows for one in stint])
     s, offset = np.concatenate([one.s for one in stint]), np.concatenate([one.offset for one in stint])
+    clock, end = _clock(stint[0].episode.rows, rows)
     lengths = [len(one.rows) for one in stint]
     lap = np.repeat(np.arange(len(stint)), lengths)
     done = (np.cumsum(lengths) - 1)[[one.episode.complete for one in stint]]
     distance = (lap + rows["progress"] / 100.0) * length
     last = done[done > 0]
     distance[last] = distance[last - 1] + np.mod(s[last] - s[last - 1] + 0.5 * length, length) - 0.5 * length
-    lap[done] += 1
-    crossed = [float(k) for k in done]
+    crossed = [float(clock[k]) for k in done]
     for i, k in enumerate(done):
         if k > 0 and distance[k] > distance[k - 1]:
-            left = np.clip((i + 1) * length - distance[k - 1], 0.0, distance[k] - distance[k - 1])
-            crossed[i] = k - 1 + float(left / (distance[k] - distance[k - 1]))
-    steps = np.zeros(len(rows), STEP_DTYPE)
-    steps["s"], steps["offset"], steps["distance"], steps["lap"] = (
-        np.mod(s, length),
-        offset,
-        distance,
-        lap + 1,
-    )
-    _fill(steps, rows, car)
-    count = len(rows) - bool(stint[-1].episode.complete)
-    early = _since_the_line(distance) if stint[0].episode.flying else 0.0
-    marks = [-early, *crossed] if stint[-1].episode.complete else [-early, *crossed, float(count)]
-    return steps[: max(1, count)], [float(t) for t in np.diff(marks) * STEP_S]
+            crossed[i] = float(np.interp((i + 1) * length, distance[k - 1 : k + 1], clock[k - 1 : k + 1]))
+    complete = stint[-1].episode.complete
+    count = crossed[-1] / STEP_S if complete else end / STEP_S - UNIFORM
+    now = np.arange(max(1, int(np.ceil(count))), dtype=np.float64) * STEP_S
+    steps = _poses(rows, clock, now, car, {"s": np.unwrap(s, period=length), "offset": offset, "distance": distance})
+    steps["s"] = np.mod(steps["s"], length)
+    taken = max(1, len(rows) - complete)
+    _commands(steps, rows[:taken], clock[:taken], now, car)
+    steps["lap"] = 1 + np.searchsorted(crossed, now, side="right")
+    early = _since_the_line(distance, clock) if stint[0].episode.flying else 0.0
+    marks = [-early, *crossed] if stint[-1].episode.complete else [-early, *crossed, end]
+    return steps, [float(t) for t in np.diff(marks)]
 
 
-def _since_the_line(distance: NDArray[np.float64]) -> float:
-    """Steps between the line and the first row of a flying lap."""
+def _clock(first: NDArray[np.void], rows: NDArray[np.void]) -> tuple[NDArray[np.float64], float]:
+    """When the car was at each row, and when the last step ended, s since the first row.
+
+    A row has the time at the end of its step, but where the car was at the step's beginning.
+
+    Args:
+        first: rows of the first episode, its prepare step among them.
+        rows: (n,) that follow each other.
+    """
+    told, held = rows["tstamp"], first[first["episode_status"] == "prepare"]
+    before = held["tstamp"][-1] if len(held) else told[0] - STEP_S
+    begin = np.append(before, told[:-1])
+    alone = np.append(False, np.diff(rows["steps"]) != 1.0)  # a row is missing before it
+    begin[alone] = told[alone] - STEP_S
+    lasting = np.diff(np.append(begin, told[-1]))
+    lasting[~((lasting > 0.0) & (lasting <= LONGEST_S * (1 + np.append(alone[1:], False))))] = STEP_S
+    edges = np.append(0.0, np.cumsum(lasting))
+    even = np.arange(len(edges)) * STEP_S
+    if np.abs(edges - even).max() <= UNIFORM * STEP_S:
+        edges = even
+    return edges[:-1], float(edges[-1])
+
+
+def _since_the_line(distance: NDArray[np.float64], clock: NDArray[np.float64]) -> float:
+    """Seconds between the line and the first row of a flying lap."""
     if len(distance) < 2 or distance[1] <= distance[0]:
         return 0.0
-    return float(np.clip(distance[0] / (distance[1] - distance[0]), 0.0, LATE_STEPS))
+    steps = np.clip(distance[0] / (distance[1] - distance[0]), 0.0, LATE_STEPS)
+    return float(steps * (clock[1] - clock[0]))
 
 
-def _fill(steps: NDArray[np.void], rows: NDArray[np.void], car: Car) -> None:
-    """Work out the motion of the origin, and take over what the log holds."""
-    heading = np.radians(rows["yaw"])
-    steps["x"] = rows["X"] - car.front_point * np.cos(heading)
-    steps["y"] = rows["Y"] - car.front_point * np.sin(heading)
-    steps["heading"] = np.arctan2(np.sin(heading), np.cos(heading))
+def _poses(
+    rows: NDArray[np.void],
+    clock: NDArray[np.float64],
+    now: NDArray[np.float64],
+    car: Car,
+    line: Mapping[str, NDArray[np.float64]],
+) -> NDArray[np.void]:
+    """The steps of a replay at some times, with where the car is and how it moves, interpolated between rows.
+
+    Args:
+        rows: (n,) that follow each other.
+        clock: (n,) s, when the car was there.
+        now: (m,) s, 1/15 s apart.
+        car: whose front point is logged.
+        line: (n,) m each, what else of the steps is to be interpolated.
+    """
+    heading = np.unwrap(np.radians(rows["yaw"]))
+    x, y = rows["X"] - car.front_point * np.cos(heading), rows["Y"] - car.front_point * np.sin(heading)
+    jumps = np.append(np.hypot(np.diff(x), np.diff(y)) > FASTEST * np.diff(clock), False)
+    row = _row_at(clock, now)
+    steps = np.zeros(len(now), STEP_DTYPE)
+    for name, values in {"x": x, "y": y, "heading": heading, **line}.items():
+        steps[name] = np.where(jumps[row], values[row], np.interp(now, clock, values))
+    turn = np.diff(steps["heading"])
+    steps["heading"] = np.arctan2(np.sin(steps["heading"]), np.cos(steps["heading"]))
     way = np.hypot(np.diff(steps["x"]), np.diff(steps["y"]))
-    turn = np.mod(np.diff(heading) + np.pi, 2.0 * np.pi) - np.pi
-    driven = way <= JUMP_M
-    steps["restart"][0] = True
+    driven = way <= FASTEST * STEP_S
     steps["speed"] = _at_rows(way / STEP_S, driven)
     steps["yaw_rate"] = _at_rows(turn / STEP_S, driven)
-    steps["steering_command"], steps["speed_command"] = np.radians(rows["steer"]), rows["throttle"]
+    steps["restart"][0] = True
+    return steps
+
+
+def _commands(
+    steps: NDArray[np.void], rows: NDArray[np.void], clock: NDArray[np.float64], now: NDArray[np.float64], car: Car
+) -> None:
+    """Fill in what holds from one row to the next, and each row's reward once."""
+    held = rows[_row_at(clock, now)]
+    steps["steering_command"], steps["speed_command"] = np.radians(held["steer"]), held["throttle"]
     steps["steering_angle"] = np.clip(steps["steering_command"], -car.max_steering, car.max_steering)
-    steps["reward"] = rows["reward"]
-    steps["off_track"] = rows["episode_status"] == "off_track"
-    steps["wheels_on_track"] = rows["all_wheels_on_track"]
+    steps["off_track"] = held["episode_status"] == "off_track"
+    steps["wheels_on_track"] = held["all_wheels_on_track"]
+    np.add.at(steps["reward"], _row_at(now, clock), rows["reward"])
+
+
+def _row_at(clock: NDArray[np.float64], now: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Indices (m,) of the newest of some times (n,) at each of others (m,)."""
+    found = np.searchsorted(clock, now + UNIFORM * STEP_S, side="right") - 1
+    return np.clip(found, 0, len(clock) - 1)
 
 
 def _at_rows(between: NDArray[np.float64], valid: NDArray[np.bool_]) -> NDArray[np.float64]:

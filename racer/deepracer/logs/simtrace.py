@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["COLUMNS", "HELD", "LABELS", "ROW", "Episode", "csv_text", "episodes", "running"]
+__all__ = ["COLUMNS", "HELD", "LABELS", "MISSING", "ROW", "Episode", "csv_text", "episodes", "running"]
 
 ROW = np.dtype(
     [
@@ -59,6 +59,10 @@ HELD = ("prepare", "pause", "park")
 """Statuses of the steps in which the car is held; no reward function is called for them."""
 
 
+MISSING = 2
+"""Steps in a row that a log may lack, where lines were damaged, without the lap being lost."""
+
+
 @dataclass(frozen=True, eq=False)
 class Episode:
     """The rows of one episode, or of one lap of a race with flying laps.
@@ -67,11 +71,13 @@ class Episode:
         where: the file, for messages.
         rows: (n,) of `ROW`, n >= 1.
         flying: whether it goes on where the episode before it ended, instead of starting anew.
+        statuses: whether the log says how each step ended; those of 2019 do not.
     """
 
     where: str
     rows: NDArray[np.void]
     flying: bool
+    statuses: bool = True
 
     @property
     def number(self) -> int:
@@ -84,9 +90,16 @@ class Episode:
         return str(self.rows["episode_status"][-1])
 
     @property
+    def whole(self) -> bool:
+        """Whether the log holds it from its first step on, without holes."""
+        steps = self.rows["steps"]
+        begins = self.flying or steps[0] <= 2.0
+        return bool(begins and (np.diff(steps) <= MISSING + 1).all())
+
+    @property
     def complete(self) -> bool:
-        """Whether it is a complete lap."""
-        return bool(self.rows["progress"][-1] >= 100.0)
+        """Whether it is a complete lap, and the log holds all of it."""
+        return bool(self.rows["progress"][-1] >= 100.0) and self.whole
 
     @property
     def progress(self) -> float:
@@ -94,12 +107,12 @@ class Episode:
         return float(self.rows["progress"].max())
 
 
-def episodes(rows: NDArray[np.void], where: str = "") -> list[Episode]:
+def episodes(rows: NDArray[np.void], where: str = "", statuses: bool = True) -> list[Episode]:
     """Cut a log, (n,) of `ROW`, n >= 1, into episodes: where the number changes or the steps begin anew."""
-    fresh = rows["steps"][1:] <= rows["steps"][:-1]
-    begins = np.flatnonzero(np.append(True, fresh | (np.diff(rows["episode"]) != 0))).tolist()
+    more = np.diff(rows["steps"])
+    begins = np.flatnonzero(np.append(True, (more <= 0.0) | (np.diff(rows["episode"]) != 0))).tolist()
     return [
-        Episode(where, rows[begin:end], begin > 0 and not fresh[begin - 1])
+        Episode(where, rows[begin:end], bool(begin > 0 and more[begin - 1] == 1.0), statuses)
         for begin, end in zip(begins, [*begins[1:], len(rows)], strict=True)
     ]
 
