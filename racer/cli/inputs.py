@@ -11,7 +11,7 @@ from pathlib import Path
 from racer.cli.console import quoted
 from racer.errors import FileError
 
-__all__ = ["expect"]
+__all__ = ["expect", "kind"]
 
 HEAD_BYTES = 65_536
 MOST_HEADER_BYTES = 10_000_000
@@ -51,7 +51,7 @@ def expect(what: str, given: str | Path, *kinds: str) -> None:
     Raises:
         FileError: it is a file or a folder of another kind.
     """
-    found = _kind(Path(given))
+    found = kind(Path(given))
     if found is None or found in kinds:
         return
     noun, command = KINDS[found]
@@ -59,7 +59,7 @@ def expect(what: str, given: str | Path, *kinds: str) -> None:
     raise FileError(f"{given} is {noun}, not {what}{advice}")
 
 
-def _kind(path: Path) -> str | None:
+def kind(path: Path) -> str | None:
     """A name of `KINDS`; None for what does not exist, cannot be read or is none of them."""
     try:
         if path.is_dir():

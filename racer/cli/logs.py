@@ -2,30 +2,34 @@
 
 import csv
 import io
+import re
 import sys
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 
-from racer.cli import complete, console, laps
+from racer.cli import complete, console, inputs, laps
 from racer.errors import LogError
 
 if TYPE_CHECKING:
     from racer.deepracer.logs import Placed, Rescored
+    from racer.track import Track
 
 __all__ = ["import_log", "rescore"]
 
+RUN_DEPTH = 4  # folders above a log in which its run is sought
 PRINTED_LINES = 20  # of what a reward prints
 
-Source = Annotated[Path, typer.Argument(metavar="FILE|FOLDER", help="A simtrace CSV, a text log, or a folder.")]
+Source = Annotated[
+    Path, typer.Argument(metavar="FILE|FOLDER", help="A simtrace CSV, a text log, a folder or an archive of logs.")
+]
 Where = Annotated[
     str | None,
-    typer.Option(help="Where it was driven; found by its length if left out.", autocompletion=complete.tracks),
+    typer.Option(help="Track that it was driven on (default: found by its length).", autocompletion=complete.tracks),
 ]
-Number = Annotated[int | None, typer.Option("--episode", metavar="N", help="Only this one.")]
+Number = Annotated[int | None, typer.Option("--episode", metavar="N", help="Only the episode with this number.")]
 
 
 def import_log(
@@ -33,17 +37,18 @@ def import_log(
     track: Where = None,
     replay: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.replay", help="Where to; the log's name if left out.", dir_okay=False),
+        typer.Option(metavar="FILE.replay", help="Replay to write (default: the log's name).", dir_okay=False),
     ] = None,
     episode: Number = None,
-    everything: Annotated[bool, typer.Option("--all", help="All episodes, one after the other.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Take all episodes, one after the other.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the replay.")] = False,
 ) -> None:
     """Make a replay of a DeepRacer log, to watch beside your own.
 
-    Reads N-iteration.csv files and text logs with SIM_TRACE_LOG lines, of
-    every year. The fastest complete lap is taken, or the farthest try. An
-    imported lap can be watched and rescored, but it enters no leaderboard.
+    Reads N-iteration.csv files and text logs with SIM_TRACE_LOG lines of
+    every year, alone, in a folder, or in an archive (.gz, .tar, .tar.gz).
+    Takes the fastest complete lap, or else the episode that came farthest.
+    You can watch and rescore an imported lap; no leaderboard accepts it.
 
     Examples:
       [cyan]racer import-log 0-iteration.csv --track reinvent_base.npy[/cyan]
@@ -56,9 +61,9 @@ def import_log(
         from racer.deepracer.logs import best, read_episodes, to_replay
         from racer.replay import save_replay
 
-        placed, notices = read_episodes(log, track, episode)
+        placed, notices = read_episodes(log, track or _track_of_run(log), episode)
         chosen = placed if everything or episode is not None else [best(placed)]
-        named = log.resolve().stem
+        named = re.sub(r"(\.(csv|log|txt))?(\.tar)?(\.t?gz)?$", "", log.resolve().name, flags=re.IGNORECASE) or "log"
         driver = named if everything else f"{named} #{chosen[0].episode.number}"
         made = to_replay(chosen, driver, f"the DeepRacer log {log.name}")
         target = Path(f"{named}.replay") if replay is None else replay
@@ -66,22 +71,21 @@ def import_log(
     _warn(notices)
     laps.show(made)
     _say_where(placed, track)
-    file = escape(str(target))
-    console.note(f"Made [bold]{file}[/bold] of it: [cyan]racer watch {file}[/cyan]")
+    console.note(f"Wrote [bold]{escape(str(target))}[/bold]. Next: {console.command('racer', 'watch', target)}")
 
 
 def rescore(
-    log: Annotated[Path, typer.Argument(metavar="LOG", help="A log, a folder of logs, or a replay of racer's.")],
-    reward: Annotated[str, typer.Option(help="What pays now.", autocompletion=complete.rewards)],
+    log: Annotated[Path, typer.Argument(metavar="LOG", help="A log, a folder or an archive of logs, or a replay.")],
+    reward: Annotated[str, typer.Option(help="Reward function.", autocompletion=complete.rewards)],
     track: Where = None,
     episode: Number = None,
     json: Annotated[bool, typer.Option("--json", help="Print every step as JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print every step as CSV.")] = False,
 ) -> None:
-    """Run a reward function over old laps: what would it have paid?
+    """Run a reward function over logged laps: what would it have paid?
 
-    Every step of a DeepRacer log, or of a replay, is paid anew, with what the
-    function would have seen then. Old and new stand side by side.
+    Calls the function for every step of a DeepRacer log, or of a replay, with
+    the params of that step, and shows old and new rewards side by side.
 
     Examples:
       [cyan]racer rescore 0-iteration.csv --reward my_reward[/cyan]
@@ -90,13 +94,13 @@ def rescore(
     if json and as_csv:
         raise typer.BadParameter("choose one of --json and --csv")
     printed = io.StringIO()
-    with console.busy(console.loading("Paying every step anew")):
-        from racer.deepracer.logs import rescore as pay_anew
+    with console.busy(console.loading("Running the reward function over every step")):
+        from racer.deepracer.logs import rescore as run_over
         from racer.reward import load_reward
 
         function = load_reward(reward)
         placed, notices = _episodes(log, track, episode)
-        found = pay_anew(placed, function, printed)
+        found = run_over(placed, function, printed)
     _warn(notices)
     if json:
         name = placed[0].track.name
@@ -116,8 +120,8 @@ def _episodes(log: Path, track: str | None, episode: int | None) -> "tuple[list[
     from racer.deepracer.logs import episodes_of, read_episodes
     from racer.replay import load_replay
 
-    if log.is_dir() or not zipfile.is_zipfile(log):
-        return read_episodes(log, track, episode)
+    if inputs.kind(log) not in ("replay", "old replay"):
+        return read_episodes(log, track or _track_of_run(log), episode)
     if track is not None:
         raise LogError(f"{log} is a replay, which brings its track with it; leave --track out")
     placed = episodes_of(load_replay(log))
@@ -125,6 +129,16 @@ def _episodes(log: Path, track: str | None, episode: int | None) -> "tuple[list[
     if not chosen:
         raise LogError(f"{log} holds no episode {episode}; it has 0 to {len(placed) - 1}")
     return chosen, []
+
+
+def _track_of_run(log: Path) -> "Track | None":
+    """The track of the run whose folder a log lies in, which no shelf need hold; None if it lies in none."""
+    from racer.training import open_run
+
+    for folder in list(log.absolute().parents)[:RUN_DEPTH]:
+        if (folder / "run.json").exists():
+            return open_run(folder).track()
+    return None
 
 
 def _record(one: "Rescored") -> dict[str, Any]:

@@ -7,6 +7,7 @@ no line stops the others, and what is left out is never silent.
 from __future__ import annotations
 
 import csv
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -75,21 +76,28 @@ def parse(where: str, lines: Iterator[str], ends: bool) -> Parsed:
         LogError: it is no log, or makes no sense.
     """
     numbered = enumerate(lines, 1)
-    for number, line in numbered:
-        if MARK in line:
-            return _parse_text(where, _steps(chain([(number, line)], numbered)), ends)
-        if number == 1 and _is_header(line):
-            return _parse_table(where, line, numbered, ends)
-        if number <= 2 and (names := _headless(line)):  # the first line may be half of one
-            return _parse_rows(where, names, chain([(number, line)], numbered), ends, HEADLESS.format(where))
-    raise LogError(f"{where} is no DeepRacer log: it has neither lines with {MARK} nor a header episode,steps,X,Y,…")
+    head = list(islice(numbered, 3))
+    everything = chain(head, numbered)
+    if not any(MARK in line for _, line in head):
+        if head and _is_header(head[0][1]):
+            return _parse_table(where, head[0][1], islice(everything, 1, None), ends)
+        for number, line in head[:2]:  # the first line may be half of one
+            if (names := _headless(line)) is not None:
+                return _parse_rows(where, names, islice(everything, number - 1, None), ends, HEADLESS.format(where))
+    steps = _steps(everything)
+    first = list(islice(steps, CHUNK))
+    if not first:
+        raise LogError(
+            f"{where} is no DeepRacer log: it has neither lines with {MARK} nor a header episode,steps,X,Y,…"
+        )
+    return _parse_text(where, first, steps, ends)
 
 
 def _is_header(line: str) -> bool:
     return {"episode", "steps"} <= {name.strip() for name in _split(line)}
 
 
-def _parse_table(where: str, header: str, lines: Iterator[tuple[int, str]], ends: bool) -> Parsed:
+def _parse_table(where: str, header: str, lines: Iterable[tuple[int, str]], ends: bool) -> Parsed:
     names = tuple(name.strip() for name in _split(header))
     missing = [name for name in NEEDED if name not in names]
     if missing:
@@ -120,8 +128,7 @@ def _finish(names: tuple[str, ...], found: tuple[NDArray[np.void], str], notice:
     return Parsed(rows, "episode_status" in names, ". ".join(filter(None, (notice, left_out))))
 
 
-def _parse_text(where: str, lines: Iterator[_Line], ends: bool) -> Parsed:
-    first = list(islice(lines, CHUNK))
+def _parse_text(where: str, first: list[_Line], lines: Iterator[_Line], ends: bool) -> Parsed:
     common = Counter(names for line in first if (names := _layout(line.fields)) is not None).most_common(1)
     if not common and len(first) > 1:
         raise LogError(
@@ -144,9 +151,7 @@ def _steps(lines: Iterable[tuple[int, str]]) -> Iterator[_Line]:
         for told in line.split(MARK)[1:]:
             # An export as CSV or JSON puts the line in quotes, and its end may follow as an escape.
             fields = told.split('"')[0].split("\t")[0].removesuffix("\\n").strip().split(",")
-            if "]" not in fields[-1]:
-                fields[-1] = fields[-1].partition(" ")[0]
-            yield _Line(number, _join(fields))
+            yield _Line(number, _join([*fields[:-1], fields[-1].partition(" ")[0]]))
 
 
 def _split(line: str) -> list[str]:
@@ -176,7 +181,7 @@ class _Table:
     def __init__(self, where: str, names: tuple[str, ...]) -> None:
         self.where, self.names = where, names
         self.rows, self.count = np.zeros(CHUNK, ROW), 0
-        self.left_out, self.reason = 0, ""
+        self.left_out, self.first, self.reason = 0, sys.maxsize, ""
 
     def convert(self, lines: Iterator[_Line], ends: bool) -> tuple[NDArray[np.void], str]:
         """All rows, and what was left out."""
@@ -229,8 +234,8 @@ class _Table:
         self.count += len(rows)
 
     def _leave_out(self, number: int, reason: str) -> None:
-        if not self.left_out:
-            self.reason = f"{self.where}, line {number}: {reason}"
+        if number < self.first:
+            self.first, self.reason = number, f"{self.where}, line {number}: {reason}"
         self.left_out += 1
 
 
@@ -238,7 +243,7 @@ def _column(name: str, texts: Sequence[str]) -> tuple[NDArray[np.generic], NDArr
     """The values of a column, which of them make no sense, and what would."""
     kind = ROW[name].kind
     if kind == "U":
-        words = [text.strip() for text in texts]
+        words = [text.replace(",", " ").strip() for text in texts]
         unknown = name == "episode_status" and not LABELS.keys() >= set(words)
         bad = np.array([unknown and word not in LABELS for word in words])
         return np.array(words, ROW[name]), bad, f"one of {', '.join(LABELS)}"
@@ -248,6 +253,8 @@ def _column(name: str, texts: Sequence[str]) -> tuple[NDArray[np.generic], NDArr
         return np.array(flags, np.bool_), bad, "True or False"
     numbers = _numbers(texts)
     bad = ~(np.abs(numbers) < LARGEST)
+    if name == "wall_clock":
+        bad &= ~np.isnan(numbers)  # as a log without one is written
     if kind == "i":
         bad |= numbers != np.floor(numbers)
     return np.where(bad, 0.0, numbers).astype(ROW[name]), bad, "a whole number" if kind == "i" else "a finite number"

@@ -1,7 +1,8 @@
 """A new reward function over old laps: what it would have paid for every step of a log or a replay.
 
 Invariant: the function sees what it would have seen then. Pose, command, progress and wheels are those of the
-log; all other `params` follow from them by `racer.reward.params_at`.
+log, and so is whether the car was off the track, where the log says it; all other `params` follow from them by
+`racer.reward.params_at`.
 """
 
 from __future__ import annotations
@@ -79,4 +80,7 @@ def _describe(table: Params, placed: Placed, row: np.void) -> None:
     told = {key: row[column] for key, column in TOLD.items()}
     table.floats[0] = [told.get(key, seen[key]) for key in FLOATS]
     table.waypoints[0] = seen["closest_waypoints"]
-    table.flags[0] = row["all_wheels_on_track"], seen["is_left_of_center"], seen["is_offtrack"]
+    off_track, status = seen["is_offtrack"], row["episode_status"]
+    if placed.episode.statuses and status in ("in_progress", "off_track"):
+        off_track = status == "off_track"
+    table.flags[0] = row["all_wheels_on_track"], seen["is_left_of_center"], off_track
