@@ -6,11 +6,13 @@ The one invariant: a file is written whole or not at all, and never held in memo
 from __future__ import annotations
 
 import io
-import struct
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pygame
@@ -19,14 +21,11 @@ from racer.errors import FileError, RacerError
 from racer.shelf import replacing, write_atomically
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from racer.viewer.stage import Stage
 
 __all__ = ["record_film"]
 
-GIF_S = 0.07  # s a frame; the format counts hundredths
-GIF_SAME = 255  # the colour that says "as before"; the others are real
+GIF_S = Fraction(7, 100)  # s a frame; the format counts hundredths
 VIDEO_FRAMES_PER_S = 30
 LAST_S = 1.0  # s that a film rests on its last picture
 
@@ -43,7 +42,7 @@ def record_film(stage: Stage, target: Path, size: tuple[int, int], speed: float,
 
     Raises:
         FileError: The file cannot be written; what was there is untouched.
-        RacerError: There is no encoder for an `.mp4`.
+        RacerError: There is no encoder for a film.
     """
     {".png": _png, ".gif": _gif, ".mp4": _mp4}[target.suffix.lower()](stage, target, size, speed, quiet)
 
@@ -59,78 +58,64 @@ def _png(stage: Stage, target: Path, size: tuple[int, int], speed: float, quiet:
 
 
 def _gif(stage: Stage, target: Path, size: tuple[int, int], speed: float, quiet: bool) -> None:
-    """Write frame by frame what changed: Pillow's own writer would hold the whole film in memory."""
-    from PIL import Image
-    from PIL.GifImagePlugin import getdata
-
-    def picture(surface: pygame.Surface) -> Image.Image:
-        return Image.frombuffer("RGB", size, _rgb(surface))
-
-    times = _times(stage, GIF_S, speed)
-    palette = _palette(
-        [picture(surface) for surface in _pictures(stage, size, speed, times[:: max(len(times) // 6, 1)])]
-    )
-    colors = bytes(palette.getpalette() or ())[: 3 * GIF_SAME].ljust(3 * GIF_SAME, b"\0")
-    colors += colors[:3]  # `GIF_SAME` looks like 0, for which it may be mistaken
-    palette.putpalette(colors)
-    head = b"GIF89a" + struct.pack("<HHBBB", *size, 0xF7, 0, 0) + colors  # 0xF7: 256 colours for all frames
-    forever = b"!\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00"
-    before = np.full(size[::-1], GIF_SAME, dtype=np.uint8)
-    with replacing(target) as temporary, temporary.open("wb") as file:
-        file.write(head + forever)
-        for surface in _progress(_pictures(stage, size, speed, times), len(times), target, quiet):
-            now = np.asarray(picture(surface).quantize(palette=palette, dither=Image.Dither.NONE))
-            now = np.where(now == GIF_SAME, 0, now)
-            rows, columns = (np.flatnonzero((now != before).any(axis=axis)) for axis in (1, 0))
-            top, bottom = (rows[0], rows[-1] + 1) if len(rows) else (0, 1)
-            left, right = (columns[0], columns[-1] + 1) if len(columns) else (0, 1)
-            box = np.s_[top:bottom, left:right]
-            frame = Image.fromarray(np.where(now[box] == before[box], GIF_SAME, now[box]).astype(np.uint8), "P")
-            options = {"duration": round(GIF_S * 1000), "transparency": GIF_SAME, "disposal": 1}
-            file.writelines(getdata(frame, (int(left), int(top)), **options))
-            before = now
-        file.write(b";")
-
-
-def _palette(pictures: list[Image.Image]) -> Image.Image:
-    """Choose the colours of a film from some of its pictures."""
-    from PIL import Image
-
-    width, height = pictures[0].size
-    sheet = Image.new("RGB", (width, height * len(pictures)))
-    for number, picture in enumerate(pictures):
-        sheet.paste(picture, (0, number * height))
-    return sheet.quantize(GIF_SAME, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    """Film without loss first: the encoder has to see all of the film before it can choose 256 colours for it."""
+    times = _times(stage, float(GIF_S), speed)
+    with replacing(target) as temporary, tempfile.TemporaryDirectory(dir=target.parent, prefix=".racer-") as folder:
+        film, palette = str(Path(folder) / "film.mkv"), str(Path(folder) / "palette.png")
+        codec = {"codec": "libx264rgb", "pix_fmt_out": "rgb24", "output_params": ["-qp", "0", "-preset", "ultrafast"]}
+        with _encoder(film, target, size, 1 / GIF_S, codec) as write:
+            for surface in _progress(_pictures(stage, size, speed, times), len(times), target, quiet):
+                write(surface)
+        _ffmpeg(target, "-i", film, "-vf", "palettegen", palette)
+        colors = "paletteuse=dither=none:diff_mode=rectangle"
+        _ffmpeg(target, "-r", str(1 / GIF_S), "-i", film, "-i", palette, "-lavfi", colors, "-f", "gif", str(temporary))
 
 
 def _mp4(stage: Stage, target: Path, size: tuple[int, int], speed: float, quiet: bool) -> None:
-    import imageio_ffmpeg
-
     size = size[0] // 2 * 2, size[1] // 2 * 2  # the format halves its colours' resolution
     times = _times(stage, 1.0 / VIDEO_FRAMES_PER_S, speed)
+    quality = ["-crf", "18", "-preset", "medium", "-movflags", "+faststart"]
+    codec = {"codec": "libx264", "pix_fmt_out": "yuv420p", "output_params": quality}
+    with replacing(target) as temporary:
+        with _encoder(str(temporary), target, size, Fraction(VIDEO_FRAMES_PER_S), codec) as write:
+            for surface in _progress(_pictures(stage, size, speed, times), len(times), target, quiet):
+                write(surface)
+        _check_mp4(temporary, len(times), target)
+
+
+@contextmanager
+def _encoder(
+    path: str, target: Path, size: tuple[int, int], rate: Fraction, codec: Mapping[str, Any]
+) -> Iterator[Callable[[pygame.Surface], None]]:
+    """Give a function that adds a picture to the film at `path`; messages name `target`."""
+    import imageio_ffmpeg
+
     try:
         imageio_ffmpeg.get_ffmpeg_exe()
     except RuntimeError as error:
-        raise RacerError(f"no .mp4 can be written, for there is no ffmpeg here: {error}. Record a .gif") from error
-    with replacing(target) as temporary:
-        options = {"codec": "libx264", "pix_fmt_out": "yuv420p", "quality": None, "macro_block_size": 2}
-        quality = ["-crf", "18", "-preset", "medium", "-movflags", "+faststart"]
-        writer = imageio_ffmpeg.write_frames(
-            str(temporary),
-            size,
-            fps=VIDEO_FRAMES_PER_S,
-            output_params=quality,
-            ffmpeg_log_level="error",
-            **options,
-        )
-        with closing(writer):
-            writer.send(None)
-            for surface in _progress(_pictures(stage, size, speed, times), len(times), target, quiet):
-                try:
-                    writer.send(_rgb(surface))
-                except OSError as error:  # with the encoder's whole command in its message
-                    raise FileError(f"cannot write {target}: the encoder gave up; is the disk full?") from error
-        _check_mp4(temporary, len(times), target)
+        raise RacerError(f"no film can be recorded, for there is no ffmpeg here: {error}. Record a .png") from error
+    writer = imageio_ffmpeg.write_frames(
+        path, size, fps=rate, quality=None, macro_block_size=1, ffmpeg_log_level="error", **codec
+    )
+
+    def write(surface: pygame.Surface) -> None:
+        try:
+            writer.send(_rgb(surface))
+        except OSError as error:  # with the encoder's whole command in its message
+            raise FileError(f"cannot write {target}: the encoder gave up; is the disk full?") from error
+
+    with closing(writer):
+        writer.send(None)
+        yield write
+
+
+def _ffmpeg(target: Path, *words: str) -> None:
+    """Run the encoder."""
+    import imageio_ffmpeg
+
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", *words]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        raise FileError(f"cannot write {target}: the encoder gave up; is the disk full?")
 
 
 def _check_mp4(path: Path, frames: int, target: Path) -> None:
