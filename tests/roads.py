@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from racer.track.files import with_offset_borders
+from racer.track.borders import with_offset_borders
 
 STRAIGHT, RADIUS, WIDTH = 4.0, 1.5, 0.8
 

@@ -39,6 +39,7 @@ OWNERS = {
     "pygame": {"viewer"},
     "rich": {"cli", "viewer"},
     "safetensors": {"racing"},
+    "shapely": {"track"},
     "sqlalchemy": {"leaderboard"},
     "stable_baselines3": {"training.sb3"},
     "tensorboard": {"training"},

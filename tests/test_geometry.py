@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 from hypothesis.extra.numpy import arrays
-from shapely import LinearRing, LineString, Point, Polygon
+from shapely import LineString, Point
 
 import racer.track.geometry as geo
 
@@ -97,47 +97,3 @@ def test_nearest_points_come_in_chunks_without_a_difference(monkeypatch):
     monkeypatch.setattr(geo, "PAIRS_AT_ONCE", 900)
     for one, other in zip(whole, geo.nearest(points, circle()), strict=True):
         np.testing.assert_array_equal(one, other)
-
-
-@given(polylines(3, 60), st.booleans())
-@settings(max_examples=300, deadline=None)
-def test_lines_that_cross_themselves_are_those_that_shapely_finds(line, close):
-    line = without_repeats(np.vstack([line, line[:1]]) if close else line)
-    if len(line) < 4:
-        return
-    ours = len(geo.crossings(line)) > 0
-    shape = LinearRing(line[:-1]) if geo.is_closed(line) else LineString(line)
-    if ours:
-        assert not shape.is_simple
-    elif not shape.is_simple:  # neighbours that fold back on one another are not counted as crossing
-        steps = np.diff(np.vstack([line, line[1]]) if geo.is_closed(line) else line, axis=0)
-        cross = steps[:-1, 0] * steps[1:, 1] - steps[:-1, 1] * steps[1:, 0]
-        dot = np.sum(steps[:-1] * steps[1:], axis=1)
-        assert np.any((np.abs(cross) < 1e-12) & (dot < 0.0))
-
-
-@given(polylines(2, 50), polylines(2, 50))
-@settings(max_examples=200, deadline=None)
-def test_lines_that_meet_are_those_that_shapely_finds(a, b):
-    a, b = without_repeats(a), without_repeats(b)
-    if len(a) < 2 or len(b) < 2:
-        return
-    pairs = geo.crossings(a, b)
-    apart = LineString(a).distance(LineString(b))
-    assert (len(pairs) > 0) == (apart == 0.0) or apart < 1e-12
-    for i, j in pairs:
-        assert LineString(a[i : i + 2]).distance(LineString(b[j : j + 2])) < 1e-9
-
-
-def test_a_figure_of_eight_names_the_segments_that_cross():
-    line = np.array([[0, 0], [2, 2], [2, 0], [0, 2], [0, 0]], dtype=float)
-    assert geo.crossings(line).tolist() == [[0, 2]]
-
-
-@given(polylines(3, 30), st.tuples(coordinates, coordinates))
-@settings(max_examples=200, deadline=None)
-def test_inside_and_outside_agree_with_shapely(corners, point):
-    ring = np.vstack([corners, corners[:1]])
-    shape = Polygon(ring)
-    if shape.is_valid and shape.exterior.distance(Point(point)) > 1e-9:
-        assert geo.encloses(ring, point) == shape.contains(Point(point))

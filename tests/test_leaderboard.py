@@ -18,8 +18,7 @@ from racer.errors import LeaderboardError, ReplayError
 from racer.leaderboard import AlreadyEnteredError, add, as_records, database, standings
 from racer.leaderboard.board import driver_name
 from racer.replay import save_replay
-from racer.track import load_track, track_from_arrays
-from racer.track.track import save_track
+from racer.track import load_track, save_track, track_from_arrays
 
 
 @pytest.fixture(autouse=True)

@@ -25,7 +25,7 @@ from racer.errors import RacerError, SensorError
 from racer.sensors import ABOUT, SENSORS, Camera, Lidar, boxes, camera, ground, make_sensors
 from racer.sim import Randomization, World
 from racer.track import load_track, track_from_arrays
-from racer.track.files import with_offset_borders
+from racer.track.borders import with_offset_borders
 
 CAMERAS = ("FRONT_FACING_CAMERA", "LEFT_CAMERA", "STEREO_CAMERAS", "observation")
 LIDARS = ("LIDAR", "SECTOR_LIDAR", "DISCRETIZED_SECTOR_LIDAR")

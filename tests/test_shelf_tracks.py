@@ -8,9 +8,8 @@ import pytest
 from shapely import LineString, Point, Polygon
 
 from racer import shelf
-from racer.track import DIFFICULTIES, Track, load_track, smooth_curvature
-from racer.track.difficulty import judge
-from racer.track.track import save_track
+from racer.track import DIFFICULTIES, Track, load_track, save_track, smooth_curvature
+from racer.track.difficulty import difficulty_of
 
 FOLDER = shelf.shipped_folder("tracks")
 NAMES = sorted(path.stem for path in FOLDER.iterdir())
@@ -42,7 +41,7 @@ class TestEveryTrack:
 
     def test_its_grade_is_the_one_its_shape_has(self, name):
         track = load(name)
-        assert track.about["difficulty"] == judge(track.center, track.length, track.width)
+        assert track.about["difficulty"] == difficulty_of(track.center, track.length, track.width)
 
     def test_its_road_has_a_plausible_size(self, name):
         track = load(name)

@@ -202,7 +202,7 @@ def nan_in_border(table):
 
 
 def open_border(table):
-    table[-1, 2] += 0.01
+    table[-1, 2] += 0.3
 
 
 def no_border(table):

@@ -16,8 +16,7 @@ from racer.cli import app
 from racer.env import TimeTrialVector
 from racer.errors import TrackError
 from racer.racing import drive, load_agent
-from racer.track import DIFFICULTIES, load_track, make_track, shelve, smooth_curvature, track_from_arrays
-from racer.track.track import save_track
+from racer.track import DIFFICULTIES, load_track, make_track, save_track, shelve, smooth_curvature, track_from_arrays
 
 SEEDS = range(100)
 RUNNER = CliRunner()

@@ -10,8 +10,7 @@ from roads import WIDTH, route
 from shapely import LineString, Point
 
 from racer.errors import TrackError
-from racer.track import arc_length, import_track, load_track, track_from_arrays, track_summary
-from racer.track.track import save_track
+from racer.track import arc_length, import_track, load_track, save_track, track_from_arrays, track_summary
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 ROUTES = sorted((SHARED / "tracks").glob("*.npy"))

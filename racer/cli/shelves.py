@@ -1,8 +1,9 @@
 """`racer list`, `import-track`, `new-track` and `new`: what lies on the shelves, and how it gets there."""
 
+import math
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import RenderableType
@@ -12,6 +13,9 @@ from rich.text import Text
 from racer import shelf
 from racer.cli import complete, console, runs
 from racer.errors import RacerError
+
+if TYPE_CHECKING:
+    from racer.track import Track
 
 __all__ = ["import_track", "list_shelves", "new", "new_track"]
 
@@ -84,8 +88,11 @@ def import_track(
             autocompletion=complete.track_files,
         ),
     ],
-    name: Annotated[str | None, typer.Option(help="Its name on your shelf; the file's own if left out.")] = None,
-    scale: Annotated[float, typer.Option(help="Multiply all lengths, 0.1 for a full-size circuit.")] = 1.0,
+    name: Annotated[str | None, typer.Option(help="Its name on your shelf (default: the file's own).")] = None,
+    scale: Annotated[float, typer.Option(help="Multiply all lengths, by 0.1 for a full-size circuit.")] = 1.0,
+    width: Annotated[
+        float | None, typer.Option(help="Width of the road in metres, for files that have none or another one.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a track of that name.")] = False,
 ) -> None:
     """Check a track file and put it on your shelf, ./tracks/.
@@ -95,26 +102,31 @@ def import_track(
     Examples:
       [cyan]racer import-track Downloads/reinvent_base.npy[/cyan]
       [cyan]racer import-track Norisring.csv --scale 0.1 --name norisring[/cyan]
+      [cyan]racer import-track line.csv --scale 0.1 --width 1[/cyan]   rows of x and y alone
     """
-    from racer.track import import_track as store
+    from racer.track import read_track, shelve, suffix_of
 
-    _show_stored(store(file, "tracks", name, overwrite=force, scale=scale))
+    track = read_track(file, name, scale=scale, width=width)
+    stored = shelve(track, "tracks", suffix_of(track, file), overwrite=force)
+    for note in track.notes:
+        console.note(f"Mended: {escape(note)}.")
+    _show_stored(track, stored)
 
 
 def new_track(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Its name; random-SEED if left out.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Its name (default: random-SEED).")] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="A whole number: the same one, the same track. By chance if left out.")
+        int | None, typer.Option(min=0, help="Random seed, a whole number (default: drawn and printed).")
     ] = None,
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE.png", help="Also draw it into a picture.", dir_okay=False)
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a track of that name.")] = False,
 ) -> None:
-    """Draw a track by lot and put it on your shelf, ./tracks/.
+    """Make a random track and put it on your shelf, ./tracks/.
 
     A closed circuit of 12 to 70 m with bends to both sides, checked like any
-    other track. Every seed gives another one, and always the same one.
+    other track. A seed always gives the same track.
 
     Examples:
       [cyan]racer new-track[/cyan]                               any one
@@ -126,12 +138,13 @@ def new_track(
 
     from racer.track import make_track, shelve
 
-    lot = secrets.randbelow(SEEDS) if seed is None else seed
-    track = make_track(lot)
-    stored = shelve(dataclasses.replace(track, name=track.name if name is None else name), overwrite=force)
-    _show_stored(stored)
+    chosen = secrets.randbelow(SEEDS) if seed is None else seed
+    track = make_track(chosen)
+    track = dataclasses.replace(track, name=track.name if name is None else name)
+    stored = shelve(track, overwrite=force)
+    _show_stored(track, stored)
     if seed is None:
-        console.note(f"The same one again: [cyan]racer new-track --seed {lot}[/cyan]")
+        console.note(f"The same one again: {console.command('racer', 'new-track', '--seed', str(chosen))}")
     if plot is not None:
         from racer.plot import contact_sheet
 
@@ -139,17 +152,24 @@ def new_track(
         console.note(f"Drew it in {escape(str(plot))}")
 
 
-def _show_stored(stored: Path) -> None:
-    from racer.track import load_track, track_summary
+def _show_stored(track: "Track", stored: Path) -> None:
+    from racer.track import track_summary
 
-    facts = track_summary(load_track(stored))
+    facts = track_summary(track)
     console.show(
         Text(
             f"{stored}: {facts['length_m']:.2f} m long, {facts['width_m']:.2f} m wide, "
             f"{facts['turns']} turns, {facts['difficulty']}, {facts['direction']}"
         )
     )
-    console.note(f"Train on it: [cyan]racer train --track {escape(stored.stem)}[/cyan]")
+    if track.closed:
+        console.note(f"Train on it: {console.command('racer', 'train', '--track', track.name)}")
+    else:
+        gap = math.dist(track.center[0], track.center[-1])
+        console.note(
+            f"It is open: its last row is {gap:.2f} m from its first. Racer trains and races on closed tracks: to "
+            "close it, add rows that lead back to the first, repeat that as the last, and import it again with --force."
+        )
 
 
 def new(
@@ -168,9 +188,10 @@ def new(
 
     for path in scaffold(folder):
         console.show(Text(str(path)))
+    here = folder.resolve() == Path.cwd()
     console.note(
-        f"Next: [cyan]cd {escape(str(folder))}[/cyan], open [bold]reward_functions/my_reward.py[/bold], "
-        "then [cyan]racer check my_reward[/cyan]"
+        f"Next: {'' if here else console.command('cd', folder) + ', '}open "
+        f"[bold]reward_functions/my_reward.py[/bold], then {console.command('racer', 'check', 'my_reward')}"
     )
 
 
@@ -201,7 +222,9 @@ def _track_facts(entry: shelf.Entry) -> tuple[dict[str, Any], str | None]:
     from racer.track import load_track, track_summary
 
     try:
-        return track_summary(load_track(entry.path)), None
+        # Racer's own are known to be sound, so that a list of them loads no library for their shape.
+        track = load_track(entry.path, check_shape=entry.origin == "folder")
+        return track_summary(track), entry.problem
     except RacerError as error:
         unknown = ("length_m", "width_m", "width_min_m", "width_max_m", "turns", "difficulty", "direction")
         return {"name": entry.name, "title": entry.summary, **dict.fromkeys(unknown), "about": ""}, str(error)
@@ -212,9 +235,9 @@ def _order(record: dict[str, Any]) -> tuple[bool, bool, int, float, str]:
     from racer.track import DIFFICULTIES
 
     difficulty = record.get("difficulty")
-    grade = DIFFICULTIES.index(difficulty) if difficulty in DIFFICULTIES else len(DIFFICULTIES)
+    rank = DIFFICULTIES.index(difficulty) if difficulty in DIFFICULTIES else len(DIFFICULTIES)
     length = record.get("length_m") or 0.0
-    return not record["default"], record["problem"] is not None, grade, length, record["name"]
+    return not record["default"], record["problem"] is not None, rank, length, record["name"]
 
 
 def _usable(record: dict[str, Any]) -> bool:

@@ -8,6 +8,8 @@ import os
 import sys
 import unicodedata
 
+from racer.shelf import UNSEEN, is_visible
+
 __all__ = ["prepare", "visible"]
 
 SIMPLER = {
@@ -23,8 +25,6 @@ SIMPLER = {
     "─": "-",
 }
 """What to write for racer's own characters where the encoding lacks them; all others become `\\u2603` and the like."""
-
-UNSEEN = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # letters and symbols to Unicode, but drawn as nothing
 
 
 def prepare() -> tuple[str, ...]:
@@ -49,7 +49,7 @@ def prepare() -> tuple[str, ...]:
 
 def visible(text: str) -> str:
     """Write out what controls a terminal, changes the direction of writing or cannot be seen, as `U+001B` is."""
-    if text.isprintable() and not UNSEEN.intersection(text):
+    if is_visible(text):
         return text
     return "".join(one if one in "\n\t" or _is_shown(one) else _written_out(one) for one in text)
 

@@ -14,9 +14,12 @@ from .files import (
 from .names import (
     DEFAULTS as DEFAULTS,
     SHELVES as SHELVES,
+    UNSEEN as UNSEEN,
     Entry as Entry,
     did_you_mean as did_you_mean,
     entries as entries,
+    is_visible as is_visible,
+    name_problem as name_problem,
     names as names,
     resolve as resolve,
     shipped_folder as shipped_folder,

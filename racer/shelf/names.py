@@ -16,7 +16,19 @@ from typing import Literal
 from racer.errors import RacerError, ShelfError
 from racer.shelf.files import LIMITS, read_bytes, read_text
 
-__all__ = ["DEFAULTS", "SHELVES", "Entry", "did_you_mean", "entries", "names", "resolve", "shipped_folder"]
+__all__ = [
+    "DEFAULTS",
+    "SHELVES",
+    "UNSEEN",
+    "Entry",
+    "did_you_mean",
+    "entries",
+    "is_visible",
+    "name_problem",
+    "names",
+    "resolve",
+    "shipped_folder",
+]
 
 Origin = Literal["folder", "racer"]
 
@@ -29,6 +41,14 @@ SHELVES: dict[str, tuple[str, ...]] = {
 
 DEFAULTS = {"agents": "ppo", "tracks": "harbor", "reward_functions": "progress"}
 """What a command takes when no name is given."""
+
+RESERVED = {
+    "tracks": {"random": "another random track in each episode", "shelf": "all tracks of the shelf"},
+}
+"""Words that stand for something else where a name of that shelf is expected."""
+
+UNSEEN = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Letters and symbols to Unicode, but drawn as nothing."""
 
 NOUNS = {"agents": "agent", "tracks": "track", "reward_functions": "reward function"}
 LIST_COMMANDS = {
@@ -69,7 +89,7 @@ def entries(shelf: str) -> list[Entry]:
     found = []
     for name, path, origin, shadowed in _files(shelf):
         summary, problem = _look(shelf, path)
-        found.append(Entry(name, path, origin, shadowed, summary, problem))
+        found.append(Entry(name, path, origin, shadowed, summary, name_problem(shelf, name) or problem))
     return found
 
 
@@ -105,6 +125,27 @@ def resolve(shelf: str, name_or_path: str | Path) -> Path:
             if text in (name, path.name):
                 return path
     raise ShelfError(_unknown(shelf, text, given))
+
+
+def is_visible(text: str) -> bool:
+    """Whether every character of a text can be seen: no controls, no changes of direction, no empty letters."""
+    return text.isprintable() and not UNSEEN.intersection(text)
+
+
+def name_problem(shelf: str, name: str) -> str | None:
+    """Say why a file of this name could not be meant by it; None if it can.
+
+    Args:
+        shelf: A key of `SHELVES`.
+        name: A file's name without its suffix.
+    """
+    if (meaning := RESERVED.get(shelf, {}).get(name)) is not None:
+        return f"the word {name!r} means {meaning}; rename the file"
+    if not is_visible(name):
+        return f"the name {name!a} holds characters that cannot be seen; rename the file"
+    if shelf == "tracks" and set(name) & set(",:"):
+        return f"the name {name!r} holds a comma or colon, which separate names of tracks; rename the file"
+    return None
 
 
 def shipped_folder(shelf: str) -> Path:

@@ -11,12 +11,12 @@ from .geometry import (
     smooth_curvature as smooth_curvature,
     vertex_normals as vertex_normals,
 )
-from .track import (
-    Track as Track,
+from .store import (
     import_track as import_track,
     load_track as load_track,
+    read_track as read_track,
     save_track as save_track,
     shelve as shelve,
-    track_from_arrays as track_from_arrays,
-    track_summary as track_summary,
+    suffix_of as suffix_of,
 )
+from .track import Track as Track, track_from_arrays as track_from_arrays, track_summary as track_summary

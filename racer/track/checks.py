@@ -4,28 +4,37 @@ Invariant: whatever the input, the answer comes in seconds: sizes are judged bef
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from racer.errors import TrackError
+from racer.track.borders import first_fold, without_folds
 from racer.track.files import Rows
-from racer.track.geometry import Points, arc_length, crossings, encloses, headings, is_closed, nearest
+from racer.track.geometry import Points, arc_length, headings, is_closed, nearest
 
-__all__ = ["LENGTH_M", "ROWS", "WIDTH_M", "check"]
+__all__ = ["LENGTH_M", "ROWS", "WIDTH_M", "checked"]
 
 ROWS = (8, 5_000)  # rows of a closed track, least and most
 FARTHEST_M = 100_000.0  # from the origin: nearer than that, float64 resolves a hundredth of a nanometre
-LENGTH_M = (2.0, 1_000.0)
+LENGTH_M = (2.0, 720.0)  # what a car can drive in a race's 180 s at its 4 m/s
 WIDTH_M = (0.3, 3.0)  # the car is 0.2 m wide, the widest DeepRacer track 1.5 m
 SHARPEST = math.radians(100.0)  # the line's turn at one row
+BACK_STEP_M = 0.01  # a step so short may lead back in another simulator's route, as one of 2 mm does in a real one
+TANGLED = 4_000  # crossings are enough to say that a line is tangled
+AT_ONCE = 64  # segments whose crossings are sought together; all of a tangled line's would not fit into memory
 FOLD_M = 1.0  # a border that crosses itself within this length is folded at a corner, else it is tangled
 
-_WIDEN = "widen the bend, narrow the road, or move two stretches apart"
+_WIDEN = "widen the bend, narrow the road (`racer import-track FILE --width METRES`), or move two stretches apart"
 
 
-def check(rows: Rows) -> None:
-    """Raise if a car cannot be raced there.
+def checked(rows: Rows, shape: bool = True) -> Rows:
+    """The rows of a track that a car can be raced on, the loops of its borders cut off.
+
+    Args:
+        rows: What was read.
+        shape: Whether to look for crossings, overlaps and swapped borders too, which takes loading Shapely.
 
     Raises:
         TrackError: What is wrong, with file, row, value and the next step.
@@ -35,17 +44,22 @@ def check(rows: Rows) -> None:
     for name, line in (("inner", rows.inner), ("outer", rows.outer)):
         if is_closed(line) != closed:
             raise TrackError(
-                f"{rows.where}: the centre line is {_loop(closed)}, but the {name} border is {_loop(not closed)}"
+                f"{rows.where}: the centre line is {_loop(closed)}, but the {name} border is {_loop(not closed)}; "
+                "repeat the first row as the last"
             )
     _check_steps(rows)
-    _check_width(rows)
+    if rows.offsets is not None:  # a wrong width that a file states spoils what is measured at other rows too
+        _check_width(rows, rows.offsets.sum(axis=1))
     if not rows.trusted:
-        _check_folds(rows)
-    _check_crossings(rows)
-    if closed:
-        _check_nesting(rows)
-    else:
-        _check_sides(rows)
+        rows = _unfolded(rows)
+    _check_width(rows, _measured(rows))
+    if shape:
+        _check_crossings(rows)
+        if closed:
+            _check_nesting(rows)
+        else:
+            _check_sides(rows)
+    return rows
 
 
 def _loop(closed: bool) -> str:
@@ -74,7 +88,7 @@ def _check_size(rows: Rows) -> None:
     if not LENGTH_M[0] <= length <= LENGTH_M[1]:
         raise TrackError(
             f"{rows.where}: the track is {length:.4g} m long; "
-            f"{_span(LENGTH_M)} can be driven{_advice(length, LENGTH_M[1])}"
+            f"{_span(LENGTH_M)} can be lapped in time{_advice(length, LENGTH_M[1])}"
         )
 
 
@@ -86,8 +100,10 @@ def _check_steps(rows: Rows) -> None:
         raise TrackError(f"{rows.place(same[0] + 1)}: the point {_point(line[same[0] + 1])} repeats the one before it")
     psi = headings(line)
     turn = np.diff(psi, append=psi[:1] if is_closed(line) else psi[-1:])
-    sharp = np.flatnonzero(np.abs(np.mod(turn + math.pi, 2.0 * math.pi) - math.pi) > SHARPEST)
-    if len(sharp):
+    turns = np.abs(np.mod(turn + math.pi, 2.0 * math.pi) - math.pi) > SHARPEST
+    if rows.trusted:
+        turns &= np.minimum(steps, np.roll(steps, -1)) > BACK_STEP_M
+    if len(sharp := np.flatnonzero(turns)):
         row = (sharp[0] + 1) % len(steps)
         angle = math.degrees(abs(math.remainder(turn[sharp[0]], 2.0 * math.pi)))
         raise TrackError(
@@ -95,17 +111,21 @@ def _check_steps(rows: Rows) -> None:
         )
 
 
-def _check_width(rows: Rows) -> None:
-    """The width that a file states comes first: a wrong one spoils what is measured at other rows too."""
+def _check_width(rows: Rows, widths: NDArray[np.float64]) -> None:
+    if len(bad := np.flatnonzero((widths < WIDTH_M[0]) | (widths > WIDTH_M[1]))):
+        value = float(widths[bad[0]])
+        raise TrackError(
+            f"{rows.place(int(bad[0]))}: the road is {value:.3g} m wide; "
+            f"{_span(WIDTH_M)} can be raced{_advice(value, WIDTH_M[1])}"
+        )
+
+
+def _measured(rows: Rows) -> NDArray[np.float64]:
+    """Width at each row, between the nearest points of both borders; in a bend whose loop was cut off, as stated."""
     to_inner, _ = nearest(rows.center, rows.inner)
     to_outer, _ = nearest(rows.center, rows.outer)
-    for width in (rows.widths, np.hypot(*(to_inner - to_outer).T)):
-        if width is not None and len(bad := np.flatnonzero((width < WIDTH_M[0]) | (width > WIDTH_M[1]))):
-            value = float(width[bad[0]])
-            raise TrackError(
-                f"{rows.place(int(bad[0]))}: the road is {value:.3g} m wide; "
-                f"{_span(WIDTH_M)} can be raced{_advice(value, WIDTH_M[1])}"
-            )
+    widths: NDArray[np.float64] = np.hypot(*(to_inner - to_outer).T)
+    return np.minimum(widths, rows.offsets.sum(axis=1)) if rows.notes and rows.offsets is not None else widths
 
 
 def _check_crossings(rows: Rows) -> None:
@@ -118,7 +138,7 @@ def _check_crossings(rows: Rows) -> None:
         ("centre line", "inner border"),
         ("centre line", "outer border"),
     ):
-        pairs = crossings(kept[first][0], kept[second][0])
+        pairs = _crossings(kept[first][0], kept[second][0])
         if len(pairs):
             row = int(kept[first][1][pairs[0, 0]])
             raise TrackError(
@@ -127,45 +147,48 @@ def _check_crossings(rows: Rows) -> None:
             )
 
 
-def _check_folds(rows: Rows) -> None:
-    """A border made by offsetting must run forward beside every step of the centre line."""
-    ahead = np.diff(rows.center, axis=0)
+def _unfolded(rows: Rows) -> Rows:
+    """A border made by offsetting must run forward beside every step of the centre line, or its loops are cut off."""
     for name, border in (("inner", rows.inner), ("outer", rows.outer)):
-        back = np.flatnonzero(np.sum(np.diff(border, axis=0) * ahead, axis=1) <= 0.0)
-        if len(back):
-            raise TrackError(
-                f"{rows.place(int(back[0]))}: the {name} border folds: "
-                f"the bend is tighter than the road is wide; {_WIDEN}"
+        if (row := first_fold(rows.center, border)) is not None:
+            fold = f"{rows.place(row)}: the {name} border folds: the bend is tighter than the road is wide"
+            cut = without_folds(rows.center, rows.inner, rows.outer)
+            if cut is None:
+                raise TrackError(f"{fold}; {_WIDEN}")
+            return replace(
+                rows, inner=cut[0], outer=cut[1], notes=(*rows.notes, f"{fold}; the loop was cut off"), trusted=True
             )
+    return rows
 
 
 def _check_itself(rows: Rows, name: str, line: Points, index: NDArray[np.intp]) -> None:
     """A line must not cross itself; a border may be folded at a corner where another simulator took it so."""
-    pairs = crossings(line)
+    pairs = _crossings(line)
     if len(pairs) == 0:
         return
     row = int(index[pairs[0, 0]])
-    if name == "centre line":
-        raise TrackError(
-            f"{rows.place(row)}: the centre line crosses itself at {_point(rows.center[row])}; a track must not"
-        )
     along = arc_length(line)
     loops = along[pairs[:, 1]] - along[pairs[:, 0] + 1]
     if is_closed(line):
         loops = np.minimum(loops, along[-1] - along[pairs[:, 1] + 1] + along[pairs[:, 0]])
-    if rows.trusted and float(loops.max()) <= FOLD_M:
+    allowed = BACK_STEP_M if name == "centre line" else FOLD_M
+    if rows.trusted and float(loops.max()) <= allowed:
         return
+    if name == "centre line":
+        raise TrackError(
+            f"{rows.place(row)}: the centre line crosses itself at {_point(rows.center[row])}; a track must not"
+        )
     what = "folds" if float(loops.max()) <= FOLD_M else "crosses itself"
     raise TrackError(f"{rows.place(row)}: the {name} {what} at {_point(line[pairs[0, 0]])}; {_WIDEN}")
 
 
 def _check_nesting(rows: Rows) -> None:
     """Nothing crosses by now, so one point of each line tells for all of it."""
-    if not encloses(rows.outer, rows.center[0]):
+    if not _encloses(rows.outer, rows.center[0]):
         raise TrackError(
             f"{rows.place(0)}: the outer border does not enclose the centre line; are inner and outer swapped?"
         )
-    if encloses(rows.inner, rows.center[0]) or not encloses(rows.center, rows.inner[0]):
+    if _encloses(rows.inner, rows.center[0]) or not _encloses(rows.center, rows.inner[0]):
         raise TrackError(
             f"{rows.place(0)}: the centre line does not run around the inner border; are inner and outer swapped?"
         )
@@ -183,6 +206,43 @@ def _check_sides(rows: Rows) -> None:
         raise TrackError(f"{rows.place(index[bad[0]])}: both borders lie on the same side of the centre line")
 
 
+def _crossings(a: Points, b: Points | None = None) -> NDArray[np.intp]:
+    """The pairs of segments that touch or cross: of two polylines, or of one with itself (neighbours aside).
+
+    Args:
+        a: `(n, 2)` m.
+        b: `(m, 2)` m, or None to look for crossings of `a` with itself.
+
+    Returns:
+        `(k, 2)` indices of a segment of `a` and one of `b`, in order; of `a` alone, the first is the lesser.
+        The search ends early once some thousands are found.
+    """
+    import shapely  # lists of tracks do without
+
+    segments = shapely.linestrings(np.stack([a[:-1], a[1:]], axis=1))
+    tree = shapely.STRtree(segments if b is None else shapely.linestrings(np.stack([b[:-1], b[1:]], axis=1)))
+    found: list[NDArray[np.intp]] = [np.empty((0, 2), dtype=np.intp)]
+    for start in range(0, len(segments), AT_ONCE):
+        i, j = tree.query(segments[start : start + AT_ONCE], predicate="intersects")
+        i = i + start
+        if b is None:
+            apart = j > i + 1
+            if is_closed(a):
+                apart &= (i > 0) | (j < len(segments) - 1)
+            i, j = i[apart], j[apart]
+        found.append(np.stack([i, j], axis=1))
+        if sum(map(len, found)) > TANGLED:
+            break
+    pairs = np.concatenate(found)
+    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+
+
+def _encloses(ring: Points, point: Points) -> bool:
+    import shapely
+
+    return bool(shapely.contains_xy(shapely.Polygon(ring), *point))
+
+
 def _distinct(line: Points) -> tuple[Points, NDArray[np.intp]]:
     """The line without repeated rows, and the index of each kept row."""
     keep = np.flatnonzero(np.append(True, np.any(np.diff(line, axis=0) != 0.0, axis=1)))
@@ -198,6 +258,8 @@ def _span(limits: tuple[float, float]) -> str:
 
 
 def _advice(value: float, most: float) -> str:
+    if value < 1.0:
+        return " (a circuit in other units? `racer import-track FILE --scale 10` enlarges it, --width 1.0 widens it)"
     if value <= most:
         return ""
     return f" (a full-size circuit? `racer import-track FILE --scale {0.35 * most / value:.1g}` shrinks it)"

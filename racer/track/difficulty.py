@@ -1,4 +1,4 @@
-"""How hard a track is: its turns counted, and a grade in words.
+"""How hard a track is: its turns counted, and its difficulty in a word.
 
 Invariant: both depend on the shape of the road alone, not on how densely its rows lie.
 """
@@ -9,10 +9,10 @@ import numpy as np
 
 from racer.track.geometry import Points, is_closed, smooth_curvature
 
-__all__ = ["DIFFICULTIES", "count_turns", "judge"]
+__all__ = ["DIFFICULTIES", "count_turns", "difficulty_of"]
 
 DIFFICULTIES = ("easy", "medium", "hard", "expert")
-LIMITS = (12.75, 19.0, 28.0)  # points between the grades; an oval has 7, Spain_track has 34
+LIMITS = (12.75, 19.0, 28.0)  # points between the difficulties; an oval has 7, Spain_track has 34
 
 SPACING_M = 0.05
 WINDOW_M = 0.6  # curvature is averaged over this, so that a polyline's vertices do not count as bends
@@ -31,8 +31,8 @@ def count_turns(center: Points) -> int:
     return sum(abs(float(np.sum(stretch))) * SPACING_M >= TURN_ANGLE for stretch in stretches)
 
 
-def judge(center: Points, length: float, width: float) -> str:
-    """Grade a road by how much its line bends, how narrow it is, and how long a driver must keep it up.
+def difficulty_of(center: Points, length: float, width: float) -> str:
+    """Derive how hard a road is from its bends, its width and its length.
 
     Args:
         center: Centre line, `(n, 2)` m.

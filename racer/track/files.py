@@ -7,7 +7,7 @@ whether a car could drive there is for `racer.track.checks` to judge.
 import io
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,23 +15,25 @@ from numpy.typing import NDArray
 
 from racer.errors import TrackError
 from racer.shelf import LIMITS, read_bytes
-from racer.track.geometry import Points, signed_area, vertex_normals
+from racer.track.borders import with_offset_borders
+from racer.track.geometry import Points, is_closed
 
 __all__ = [
     "COLUMNS",
     "Rows",
     "csv_text",
     "npy_bytes",
-    "offsets_of",
     "read_csv",
     "read_npy",
-    "with_offset_borders",
 ]
 
 COLUMNS = ("x_m", "y_m", "w_tr_right_m", "w_tr_left_m")
 SPACING_JUMP = 8.0  # times the median step is what the step that closes the ring may be at most
 TEXT_LIMIT = 200  # characters of a header's value
 
+CLOSING_STEPS = 2.0  # rows' distances between the ends of a route that is a ring all the same
+
+_NO_WIDTH = "; if it has no width, `racer import-track FILE --width 1.0` gives it one, in metres"
 _KEY = re.compile(r"#\s*([A-Za-z][\w -]{0,30}?)\s*:\s*(.*\S)\s*")  # a header's line "# key: value"
 
 
@@ -46,9 +48,10 @@ class Rows:
         outer: Outer border `(n, 2)` m.
         about: The header's `key: value` lines.
         lines: Line number in the file of each row; empty if its rows are counted instead, from 0.
-        widths: Width of the road as a CSV states it, `(n,)` m.
-        trusted: Whether the borders are polygons of their own that another simulator drives on (`.npy`): a
-            repeated row or a small fold at a corner is taken as it is. Borders racer makes must be clean.
+        offsets: Distances of the right and the left border as a CSV states them, `(n, 2)` m.
+        notes: What was mended on reading, a sentence each.
+        trusted: Whether the borders are polygons of their own (`.npy`, or a CSV's whose loops were cut off): a
+            repeated row or a small fold at a corner is taken as it is. Borders made row by row must be clean.
     """
 
     where: str
@@ -57,7 +60,8 @@ class Rows:
     outer: Points
     about: dict[str, str] = field(default_factory=dict)
     lines: tuple[int, ...] = ()
-    widths: NDArray[np.float64] | None = None
+    offsets: NDArray[np.float64] | None = None
+    notes: tuple[str, ...] = ()
     trusted: bool = False
 
     def place(self, row: int) -> str:
@@ -67,7 +71,7 @@ class Rows:
         return f"{self.where}, row {row} (from 0)"
 
 
-def read_csv(path: Path, scale: float = 1.0) -> Rows:
+def read_csv(path: Path, scale: float = 1.0, width: float | None = None) -> Rows:
     """Read racer's or TUM's CSV.
 
     Columns `x_m, y_m, w_tr_right_m, w_tr_left_m`: the centre line in driving direction and the distance from
@@ -77,6 +81,7 @@ def read_csv(path: Path, scale: float = 1.0) -> Rows:
     Args:
         path: The file.
         scale: All lengths are multiplied by it.
+        width: Width of the road, m, whatever the file says; its rows may then lack the last two columns.
 
     Raises:
         TrackError: The file cannot be read as such a table.
@@ -90,29 +95,41 @@ def read_csv(path: Path, scale: float = 1.0) -> Rows:
             if (pair := _KEY.fullmatch(text)) is not None:
                 about.setdefault(pair[1].lower(), _printable(pair[2]))
         elif text and (rows or not _is_column_names(text)):
-            rows.append(_numbers(text, f"{path}, line {number}"))
+            rows.append(_numbers(text, f"{path}, line {number}", bare=width is not None))
             lines.append(number)
     if not rows:
         raise TrackError(f"{path} is empty: a track has rows of {', '.join(COLUMNS)}")
-    table = np.array(rows)
+    with np.errstate(all="ignore"):
+        table = np.array(rows) * scale
+    return _beside(table, width, str(path), about, tuple(lines))
+
+
+def _beside(
+    table: NDArray[np.float64], width: float | None, where: str, about: dict[str, str], lines: tuple[int, ...]
+) -> Rows:
+    """A ring and the borders beside it, from rows of `COLUMNS` or, if the width is given, of the first two."""
+    if width is not None:
+        table = np.column_stack([table[:, :2], np.full((len(table), 2), width / 2.0)])
     if len(table) > 1 and np.all(table[0, :2] == table[-1, :2]):
         table[-1] = table[0]
     else:
         table = np.vstack([table, table[:1]])
     with np.errstate(all="ignore"):  # absurd numbers are for the checks to name
-        table *= scale
-        _check_table(table, Rows(str(path), table[:, :2], table[:, :2], table[:, :2], about, tuple(lines)))
+        made = Rows(where, table[:, :2], table[:, :2], table[:, :2], about, lines)
+        _check_table(table, made)
         inner, outer = with_offset_borders(table[:, :2], right=table[:, 2], left=table[:, 3])
-        widths = table[:, 2] + table[:, 3]
-    return Rows(str(path), table[:, :2], inner, outer, about, tuple(lines), widths)
+    return replace(made, inner=inner, outer=outer, offsets=table[:, 2:])
 
 
-def read_npy(path: Path, scale: float = 1.0) -> Rows:
+def read_npy(path: Path, scale: float = 1.0, width: float | None = None) -> Rows:
     """Read a DeepRacer route: an array `(n, 6)` of centre, inner and outer border, as it is; never unpickled.
+
+    A ring whose file does not repeat the first row as its last is closed, if the gap is not wider than two rows.
 
     Args:
         path: The file.
         scale: All lengths are multiplied by it.
+        width: Width of the road, m, whatever the file says; its rows may then lack the borders.
 
     Raises:
         TrackError: The file holds no such array.
@@ -125,12 +142,12 @@ def read_npy(path: Path, scale: float = 1.0) -> Rows:
     if kind.kind not in "fiu":
         reason = "pickled Python objects, which racer never loads" if kind.hasobject else f"values of type {kind}"
         raise TrackError(f"{path} holds {reason}; a DeepRacer route is an array of floats")
-    if len(shape) != 2 or shape[1] != 6:
+    if len(shape) != 2 or not (shape[1] == 6 or (width is not None and shape[1] >= 2)):
         raise TrackError(
             f"{path} holds an array of shape {shape}; a DeepRacer route is (rows, 6): "
-            "x and y of centre line, inner and outer border"
+            f"x and y of centre line, inner and outer border{_NO_WIDTH if shape[1:] == (2,) else ''}"
         )
-    if shape[0] * 6 * kind.itemsize > len(data):
+    if shape[0] * shape[1] * kind.itemsize > len(data):
         raise TrackError(f"{path} is cut short: it announces {shape[0]} rows, but has only {len(data)} bytes")
     try:
         table = np.load(io.BytesIO(data), allow_pickle=False).astype(np.float64)
@@ -138,32 +155,30 @@ def read_npy(path: Path, scale: float = 1.0) -> Rows:
         raise TrackError(f"{path} is not a NumPy array file: {error}") from error
     with np.errstate(all="ignore"):
         table *= scale
-    return Rows(str(path), table[:, 0:2], table[:, 2:4], table[:, 4:6], trusted=True)
+    if width is not None:
+        same = np.all(np.diff(table[:, :2], axis=0) == 0.0, axis=1)
+        return _beside(table[np.append(True, ~same)], width, str(path), {}, ())
+    rows = Rows(str(path), table[:, 0:2], table[:, 2:4], table[:, 4:6], trusted=True)
+    return _closed(rows) if len(table) > 2 and np.all(np.isfinite(table)) else rows
 
 
-def with_offset_borders(
-    center: Points, *, right: NDArray[np.float64], left: NDArray[np.float64]
-) -> tuple[Points, Points]:
-    """The borders `right` and `left` m off a closed centre line along its normals, as (inner, outer)."""
-    normals = vertex_normals(center)
-    borders = center + left[:, None] * normals, center - right[:, None] * normals
-    inner, outer = borders if signed_area(center) > 0.0 else borders[::-1]
-    inner[-1], outer[-1] = inner[0], outer[0]
-    return inner, outer
-
-
-def offsets_of(center: Points, right: Points, left: Points) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """Distances `(n,)` m of borders from a ring along its normals: (right, left), or None if they lie off."""
-    steps = np.diff(center, axis=0)
-    if not len(center) == len(right) == len(left) or np.any(np.all(steps == 0.0, axis=1)):
-        return None
-    normals = vertex_normals(center)
-    # Rounded, so that what a CSV said comes back without the noise of its way through the borders.
-    to_right = np.round(np.sum((center - right) * normals, axis=1), 10)
-    to_left = np.round(np.sum((left - center) * normals, axis=1), 10)
-    off_right = center - to_right[:, None] * normals - right
-    off_left = center + to_left[:, None] * normals - left
-    return (to_right, to_left) if max(np.abs(off_right).max(), np.abs(off_left).max()) < 1e-9 else None
+def _closed(rows: Rows) -> Rows:
+    """A route as a ring, where its rows end a step or two before they began."""
+    lines = [rows.center, rows.inner, rows.outer]
+    gaps = [float(np.hypot(*(line[-1] - line[0]))) for line in lines]
+    steps = [float(np.median(np.hypot(*np.diff(line, axis=0).T))) for line in lines]
+    if max(gaps) == 0.0 or any(gap > CLOSING_STEPS * step for gap, step in zip(gaps, steps, strict=True)):
+        return rows
+    if is_closed(rows.center):
+        where = " and ".join(name for name, gap in zip(("inner", "outer"), gaps[1:], strict=True) if gap > 0.0)
+        note = (
+            f"{rows.where}: the {where} border ended {max(gaps):.2g} m before it began; its last row is now its first"
+        )
+        lines = [np.vstack([line[:-1], line[:1]]) for line in lines]
+    else:
+        note = f"{rows.where}: the last row was not the first, {gaps[0]:.2g} m apart; the ring was closed"
+        lines = [np.vstack([line, line[:1]]) for line in lines]
+    return replace(rows, center=lines[0], inner=lines[1], outer=lines[2], notes=(note,))
 
 
 def csv_text(center: Points, right: NDArray[np.float64], left: NDArray[np.float64], about: dict[str, str]) -> str:
@@ -211,12 +226,15 @@ def _is_column_names(text: str) -> bool:
     return tuple(cell.strip() for cell in text.split(",")) == COLUMNS
 
 
-def _numbers(text: str, place: str) -> list[float]:
+def _numbers(text: str, place: str, bare: bool) -> list[float]:
     cells = [cell.strip() for cell in text.replace(";", ",").split(",")]
-    if len(cells) != len(COLUMNS):
-        raise TrackError(f"{place}: {len(cells)} columns, not the four {', '.join(COLUMNS)}; is the line cut short?")
+    if bare and len(cells) >= 2:
+        cells = cells[:2]
+    elif len(cells) != len(COLUMNS):
+        advice = _NO_WIDTH if len(cells) == 2 else "; is the line cut short?"
+        raise TrackError(f"{place}: {len(cells)} columns, not the four {', '.join(COLUMNS)}{advice}")
     row = []
-    for name, cell in zip(COLUMNS, cells, strict=True):
+    for name, cell in zip(COLUMNS, cells, strict=False):
         try:
             value = float(cell)
         except ValueError as error:

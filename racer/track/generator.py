@@ -1,4 +1,4 @@
-"""Tracks drawn by lot: closed circuits of racer's own, as many as there are seeds.
+"""Random tracks: closed circuits of racer's own, as many as there are seeds.
 
 A circuit is laid out as a designer would: first the corners, then the way from one to the next, then the bends.
 
@@ -25,10 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from racer.errors import TrackError
-from racer.track.checks import check
-from racer.track.files import Rows, with_offset_borders
+from racer.track.borders import with_offset_borders
+from racer.track.files import Rows
 from racer.track.geometry import Points, arc_length, headings, resample
-from racer.track.track import Track
+from racer.track.track import Track, track_of
 
 __all__ = ["make_track"]
 
@@ -56,7 +56,7 @@ Corner = complex  # x + iy, m
 
 
 def make_track(seed: int) -> Track:
-    """Draw a closed circuit by lot: 12 to 70 m long, 0.7 to 1.2 m wide, with bends to both sides.
+    """Make a random closed circuit: 12 to 70 m long, 0.7 to 1.2 m wide, with bends to both sides.
 
     It begins in the middle of its longest straight, and its rows are 0.15 m apart.
 
@@ -69,48 +69,49 @@ def make_track(seed: int) -> Track:
     if seed < 0:
         raise TrackError(f"the seed of a track is a whole number from 0, not {seed}")
     # Python promises the same random() in every version; NumPy's generators promise no such thing.
-    lot = Random(int(seed))
-    width = round(_between(lot, *WIDTH_M), 2)
-    length = _between(lot, max(SHORTEST[0], SHORTEST[1] * width), LENGTH_M[1])
+    rng = Random(int(seed))
+    width = round(_between(rng, *WIDTH_M), 2)
+    length = _between(rng, max(SHORTEST[0], SHORTEST[1] * width), LENGTH_M[1])
     room = length / (width + GAP_M)
-    corners = _between(lot, room / ROOM[0] + 3.0, room / ROOM[1])
+    corners = _between(rng, room / ROOM[0] + 3.0, room / ROOM[1])
     for tried in count():
-        center = _line(lot, max(round(corners * SIMPLER**tried), 4), length, width)
+        center = _line(rng, max(round(corners * SIMPLER**tried), 4), length, width)
         if center is None:
             continue
-        rows = _rows(seed, center, _widths(lot, len(center), width))
+        rows = _rows(seed, center, _widths(rng, len(center), width))
         try:
-            check(rows)
+            track = track_of(f"random-{seed}", rows)
         except TrackError:
             continue
-        return Track(f"random-{seed}", rows.center, rows.inner, rows.outer, about=rows.about)
+        if not track.notes:
+            return track
     raise AssertionError("unreachable: the tries never end")
 
 
-def _between(lot: Random, low: float, high: float) -> float:
-    return low + (high - low) * lot.random()
+def _between(rng: Random, low: float, high: float) -> float:
+    return low + (high - low) * rng.random()
 
 
-def _line(lot: Random, corners: int, length: float, width: float) -> Points | None:
+def _line(rng: Random, corners: int, length: float, width: float) -> Points | None:
     """One try at a centre line `(n, 2)` m, closed; None if a road of that width does not fit along it."""
-    way = _way(_spread(lot, corners), wind=lot.random() < WINDING)
+    way = _way(_spread(rng, corners), wind=rng.random() < WINDING)
     around = sum(abs(b - a) for a, b in pairwise([*way, way[0]]))
-    way = _broken(lot, [point * CUT * length / around for point in way], width)
-    bends = _bends(lot, way, width)
+    way = _broken(rng, [point * CUT * length / around for point in way], width)
+    bends = _bends(rng, way, width)
     if bends is None:
         return None
     line = resample(_eased(resample(_rounded(way, bends), FINE_M)), SPACING_M)
-    if lot.random() < 0.5:
+    if rng.random() < 0.5:
         line = line[::-1]
     return _from_longest_straight(line) if _fits(line, width) else None
 
 
-def _spread(lot: Random, corners: int) -> list[Corner]:
+def _spread(rng: Random, corners: int) -> list[Corner]:
     """Points spread over an ellipse (Mitchell's best candidates)."""
-    stretch = math.sqrt(_between(lot, 1.0, LONGEST_ELLIPSE))
+    stretch = math.sqrt(_between(rng, 1.0, LONGEST_ELLIPSE))
     chosen: list[Corner] = []
     while len(chosen) < corners:
-        on_disc = [cmath.rect(math.sqrt(lot.random()), math.tau * lot.random()) for _ in range(CANDIDATES)]
+        on_disc = [cmath.rect(math.sqrt(rng.random()), math.tau * rng.random()) for _ in range(CANDIDATES)]
         offered = [complex(stretch * point.real, point.imag / stretch) for point in on_disc]
         chosen.append(max(offered, key=lambda point: min((abs(point - other) for other in chosen), default=0.0)))
     return chosen
@@ -138,15 +139,15 @@ def _cross(a: Corner, b: Corner, c: Corner, d: Corner) -> bool:
     return ((c - a) * along).imag * ((d - a) * along).imag < 0.0 > ((a - c) * other).imag * ((b - c) * other).imag
 
 
-def _broken(lot: Random, way: list[Corner], width: float) -> list[Corner]:
+def _broken(rng: Random, way: list[Corner], width: float) -> list[Corner]:
     """The way with bends and chicanes in some of its long sides, and without corners that hardly turn."""
     corners: list[Corner] = []
     for a, b in pairwise([*way, way[0]]):
         corners.append(a)
-        side, kind, size = abs(b - a), lot.random(), lot.random()
+        side, kind, size = abs(b - a), rng.random(), rng.random()
         ahead = (b - a) / side
-        left = 1j * ahead if lot.random() < 0.5 else -1j * ahead
-        middle = a + _between(lot, 0.35, 0.65) * (b - a)
+        left = 1j * ahead if rng.random() < 0.5 else -1j * ahead
+        middle = a + _between(rng, 0.35, 0.65) * (b - a)
         if side > 5.0 * width and kind < 0.3:
             corners.append(middle + (0.1 + 0.12 * size) * side * left)
         elif side > 6.0 * width and kind < 0.55:
@@ -161,14 +162,14 @@ def _turns(corners: list[Corner]) -> list[float]:
     return [cmath.phase(after * before.conjugate()) for before, after in pairwise([*sides, sides[0]])]
 
 
-def _bends(lot: Random, corners: list[Corner], width: float) -> list[tuple[float, float]] | None:
+def _bends(rng: Random, corners: list[Corner], width: float) -> list[tuple[float, float]] | None:
     """Turn, rad, and radius, m, of each corner; None if it turns one way only, or a side is too short for its arcs."""
     turns = _turns(corners)
     if not (min(turns, default=0.0) < -BOTH_WAYS and max(turns, default=0.0) > BOTH_WAYS):
         return None
     tightest = 0.5 * width + INSIDE_M + 0.05  # averaging makes a bend a little tighter
-    flow = lot.random()
-    wishes = [tightest * (WIDEST_BEND ** (0.5 * flow + 0.5 * lot.random()) - 1.0) for _ in turns]
+    flow = rng.random()
+    wishes = [tightest * (WIDEST_BEND ** (0.5 * flow + 0.5 * rng.random()) - 1.0) for _ in turns]
     reach = [math.tan(0.5 * abs(turn)) for turn in turns]  # an arc takes its radius times this of both sides
     granted = []
     for i, corner in enumerate(corners):  # of the side that ends there, shared with the corner before
@@ -234,13 +235,13 @@ def _curvature(center: Points) -> NDArray[np.float64]:
     return np.asarray(turn * (len(turn) / arc_length(center)[-1]))
 
 
-def _widths(lot: Random, rows: int, width: float) -> NDArray[np.float64]:
+def _widths(rng: Random, rows: int, width: float) -> NDArray[np.float64]:
     """Width at each row, `(rows,)` m: the same all along, or now and then swelling and shrinking below `width`."""
     swells, narrow, waves, begin = (
-        lot.random() < 0.25,
-        _between(lot, 0.65, 0.85),
-        1 + int(2 * lot.random()),
-        lot.random(),
+        rng.random() < 0.25,
+        _between(rng, 0.65, 0.85),
+        1 + int(2 * rng.random()),
+        rng.random(),
     )
     least = max(WIDTH_M[0], narrow * width) if swells else width
     phase = math.tau * (waves * np.linspace(0.0, 1.0, rows) + begin)
@@ -253,5 +254,5 @@ def _rows(seed: int, center: Points, widths: NDArray[np.float64]) -> Rows:
     half = np.round(0.5 * widths, 4)
     center[-1], half[-1] = center[0], half[0]
     inner, outer = with_offset_borders(center, right=half, left=half)
-    about = {"about": f"drawn by lot: racer new-track --seed {seed} draws it again"}
-    return Rows(f"track 'random-{seed}'", center, inner, outer, about, widths=2.0 * half)
+    about = {"about": f"a random circuit: racer new-track --seed {seed} makes it again"}
+    return Rows(f"track 'random-{seed}'", center, inner, outer, about, offsets=np.column_stack([half, half]))

@@ -20,8 +20,6 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = [
     "Points",
     "arc_length",
-    "crossings",
-    "encloses",
     "headings",
     "is_closed",
     "nearest",
@@ -34,9 +32,7 @@ __all__ = [
 
 Points = NDArray[np.float64]  # (n, 2) m
 
-PAIRS_AT_ONCE = 1_000_000  # of point-segment or segment-segment pairs: bounds the memory to some tens of MB
-BLOCK = 16  # segments that share a bounding box when crossings are sought
-MANY_CROSSINGS = 4_000  # enough to say that a line is tangled
+PAIRS_AT_ONCE = 1_000_000  # of a point and a segment: bounds the memory to some tens of MB
 
 
 def is_closed(line: Points) -> bool:
@@ -139,15 +135,6 @@ def signed_area(ring: Points) -> float:
     return float(np.sum(x[:-1] * y[1:] - x[1:] * y[:-1]) / 2.0)
 
 
-def encloses(ring: Points, point: ArrayLike) -> bool:
-    """Whether a point `(2,)` m lies inside the ring, by the even-odd rule; on it, either may be said."""
-    x, y = np.asarray(point, dtype=np.float64)
-    (x0, y0), (x1, y1) = ring[:-1].T, ring[1:].T
-    straddles = (y0 > y) != (y1 > y)
-    rise = np.where(straddles, y1 - y0, 1.0)
-    return bool(np.sum(straddles & (x < x0 + (y - y0) * (x1 - x0) / rise)) % 2)
-
-
 def nearest(points: Points, line: Points) -> tuple[Points, NDArray[np.float64]]:
     """The nearest points of a polyline, exactly and without memory of earlier ones.
 
@@ -182,71 +169,3 @@ def nearest(points: Points, line: Points) -> tuple[Points, NDArray[np.float64]]:
         found[first : first + len(part)] = candidate[best]
         where[first : first + len(part)] = along[segment[best]] + share[best] * np.sqrt(squared[segment[best]])
     return found, where
-
-
-def crossings(a: Points, b: Points | None = None) -> NDArray[np.intp]:
-    """The pairs of segments that touch or cross: of two polylines, or of one with itself (neighbours aside).
-
-    Both lines are cut into blocks; only blocks whose bounding boxes meet are compared segment by segment.
-    Zero-length segments must not occur.
-
-    Args:
-        a: `(n, 2)` m.
-        b: `(m, 2)` m, or None to look for crossings of `a` with itself.
-
-    Returns:
-        `(k, 2)` indices of a segment of `a` and one of `b`, in order; of `a` alone, the first is the lesser.
-        The search ends early once some thousands are found.
-    """
-    other = a if b is None else b
-    blocks_a, blocks_b = _blocks(a), _blocks(other)
-    low_a, high_a = _boxes(a, blocks_a)
-    low_b, high_b = _boxes(other, blocks_b)
-    found: list[NDArray[np.intp]] = [np.empty((0, 2), dtype=np.intp)]
-    for block in range(len(blocks_a)):
-        meets = np.all((low_a[block] <= high_b) & (low_b <= high_a[block]), axis=1)
-        if b is None:
-            meets[:block] = False
-        first = np.arange(*blocks_a[block])
-        for part in np.array_split(np.flatnonzero(meets), max(int(meets.sum()) * BLOCK**2 // PAIRS_AT_ONCE, 1)):
-            if len(part) == 0:
-                continue
-            second = np.concatenate([np.arange(*blocks_b[index]) for index in part])
-            i, j = (pair.ravel() for pair in np.meshgrid(first, second, indexing="ij"))
-            if b is None:
-                apart = j > i + 1
-                if is_closed(a):
-                    apart &= (i > 0) | (j < len(a) - 2)
-                i, j = i[apart], j[apart]
-            hit = _meeting(a[i], a[i + 1], other[j], other[j + 1])
-            found.append(np.stack([i[hit], j[hit]], axis=1))
-        if sum(map(len, found)) > MANY_CROSSINGS:
-            break
-    pairs = np.concatenate(found)
-    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
-
-
-def _blocks(line: Points) -> list[tuple[int, int]]:
-    segments = len(line) - 1
-    return [(first, min(first + BLOCK, segments)) for first in range(0, segments, BLOCK)]
-
-
-def _boxes(line: Points, blocks: list[tuple[int, int]]) -> tuple[Points, Points]:
-    """Lowest and highest corner of each block's bounding box, `(blocks, 2)` each."""
-    low = np.array([line[first : last + 1].min(axis=0) for first, last in blocks])
-    high = np.array([line[first : last + 1].max(axis=0) for first, last in blocks])
-    return low, high
-
-
-def _meeting(p: Points, q: Points, u: Points, v: Points) -> NDArray[np.intp]:
-    """Which of the segments p-q and u-v share a point: their boxes meet and each straddles the other."""
-    boxes = np.all((np.minimum(p, q) <= np.maximum(u, v)) & (np.minimum(u, v) <= np.maximum(p, q)), axis=1)
-    near = np.flatnonzero(boxes)
-    p, q, u, v = p[near], q[near], u[near], v[near]
-    across_u = _cross(q - p, u - p) * _cross(q - p, v - p) <= 0.0
-    across_p = _cross(v - u, p - u) * _cross(v - u, q - u) <= 0.0
-    return near[across_u & across_p]
-
-
-def _cross(a: Points, b: Points) -> NDArray[np.float64]:
-    return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]

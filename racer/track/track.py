@@ -5,26 +5,22 @@ Invariant: a `Track` that came out of `load_track` or `track_from_arrays` passed
 """
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from racer import shelf
 from racer.errors import TrackError
-from racer.shelf import make_folder, write_atomically
-from racer.track.checks import check
-from racer.track.difficulty import DIFFICULTIES, count_turns, judge
-from racer.track.files import Rows, csv_text, npy_bytes, offsets_of, read_csv, read_npy
+from racer.track.checks import checked
+from racer.track.difficulty import DIFFICULTIES, count_turns, difficulty_of
+from racer.track.files import Rows
 from racer.track.geometry import Points, arc_length, headings, is_closed, nearest, point_at, signed_area
 
-__all__ = ["Track", "import_track", "load_track", "save_track", "shelve", "track_from_arrays", "track_summary"]
+__all__ = ["Track", "track_from_arrays", "track_of", "track_summary"]
 
 WIDTH_SPACING_M = 0.1  # of the places whose median is the width of a track
 
@@ -40,6 +36,9 @@ class Track:
         outer: Geometric outer border, `(l, 2)` m.
         reversed: Whether it is driven against its file's direction.
         about: The header of its file: `title`, `author`, `licence`, `difficulty`, `about`, …
+        notes: What was mended when its file was read, a sentence each.
+        offsets: Distances of the right and the left border from each row, `(n, 2)` m, as a CSV states them; None
+            if the borders are lines of their own.
     """
 
     name: str
@@ -48,10 +47,14 @@ class Track:
     outer: Points
     reversed: bool = False
     about: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    offsets: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         """Keep private read-only copies of what was given."""
-        for key in ("center", "inner", "outer"):
+        for key in ("center", "inner", "outer", "offsets"):
+            if getattr(self, key) is None:
+                continue
             line = np.array(getattr(self, key), dtype=np.float64, order="C")
             line.setflags(write=False)
             object.__setattr__(self, key, line)
@@ -59,7 +62,14 @@ class Track:
 
     def __reduce__(self) -> tuple[type["Track"], tuple[Any, ...]]:
         """Pickle as the constructor's arguments: a copy in another process is as read-only as this one."""
-        return Track, (self.name, self.center, self.inner, self.outer, self.reversed, dict(self.about))
+        lines = self.center, self.inner, self.outer
+        return Track, (self.name, *lines, self.reversed, dict(self.about), self.notes, self.offsets)
+
+    def __repr__(self) -> str:
+        """Name, size and direction instead of the arrays."""
+        facts = track_summary(self)
+        sizes = f"{facts['length_m']:.2f} m long, {facts['width_m']:.2f} m wide, {facts['direction']}"
+        return f"<Track {self.name!r}: {sizes}, {len(self.center)} rows>"
 
     @cached_property
     def closed(self) -> bool:
@@ -124,9 +134,9 @@ class Track:
 
     @cached_property
     def difficulty(self) -> str:
-        """One of `DIFFICULTIES`: what its header says, or else judged by bends, width and length."""
+        """One of `DIFFICULTIES`: what its header says, or else derived from bends, width and length."""
         stated = self.about.get("difficulty", "").lower()
-        return stated if stated in DIFFICULTIES else judge(self.center, self.length, self.width)
+        return stated if stated in DIFFICULTIES else difficulty_of(self.center, self.length, self.width)
 
     @cached_property
     def digest(self) -> str:
@@ -153,23 +163,9 @@ class Track:
             self.outer[::-1],
             reversed=not self.reversed,
             about=self.about,
+            notes=self.notes,
+            offsets=None if self.offsets is None else self.offsets[::-1, ::-1],
         )
-
-
-def load_track(name_or_path: str | Path | Track) -> Track:
-    """Load a track by its name on the shelf or by its path, and check that it can be raced.
-
-    Args:
-        name_or_path: `"harbor"`, `"my/oval.csv"`, `"reinvent_base.npy"`; a `Track` is given back as it is.
-
-    Raises:
-        ShelfError: There is no such track.
-        TrackError: The file is no sound track; the message names file and row.
-    """
-    if isinstance(name_or_path, Track):
-        return name_or_path
-    path = shelf.resolve("tracks", name_or_path)
-    return _track(path.stem, _read(path))
 
 
 def track_from_arrays(
@@ -197,94 +193,17 @@ def track_from_arrays(
         if lines[key].ndim != 2 or lines[key].shape[1] != 2:
             raise TrackError(f"track {name!r}: {key} has the shape {lines[key].shape}, not (rows, 2)")
     rows = Rows(f"track {name!r}", lines["center"], lines["inner"], lines["outer"], about, trusted=True)
-    return _track(name, rows, reversed=reversed)
+    return track_of(name, rows, reversed=reversed)
 
 
-def save_track(track: Track, path: str | Path) -> None:
-    """Write a track in the direction it is driven: `.csv` as racer's own format, `.npy` as a DeepRacer route.
-
-    Raises:
-        TrackError: The format cannot hold it: a CSV has borders on the centre line's normals, a `.npy`
-            as many rows in each line.
-        FileError: The file cannot be written.
-    """
-    target = Path(path)
-    if target.suffix == ".npy":
-        if not len(track.center) == len(track.inner) == len(track.outer):
-            raise TrackError(
-                f"{target}: a .npy needs borders of as many rows as the centre line, unlike {track.name!r}"
-            )
-        write_atomically(target, npy_bytes(track.center, track.inner, track.outer))
-    elif target.suffix == ".csv":
-        offsets = offsets_of(track.center, track.right, track.left) if track.closed else None
-        if offsets is None:
-            reason = "it is open" if not track.closed else "its borders are not distances from its centre line"
-            raise TrackError(f"{target}: a CSV cannot hold {track.name!r}: {reason}; save it as .npy")
-        write_atomically(target, csv_text(track.center, *offsets, dict(track.about)))
-    else:
-        raise TrackError(f"{target}: a track is saved as .csv or .npy")
-
-
-def import_track(
-    file: str | Path,
-    folder: str | Path = "tracks",
-    name: str | None = None,
-    *,
-    overwrite: bool = False,
-    scale: float = 1.0,
-) -> Path:
-    """Check a track file and put it on a shelf: a CSV in racer's own form, a `.npy` exactly as it is.
-
-    Args:
-        file: A racer or TUM CSV, or a DeepRacer route `.npy`.
-        folder: The shelf's folder; it is made if missing.
-        name: The name there; the file's own by default.
-        overwrite: Whether a track of that name may be replaced.
-        scale: Its lengths are multiplied by this (0.1 makes a full-size circuit fit the car).
-
-    Returns:
-        The stored file.
+def track_of(name: str, rows: Rows, *, reversed: bool = False, check_shape: bool = True) -> Track:
+    """A track of the rows of a file, once they are checked.
 
     Raises:
-        ShelfError: There is no such file.
-        TrackError: It is no sound track, or the name is taken or not fit for a file.
-        FileError: It cannot be written.
+        TrackError: They make no sound track.
     """
-    if not np.isfinite(scale) or scale <= 0.0:
-        raise TrackError(f"the scale is {scale}; it must be above 0")
-    source = shelf.resolve("tracks", file)
-    track = _track(name or source.stem, _read(source, scale))
-    return shelve(track, folder, source.suffix.lower(), overwrite=overwrite)
-
-
-def shelve(track: Track, folder: str | Path = "tracks", suffix: str = ".csv", *, overwrite: bool = False) -> Path:
-    """Put a track on a shelf under its own name.
-
-    Args:
-        track: The track.
-        folder: The shelf's folder; it is made if missing.
-        suffix: `.csv` or `.npy`, as for `save_track`.
-        overwrite: Whether a track of that name may be replaced.
-
-    Returns:
-        The stored file.
-
-    Raises:
-        TrackError: The name is taken or not fit for a file, or the format cannot hold the track.
-        FileError: It cannot be written.
-    """
-    if not re.fullmatch(r"\w[\w.-]{0,99}", track.name):
-        raise TrackError(f"{track.name!r} is no name for a track file; choose one of letters, digits, - and _")
-    shelf_folder = make_folder(folder)
-    target = shelf_folder / f"{track.name}{suffix}"
-    others = [path for each in shelf.SHELVES["tracks"] if (path := shelf_folder / f"{track.name}{each}").exists()]
-    if others and not overwrite:
-        raise TrackError(f"{others[0]} exists already; choose another name or replace it (--force)")
-    save_track(track, target)
-    for path in others:
-        if path != target:
-            path.unlink()
-    return target
+    rows = checked(rows, check_shape)
+    return Track(name, rows.center, rows.inner, rows.outer, reversed, rows.about, rows.notes, rows.offsets)
 
 
 def track_summary(track: Track) -> dict[str, Any]:
@@ -301,21 +220,6 @@ def track_summary(track: Track) -> dict[str, Any]:
         "direction": "open" if not track.closed else "counter-clockwise" if track.is_ccw else "clockwise",
         "about": track.about.get("about", ""),
     }
-
-
-def _read(path: Path, scale: float = 1.0) -> Rows:
-    match path.suffix.lower():
-        case ".csv":
-            return read_csv(path, scale)
-        case ".npy":
-            return read_npy(path, scale)
-        case suffix:
-            raise TrackError(f"{path}: racer reads tracks from .csv and .npy files, not {suffix or 'without a suffix'}")
-
-
-def _track(name: str, rows: Rows, *, reversed: bool = False) -> Track:
-    check(rows)
-    return Track(name, rows.center, rows.inner, rows.outer, reversed=reversed, about=rows.about)
 
 
 def _frozen(values: NDArray[np.float64]) -> NDArray[np.float64]:
