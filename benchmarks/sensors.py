@@ -21,7 +21,7 @@ from rich.table import Table
 
 from racer.env import TimeTrialVector
 from racer.sensors import Camera, Lidar, Sensor, State
-from racer.sim import SIM_TO_REAL, Randomization, Rules, VariedWorld, World
+from racer.sim import SIM_TO_REAL, Randomization, Rules, World
 from racer.track import load_track
 
 ROUNDS = 30
@@ -86,7 +86,7 @@ def rows() -> Iterator[Row]:
 
 def world_of(races: int, cars: int = 1, randomization: Randomization = ASKEW) -> World:
     """Cars all around the default track."""
-    world = VariedWorld(load_track("harbor"), races, cars, rules=Rules("random"), randomization=randomization)
+    world = World(load_track("harbor"), races, cars, rules=Rules("random"), randomization=randomization)
     world.seed(0)
     world.reset()
     if randomization != ASKEW:

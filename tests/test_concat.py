@@ -10,8 +10,8 @@ import pytest
 from racer.env import ConcatVectorEnv, TimeTrial, TimeTrialVector
 from racer.reward import VectorReward, load_reward
 from racer.sensors import Camera, Lidar
-from racer.sim import DEFAULT, DiscreteActions, Randomization, RandomTracks
-from racer.sim.random_tracks import RENEWED, STOCK
+from racer.sim import DEFAULT, DiscreteActions, Randomization, TrackSampler
+from racer.sim.track_sampler import POOL, RENEWED
 from racer.track import load_track, make_track
 from racer.training.sb3.vec_env import VecTimeTrial
 
@@ -149,25 +149,25 @@ def test_each_episode_has_another_track_and_the_same_seed_the_same_ones():
     assert len(found) >= 4 and len(set(found)) == len(found)
     assert driven(TimeTrialVector(2, "random")) == found
     assert driven(TimeTrialVector(2, "random"), seed=7) != found
-    assert not set(driven(TimeTrialVector(2, RandomTracks(5)))) & set(found), "another row has other tracks"
-    row = RandomTracks(0)
-    assert found[0] in {row.track(k).digest for k in range(STOCK)}
+    assert not set(driven(TimeTrialVector(2, TrackSampler(5)))) & set(found), "another row has other tracks"
+    row = TrackSampler(0)
+    assert found[0] in {row.track(k).digest for k in range(POOL)}
 
 
 def test_the_stock_is_renewed_while_the_cars_drive():
-    row = RandomTracks(3)
-    cars = np.zeros(STOCK, [("seed", "u8"), ("episode", "i8"), ("clock", "i8")])
-    cars["seed"] = np.arange(7, 7 + STOCK)
-    assert sorted(row.places(cars)) == list(range(STOCK))
+    row = TrackSampler(3)
+    cars = np.zeros(POOL, [("seed", "u8"), ("episode", "i8"), ("clock", "i8")])
+    cars["seed"] = np.arange(7, 7 + POOL)
+    assert sorted(row.numbers(cars)) == list(range(POOL))
     cars["clock"] = 3 * RENEWED
-    assert sorted(row.places(cars)) == list(range(3, 3 + STOCK))
+    assert sorted(row.numbers(cars)) == list(range(3, 3 + POOL))
     one, found = cars[:1], []
-    for episode in range(2 * STOCK):
+    for episode in range(2 * POOL):
         one["episode"] = episode
-        found.append(int(row.places(one)[0]))
-    assert set(found) == set(range(3, 3 + STOCK)) and all(a != b for a, b in pairwise(found))
+        found.append(int(row.numbers(one)[0]))
+    assert set(found) == set(range(3, 3 + POOL)) and all(a != b for a, b in pairwise(found))
     unseen = {track.digest for track in row.unseen(2)} | {make_track(1).digest}
-    assert not unseen & {row.track(k).digest for k in range(STOCK)}
+    assert not unseen & {row.track(k).digest for k in range(POOL)}
 
 
 def test_a_reward_is_told_of_its_own_track_and_its_state_lives_on():
@@ -182,7 +182,7 @@ def test_a_reward_is_told_of_its_own_track_and_its_state_lives_on():
     env.reset(seed=1)
     tracks = {}
     for actions in drawn(3, steps=60):
-        for track in env.field.world._tracks:
+        for track in env.field.world.tracks.each():
             tracks[track.length, len(track.center), tuple(track.center[1].tolist())] = track
         env.step(actions)
     assert calls.keys() == tracks.keys() and len(calls) > 3

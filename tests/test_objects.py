@@ -9,8 +9,8 @@ from shapely import LinearRing, LineString, Point, Polygon
 
 from racer.reward import params_at
 from racer.reward.params import KEYS
-from racer.sensors import BOX, Camera
-from racer.sim import TrackObject
+from racer.sensors import Camera
+from racer.sim import BOX, TrackObject
 
 CAR_M = (0.32352, 0.1961)  # reference 4.1
 

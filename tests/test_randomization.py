@@ -8,7 +8,7 @@ import pytest
 
 from racer.env import TimeTrial, TimeTrialVector
 from racer.sensors import Camera, Lidar, camera
-from racer.sim import CARS, OFF, SIM_TO_REAL, CarConstants, Randomization, Rules, VariedWorld, World, randomization_of
+from racer.sim import CARS, OFF, SIM_TO_REAL, CarConstants, Randomization, Rules, World
 from racer.sim.car import RANGES
 from racer.sim.randomization import MOST
 from racer.track import load_track
@@ -20,7 +20,7 @@ GO = np.array([0.1, 0.0], np.float32)
 
 
 def varied(races=40, track="harbor", start="line", car=CAR, **what):
-    world = VariedWorld(load_track(track), races, car=car, rules=Rules(start), randomization=Randomization(**what))
+    world = World(load_track(track), races, car=car, rules=Rules(start), randomization=Randomization(**what))
     world.seed(5)
     world.reset()
     return world
@@ -37,11 +37,11 @@ def observed(sensor, world):
 
 def test_off_is_no_randomization_at_all():
     assert all(value == 0 for value in dataclasses.asdict(OFF).values())
-    assert type(TimeTrialVector(1, randomization=Randomization()).field.world) is World
+    assert TimeTrialVector(1, randomization=Randomization()).field.world.car_constants is None
     plain, off = (TimeTrial(sensors=("state", FRONT), **more) for more in ({}, {"randomization": OFF}))
     for told, other in ((plain.reset(seed=3)[0], off.reset(seed=3)[0]), (plain.step(GO)[0], off.step(GO)[0])):
         assert all(np.array_equal(told[name], other[name]) for name in told)
-    assert randomization_of(World(load_track("harbor"))) is OFF
+    assert World(load_track("harbor")).randomization is OFF
 
 
 @pytest.mark.parametrize("sensors", [("state", "LIDAR"), (FRONT, "SECTOR_LIDAR"), ("STEREO_CAMERAS",), ("state",)])
@@ -81,7 +81,7 @@ def test_a_car_in_a_batch_meets_what_it_meets_alone(sensors):
 @pytest.mark.parametrize("name", ["friction", "mass", "lag"])
 def test_cars_differ_evenly_and_within_bounds(name):
     world = varied(races=600, **{name: 0.3})
-    changed = [field for field in CarConstants._fields if len(np.unique(world.kinds[field])) > 1]
+    changed = [field for field in CarConstants._fields if len(np.unique(world.car_constants[field])) > 1]
     assert (
         changed
         == {
@@ -91,7 +91,7 @@ def test_cars_differ_evenly_and_within_bounds(name):
         }[name]
     )
     for field in changed:
-        share = world.kinds[field] / getattr(CAR, field)
+        share = world.car_constants[field] / getattr(CAR, field)
         share = 1.0 / share if name == "mass" and field != "speed_lag" else share
         assert 0.7 <= share.min() < 0.71 and 1.29 < share.max() <= 1.3
         assert share.mean() == pytest.approx(1.0, abs=0.02) and share.std() == pytest.approx(
@@ -102,7 +102,7 @@ def test_cars_differ_evenly_and_within_bounds(name):
 def test_constants_stay_within_what_a_car_can_have():
     world = varied(races=300, friction=0.9, mass=0.9, lag=0.9)
     for name, (least, most) in RANGES.items():
-        values = world.kinds[name]
+        values = world.car_constants[name]
         assert (values >= least).all() and (values <= most).all(), name
 
 
@@ -116,7 +116,7 @@ def test_a_car_that_differs_drives_as_a_car_with_its_constants():
         world.step(command, gained)
     places = set()
     for i in range(6):
-        own = dataclasses.replace(CAR, **{name: float(world.kinds[name][i, 0]) for name in CarConstants._fields})
+        own = dataclasses.replace(CAR, **{name: float(world.car_constants[name][i, 0]) for name in RANGES})
         other = World(world.track, car=own, rules=Rules("line"))
         other.seed(5 + i)
         other.reset()
@@ -130,16 +130,16 @@ def test_a_car_that_differs_drives_as_a_car_with_its_constants():
 def test_each_episode_has_a_car_of_its_own_and_keeps_it():
     env = TimeTrialVector(3, randomization=Randomization(friction=0.3))
     env.reset(seed=0)
-    grips = [env.field.world.kinds["grip"].copy()]
+    grips = [env.field.world.car_constants["grip"].copy()]
     for _ in range(4):
         env.step(np.zeros((3, 2), np.float32))
-        assert np.array_equal(env.field.world.kinds["grip"], grips[0])
+        assert np.array_equal(env.field.world.car_constants["grip"], grips[0])
     for _ in range(3):
         env.reset()
-        grips.append(env.field.world.kinds["grip"].copy())
+        grips.append(env.field.world.car_constants["grip"].copy())
     assert len(np.unique(grips)) == 12
     env.reset(seed=0)
-    assert np.array_equal(env.field.world.kinds["grip"], grips[0])
+    assert np.array_equal(env.field.world.car_constants["grip"], grips[0])
 
 
 # --- The start ----------------------------------------------------------------------------------------------

@@ -14,7 +14,8 @@ from shapely.ops import nearest_points
 
 from racer.errors import TrackError
 from racer.sim import at_row, nearest_borders, project, road_of
-from racer.sim.road import on_road, project_near
+from racer.sim.borders import on_road
+from racer.sim.projection import project_near
 from racer.track import track_from_arrays
 
 

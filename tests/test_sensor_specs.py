@@ -8,8 +8,7 @@ from drives import ring
 
 from racer.env import TimeTrial, TimeTrialVector
 from racer.errors import SensorError
-from racer.sensors import Camera, Lidar, make_sensors
-from racer.sensors.sensors import Stack
+from racer.sensors import Camera, Lidar, Stack, make_sensors
 from racer.sim import Randomization
 
 CAMERA, STACKED = "FRONT_FACING_CAMERA:size=24x16", "FRONT_FACING_CAMERA:size=24x16:stack=3"

@@ -22,8 +22,8 @@ from typer.testing import CliRunner
 from racer.cli import app
 from racer.env import TimeTrial, TimeTrialVector
 from racer.errors import RacerError, SensorError
-from racer.sensors import ABOUT, SENSORS, Camera, Lidar, boxes, camera, ground, make_sensors
-from racer.sim import Randomization, World
+from racer.sensors import DESCRIPTIONS, SENSORS, Camera, Lidar, camera, ground, make_sensors
+from racer.sim import BOX, Randomization, World
 from racer.track import load_track, track_from_arrays
 from racer.track.borders import with_offset_borders
 
@@ -226,7 +226,7 @@ def test_maps_live_as_long_as_their_track():
 
 
 def box(x, y, heading=0.0, length=0.4, width=0.3, height=0.25, grey=150.0):
-    made = np.zeros(1, boxes.BOX)
+    made = np.zeros(1, BOX)
     made[0] = (x, y, heading, length, width, height, grey)
     return made
 
@@ -332,7 +332,7 @@ def test_cars_of_one_race_see_each_other_and_no_other_race(oval):
     assert dark[0] > 6 * dark[1] > 0
     assert (near, far) == (0, 0)
     assert (out[:, 1] == alone[1]).all()  # nobody is in front of the first
-    one_by_one = boxes.boxes_of(world)
+    one_by_one = world.boxes()
     assert one_by_one.shape == (2, 2, 1)
     assert one_by_one["x"].tolist() == [[[1.5], [0.7]], [[1.5], [-1.5]]]
     distances = np.zeros((2, 2, 64), np.float32)
@@ -563,7 +563,7 @@ def test_a_list_that_contradicts_itself_is_refused(sensors, message):
 
 
 def test_every_sensor_is_listed_with_what_it_tells():
-    assert list(ABOUT) == list(SENSORS)
+    assert list(DESCRIPTIONS) == list(SENSORS)
     done = CliRunner().invoke(app, ["sensors", "--json"])
     listed = {each["name"]: each for each in json.loads(done.stdout)}
     assert list(listed) == list(SENSORS)
@@ -573,10 +573,10 @@ def test_every_sensor_is_listed_with_what_it_tells():
         "dtype": "float32",
         "low": 0.15,
         "high": 1.0,
-        "about": ABOUT["LIDAR"],
+        "about": DESCRIPTIONS["LIDAR"],
     }
     table = CliRunner().invoke(app, ["sensors"]).stdout
-    assert all(name in table and ABOUT[name] in table for name in SENSORS)
+    assert all(name in table and DESCRIPTIONS[name] in table for name in SENSORS)
 
 
 def test_the_picture_shows_the_cameras_pictures(tmp_path):

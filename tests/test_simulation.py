@@ -11,8 +11,8 @@ from shapely import LineString, Point, Polygon
 
 from racer.reward import params_at
 from racer.sim import CARS, IMMOBILIZED, IN_PROGRESS, LAP_COMPLETE, STEP_S, TIME_UP, Rules, World
+from racer.sim.draws import uniform
 from racer.sim.rules import OFF_TRACK, REVERSED
-from racer.sim.world import uniform
 from racer.track import Track, load_track, track_from_arrays
 
 CAR = CARS["deepracer"]

@@ -33,7 +33,7 @@ def sensors(
       [cyan]racer sensors[/cyan]
       [cyan]racer sensors --track fjord --plot sensors.png[/cyan]
     """
-    from racer.sensors import ABOUT, SENSORS
+    from racer.sensors import DESCRIPTIONS, SENSORS
     from racer.track import load_track
 
     course = load_track(track)
@@ -52,7 +52,7 @@ def sensors(
                     "dtype": sensor.dtype.__name__,
                     "low": sensor.low,
                     "high": sensor.high,
-                    "about": ABOUT[sensor.name],
+                    "about": DESCRIPTIONS[sensor.name],
                 }
                 for sensor in made
             ]
@@ -64,7 +64,7 @@ def sensors(
                 " x ".join(str(side) for side in sensor.shape),
                 sensor.dtype.__name__,
                 f"{sensor.low:g} to {sensor.high:g}",
-                ABOUT[sensor.name],
+                DESCRIPTIONS[sensor.name],
             ]
             for sensor in made
         ]

@@ -16,8 +16,8 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from racer.reward import Params, RandomParams, RewardFunction, VectorReward, load_reward
-from racer.sensors import Senses, Sensor, make_sensors
+from racer.reward import Params, RewardFunction, VectorReward, load_reward
+from racer.sensors import Observer, Sensor, make_sensors
 from racer.shelf import DEFAULTS
 from racer.sim import (
     CARS,
@@ -33,16 +33,14 @@ from racer.sim import (
     Car,
     DiscreteActions,
     Randomization,
-    RandomTracks,
-    RandomWorld,
     Rules,
     Start,
-    VariedWorld,
+    TrackSampler,
     World,
 )
 from racer.track import Track, load_track
 
-TrackSource = str | Path | Track | RandomTracks
+TrackSource = str | Path | Track | TrackSampler
 RewardSource = str | Path | Callable[[dict[str, Any]], Any] | RewardFunction | VectorReward | None
 StepCallback = Callable[[Params, NDArray[Any], NDArray[np.float64], NDArray[np.int64]], None]
 Observation = Any  # an array, or a dict of arrays where there are several sensors
@@ -241,7 +239,7 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
         Args:
             num_envs: number of cars.
             track, reward_function, car, start, laps, time_limit_s, actions, sensors, randomization: as for `TimeTrial`.
-            threads: over which the cars are spread; results do not depend on it. Random tracks take one alone.
+            threads: over which the cars are spread; results do not depend on it.
             penalty_s: for races: a car that leaves the track, drives backwards or stands still is put back and goes
                 on, held for so long; see `racer.sim.Rules`. While it is held its status is `pause`, and its reward 0
                 without a call. None: its episode ends.
@@ -388,15 +386,10 @@ class _Field:
         kind = car if isinstance(car, Car) else CARS.get(car)
         if kind is None:
             raise ValueError(f"there is no car {car!r}; the cars are {', '.join(CARS)}")
-        row = RandomTracks() if track == RANDOM else track
-        self.world: World
-        if isinstance(row, RandomTracks):
-            self.world = RandomWorld(row, count, 1, kind, rules, randomization)
-            self.params: Params = RandomParams(self.world.track, count)
-        else:
-            arguments = (load_track(row), count, 1, kind, rules, threads)
-            self.world = World(*arguments) if randomization == OFF else VariedWorld(*arguments, randomization)
-            self.params = Params(self.world.track, count)
+        sampled = TrackSampler() if track == RANDOM else track
+        where = sampled if isinstance(sampled, TrackSampler) else load_track(sampled)
+        self.world = World(where, count, 1, kind, rules, threads, randomization)
+        self.params = Params(self.world.track, count)
         self.learner = _rewards(reward, count)
         self.rewards = np.zeros(count)
         self.commands = np.zeros((count, 1, 2))
@@ -404,9 +397,9 @@ class _Field:
         self.actions = actions
         self.action_space = _action_space(actions)
         self._shape = (count, *(self.action_space.shape or ()))
-        self._senses = Senses(self.world, make_sensors(sensors))
+        self._observer = Observer(self.world, make_sensors(sensors))
         spaces_by_name: dict[str, gym.Space[Any]] = {
-            s.name: gym.spaces.Box(s.low, s.high, s.shape, cast(Any, s.dtype)) for s in self._senses.sensors
+            s.name: gym.spaces.Box(s.low, s.high, s.shape, cast(Any, s.dtype)) for s in self._observer.sensors
         }
         self._names = list(spaces_by_name)
         self._single = self._names == ["state"]
@@ -437,7 +430,7 @@ class _Field:
 
     def reset(self, which: NDArray[np.bool_] | None = None) -> None:
         self.world.reset(which)
-        self._senses.observe(which)
+        self._observer.observe(which)
         if which is None and self._describes:
             self.params.describe(self.world, np.zeros((len(self.rewards), 1, 2)))
             self.params.floats[:, 6] -= 1.0
@@ -454,11 +447,11 @@ class _Field:
             self.learner(self.params, self.rewards, held)
         if self.step_callback is not None:
             self.step_callback(self.params, actions, self.rewards, self.status)
-        self._senses.observe()
+        self._observer.observe()
 
     def observed(self, i: int | None = None) -> Any:
         """A copy of what all cars perceive, or car i."""
-        told = [(values[:, 0] if i is None else values[i, 0]).copy() for values in self._senses.values]
+        told = [(values[:, 0] if i is None else values[i, 0]).copy() for values in self._observer.values]
         return told[0] if self._single else dict(zip(self._names, told, strict=True))
 
 

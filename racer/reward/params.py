@@ -7,9 +7,12 @@ lone poses (`params_at`) go through the same code.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from math import cos, hypot, pi, sin
+from operator import call
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,23 +72,23 @@ KEYS = (
 ALMOST = 100.0 - 1e-9  # percent: 100 is told once, when the car has crossed the line
 
 
+Build = Callable[[list[float], list[int], list[bool]], dict[str, Any]]
+
+
 class Params:
-    """The dicts of a batch of cars on one track.
+    """The dicts of a batch of cars.
 
     Attributes:
-        floats, waypoints, flags: (n, ...) tables, filled by `describe`: the columns `FLOATS`; the previous and the next
-            waypoint; all wheels on track, left of centre, off track.
+        floats, waypoints, flags: (cars, ...) tables, filled by `describe`: the columns `FLOATS`; the previous and the
+            next waypoint; all wheels on track, left of centre, off track. Car j of race i has the row `i * m + j`.
     """
 
     def __init__(self, track: Track, count: int) -> None:
-        """Make room for `count` cars."""
+        """Make room for `count` cars, on `track` until `describe` finds them on others."""
         self.floats = np.zeros((count, len(FLOATS)))
         self.waypoints = np.zeros((count, 2), dtype=np.int64)
         self.flags = np.zeros((count, 3), dtype=np.bool_)
-        self._waypoints = [(float(x), float(y)) for x, y in track.center]
-        constant = {"track_length": float(track.length), "is_reversed": bool(track.reversed)}
-        constant |= {"is_crashed": False, "object_in_camera": False}
-        self._template: dict[str, Any] = {key: constant.get(key) for key in KEYS}
+        self._builds: list[Build] | Build = _build_for(track)  # of each car; one where all are on the same track
 
     def describe(self, world: World, commands: NDArray[np.float64]) -> None:
         """Fill the tables with the cars of `world` where they stand, about to be given `commands`.
@@ -93,21 +96,50 @@ class Params:
         This is what DeepRacer's reward of a step sees: the pose before the action acts, and the action (steering in
         degrees and speed in m/s, as commanded, whatever the actuators allow).
         """
-        cars, rows = world.cars, commands.reshape(-1, 2)
-        _describe(cars.reshape(-1), rows, tuple(world.road), self.floats, self.waypoints, self.flags)
+        tables = self.floats, self.waypoints, self.flags
+        for races, part in world.by_track():
+            rows = commands[races].reshape(-1, 2)
+            if part is world:
+                _describe(world.cars.reshape(-1), rows, tuple(world.road), *tables)
+                self._builds = _build_for(world.track)
+                continue
+            if not isinstance(self._builds, list):
+                self._builds = [self._builds] * len(self.floats)
+            numbers = np.arange(len(self.floats)).reshape(world.cars.shape)[races].ravel()
+            few = tuple(table[numbers] for table in tables)
+            _describe(part.cars.reshape(-1), rows, tuple(part.road), *few)
+            for table, described in zip(tables, few, strict=True):
+                table[numbers] = described
+            build = _build_for(part.track)
+            for number in numbers.tolist():
+                self._builds[number] = build
 
     def rows(self, cars: slice, floats: list[list[float]]) -> Iterator[dict[str, Any]]:
         """The dicts of several cars; `floats` are their rows of that table."""
-        return map(self.build, floats, self.waypoints[cars].tolist(), self.flags[cars].tolist())
+        others = self.waypoints[cars].tolist(), self.flags[cars].tolist()
+        if isinstance(self._builds, list):
+            return map(call, self._builds[cars], floats, *others)
+        return map(self._builds, floats, *others)
 
     def of(self, i: int) -> dict[str, Any]:
         """The dict of car i: a new one each time, so that whatever a learner does to it harms nobody."""
-        return self.build(self.floats[i].tolist(), self.waypoints[i].tolist(), self.flags[i].tolist())
+        build = self._builds[i] if isinstance(self._builds, list) else self._builds
+        return build(self.floats[i].tolist(), self.waypoints[i].tolist(), self.flags[i].tolist())
+
+
+class _Template:
+    """What the `params` of all cars on a track share."""
+
+    def __init__(self, track: Track) -> None:
+        self._waypoints = [(float(x), float(y)) for x, y in track.center]
+        constant = {"track_length": float(track.length), "is_reversed": bool(track.reversed)}
+        constant |= {"is_crashed": False, "object_in_camera": False}
+        self._constant: dict[str, Any] = {key: constant.get(key) for key in KEYS}
 
     def build(self, floats: list[float], waypoints: list[int], flags: list[bool]) -> dict[str, Any]:
         """One dict from a row of each table."""
         # Written out: this runs once for each car and step of a training, and a loop over keys costs twice as much.
-        params = self._template.copy()
+        params = self._constant.copy()
         (
             params["x"],
             params["y"],
@@ -134,20 +166,47 @@ class Params:
         return params
 
 
+_templates: WeakKeyDictionary[Track, _Template] = WeakKeyDictionary()
+
+
+def _build_for(track: Track) -> Build:
+    """What makes the dict of a car on `track` from a row of each table."""
+    template = _templates.get(track)
+    if template is None:
+        template = _templates[track] = _Template(track)
+    return template.build
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What `params` say of a car besides its pose.
+
+    Attributes:
+        speed: commanded, m/s.
+        steering_angle: commanded, rad, left positive.
+        steps: counter of the episode's steps.
+        start: where the episode started (its origin), as a share of the lap.
+        previous_progress: percent, of the step before; keeps progress from wrapping between 0 and 100.
+        sim_time: s; by default what `steps` amount to.
+    """
+
+    speed: float = 0.0
+    steering_angle: float = 0.0
+    steps: float = 2.0
+    start: float = 0.0
+    previous_progress: float | None = None
+    sim_time: float | None = None
+
+
 def params_at(
     track: Track,
     x: float,
     y: float,
     heading: float,
     *,
-    speed: float = 0.0,
-    steering_angle: float = 0.0,
-    steps: float = 2.0,
-    start: float = 0.0,
-    previous_progress: float | None = None,
-    sim_time: float | None = None,
     car: Car = CARS["deepracer"],
     objects: Sequence[TrackObject] = (),
+    **moment: Any,
 ) -> dict[str, Any]:
     """The `params` of a car at any pose, as a reward function would be given them.
 
@@ -155,14 +214,10 @@ def params_at(
         track: a closed track.
         x, y: m, the point that DeepRacer's `x`, `y` and logs speak of: `car.front_point` ahead of the origin.
         heading: rad.
-        speed: commanded, m/s.
-        steering_angle: commanded, radians, left positive.
-        steps: counter of the episode's steps.
-        start: where the episode started (its origin), as a share of the lap.
-        previous_progress: percent, of the step before; keeps progress from wrapping between 0 and 100.
-        sim_time: s; by default what `steps` amount to.
         car: for its wheels.
         objects: boxes and bot cars on the track.
+        **moment: `speed` (m/s) and `steering_angle` (rad) as commanded, `steps`, `start`, `previous_progress`,
+            `sim_time`; see `Moment`.
 
     Returns:
         A new dict of `KEYS`. The projection is the globally nearest one, as in the original.
@@ -170,8 +225,10 @@ def params_at(
     Raises:
         TrackError: the track is open.
         ValueError: a number is not finite.
+        TypeError: there is no such argument.
     """
-    numbers = (x, y, heading, speed, steering_angle, steps, start)
+    given = Moment(**moment)
+    numbers = (x, y, heading, given.speed, given.steering_angle, given.steps, given.start)
     if not np.isfinite(numbers).all():
         raise ValueError(f"x, y, heading, speed, steering_angle, steps, start must be finite numbers, not {numbers}")
     road = road_of(track)
@@ -183,25 +240,25 @@ def params_at(
     wheels = wheels_on_road(x - car.front_point * c, y - car.front_point * sn, c, sn, car.constants, road)
     _fill(0, x, y, heading, segment, share, wheels, road, params.floats, params.waypoints, params.flags)
     floats = params.floats[0]
-    progress = (floats[FLOATS.index("projection_distance")] / road.s[-1] - start) * 100.0
+    progress = (floats[FLOATS.index("projection_distance")] / road.s[-1] - given.start) * 100.0
     if progress <= 0.0:
         progress += 100.0
-    if previous_progress is not None:
-        if previous_progress > progress + 50.0:
+    if given.previous_progress is not None:
+        if given.previous_progress > progress + 50.0:
             progress += 100.0
-        elif progress > previous_progress + 50.0:
+        elif progress > given.previous_progress + 50.0:
             progress -= 100.0
     floats[FLOATS.index("progress")] = min(100.0, progress)
-    floats[FLOATS.index("steps")] = steps
-    floats[FLOATS.index("speed")] = speed
-    floats[FLOATS.index("steering_angle")] = steering_angle * 180.0 / pi
-    floats[FLOATS.index("sim_time")] = steps * STEP_S if sim_time is None else sim_time
-    given = params.of(0)
+    floats[FLOATS.index("steps")] = given.steps
+    floats[FLOATS.index("speed")] = given.speed
+    floats[FLOATS.index("steering_angle")] = given.steering_angle * 180.0 / pi
+    floats[FLOATS.index("sim_time")] = given.steps * STEP_S if given.sim_time is None else given.sim_time
+    described = params.of(0)
     if objects:
         from racer.reward.objects import object_params
 
-        given |= object_params(track, x, y, heading, objects, car)
-    return given
+        described |= object_params(track, x, y, heading, objects, car)
+    return described
 
 
 @lean

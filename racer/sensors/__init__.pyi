@@ -1,4 +1,3 @@
-from .boxes import BOX as BOX
 from .camera import GREYS as GREYS, Camera as Camera
 from .ground import (
     DASH_EDGE as DASH_EDGE,
@@ -9,8 +8,8 @@ from .ground import (
     ground_of as ground_of,
 )
 from .lidar import AHEAD_M as AHEAD_M, BEAMS as BEAMS, Lidar as Lidar
-from .senses import Senses as Senses
-from .sensors import ABOUT as ABOUT, SENSORS as SENSORS, Sensor as Sensor, make_sensors as make_sensors
+from .observer import Observer as Observer
+from .registry import DESCRIPTIONS as DESCRIPTIONS, SENSORS as SENSORS, Sensor as Sensor, make_sensors as make_sensors
 from .spec import name_of as name_of
 from .stack import Stack as Stack
 from .state import State as State

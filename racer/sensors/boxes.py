@@ -1,4 +1,4 @@
-"""What stands on the track, to a sensor: boxes. Cars are boxes too.
+"""Boxes as sensors observe them: everything that stands on the track, other cars included.
 
 A camera draws them over the ground, the hidden ones first, each side in one grey with smooth edges; a LIDAR meets
 their sides.
@@ -10,26 +10,8 @@ from math import ceil, cos, pi, sin
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from racer.sim import World, inlined, kernel
-
-BOX = np.dtype(
-    [
-        ("x", "f8"),  # its middle, m
-        ("y", "f8"),
-        ("heading", "f8"),  # rad, of its length
-        ("length", "f8"),  # m
-        ("width", "f8"),
-        ("height", "f8"),
-        ("grey", "f8"),  # of its sides in full light, 0..255
-    ]
-)
-"""A box that stands on the ground."""
-
-CAR_HEIGHT_M = 0.22
-CAR_GREY = 40.0
-NO_BOXES: NDArray[np.void] = np.zeros((1, 1, 0), BOX)
+from racer.sim import inlined, kernel
 
 NEAREST_M = 0.02  # in front of the lens, where the picture begins
 SUN = 0.6  # rad, the way the light comes from, in the world
@@ -38,28 +20,13 @@ LINES = 4  # a row of pixels is the mean of so many lines
 FACES, CORNERS = 3, 5  # of a box are seen at once: of a face that is cut off in front
 
 
-def boxes_of(world: World) -> NDArray[np.void]:
-    """What the cars (n, m) of `world` have around them: (n, m, k) of `BOX`, the other cars of their races."""
-    cars = world.cars
-    n, m = cars.shape
-    if m == 1:
-        return NO_BOXES
-    others = np.array([[k for k in range(m) if k != j] for j in range(m)])
-    boxes = np.zeros((n, m, m - 1), BOX)
-    for name in ("x", "y", "heading"):
-        boxes[name] = cars[name][:, others]
-    boxes["length"], boxes["width"] = world.car.length, world.car.width
-    boxes["height"], boxes["grey"] = CAR_HEIGHT_M, CAR_GREY
-    return boxes
-
-
 @kernel
 def draw_boxes(poses: Any, mount_x: float, mount_y: float, views: Any, boxes: Any, out: Any) -> None:
     """Draw boxes over pictures of the ground.
 
     Args:
         poses, mount_x, mount_y, views, out: as for `racer.sensors.picture.draw`.
-        boxes: (n, m, k), what the cars see, or (1, 1, k), the same for all.
+        boxes: (n, m, k) of `racer.sim.BOX`, what the cars see, or (1, 1, k), the same for all.
     """
     count, height, width = boxes.shape[2], out.shape[2], out.shape[3]
     plan = np.zeros((count, 4, 2))

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from racer.errors import SensorError
-from racer.sensors.boxes import NO_BOXES, boxes_of, draw_boxes
+from racer.sensors.boxes import draw_boxes
 from racer.sensors.ground import ground_of
 from racer.sensors.perspective import MOST_TAPS, VIEW, survey
 from racer.sensors.picture import draw, weave
 from racer.sensors.variation import add_pixel_noise, views_of
-from racer.sim import World, randomization_of
+from racer.sim import NO_BOXES, World
 from racer.track import Track
 
 LENSES = MappingProxyType(
@@ -99,11 +99,11 @@ class Camera:
         """Fill `out` (n, m, *shape) with what the cars (n, m) of `world` see."""
         cars = world.cars
         poses = np.stack([cars["x"], cars["y"], cars["heading"]], axis=-1)
-        varies = randomization_of(world)
-        views = views_of(self.view, self.size[0], cars, varies) if varies.of_the_picture else None
-        self._draw(world.track, poses, boxes_of(world), out, views)
-        if varies.pixel_noise:
-            add_pixel_noise(out, cars, varies.pixel_noise)
+        drawn = world.randomization
+        views = views_of(self.view, self.size[0], cars, drawn) if drawn.of_the_picture else None
+        self._draw(world.track, poses, world.boxes(), out, views)
+        if drawn.pixel_noise:
+            add_pixel_noise(out, cars, drawn.pixel_noise)
 
     def look(self, track: Track, poses: ArrayLike, boxes: NDArray[np.void] | None = None) -> NDArray[np.uint8]:
         """What a car would see.
@@ -111,7 +111,7 @@ class Camera:
         Args:
             track: where it is.
             poses: (k, 3) x, y (m) of its origin and heading (rad).
-            boxes: (b,) of `racer.sensors.boxes.BOX` that stand there.
+            boxes: (b,) of `racer.sim.BOX` that stand there.
 
         Returns:
             (k, *shape).

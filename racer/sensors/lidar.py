@@ -1,7 +1,7 @@
 """The LIDAR: how far it is to what stands around the car, in 64 directions or summed up in sectors.
 
-The original's LIDAR meets boxes and cars. On an empty track it tells nothing at all, and whoever has it alone drives
-blind; so the borders of the road are walls to it here, unless `walls=False` gives the original's open floor.
+The original's LIDAR meets boxes and cars. On an empty track it observes nothing at all, and a driver that has it alone
+drives blind; so the borders of the road are walls to it here, unless `walls=False` gives the original's open floor.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from racer.errors import SensorError
 from racer.sensors.beams import Walls, cast, walls_of
-from racer.sensors.boxes import NO_BOXES, boxes_of
 from racer.sensors.variation import add_beam_noise
-from racer.sim import World, kernel, randomization_of, road_of
+from racer.sim import NO_BOXES, World, kernel, road_of
 from racer.track import Track
 
 CLIPS = MappingProxyType({"LIDAR": 1.0, "SECTOR_LIDAR": 0.5, "DISCRETIZED_SECTOR_LIDAR": 2.0})
@@ -37,7 +36,7 @@ class Lidar:
     """A LIDAR on the car.
 
     Attributes:
-        name: one of `CLIPS`; it decides what is told. `LIDAR`: the distance along each beam, m, from `NEAREST_M` to
+        name: one of `CLIPS`; it decides what is observed. `LIDAR`: the distance along each beam, m, from `NEAREST_M` to
             `clip_m`. `SECTOR_LIDAR`: for each of `sectors` 1 if anything is nearer than `clip_m`, else 0.
             `DISCRETIZED_SECTOR_LIDAR`: for each sector `values` numbers, a 1 where the nearest thing is among as many
             equal ranges up to `clip_m`, or all 0. Sectors are neighbouring beams; beams count counter-clockwise.
@@ -110,26 +109,26 @@ class Lidar:
         """Fill `out` (n, m, *shape) with what the cars (n, m) of `world` meet."""
         cars = world.cars
         poses = np.stack([cars["x"], cars["y"], cars["heading"]], axis=-1)
-        distances = self._measure(world.track, poses, boxes_of(world))
-        noise = randomization_of(world).lidar_noise_m
+        distances = self._measure(world.track, poses, world.boxes())
+        noise = world.randomization.lidar_noise_m
         if noise:
             add_beam_noise(distances, cars, noise, self.reach)
-        self._tell(distances, out)
+        self._summarise(distances, out)
 
     def look(self, track: Track, poses: ArrayLike, boxes: NDArray[np.void] | None = None) -> NDArray[np.float32]:
-        """What a car would be told.
+        """What a car would observe.
 
         Args:
             track: where it is.
             poses: (k, 3) x, y (m) of its origin and heading (rad).
-            boxes: (b,) of `racer.sensors.boxes.BOX` that stand there.
+            boxes: (b,) of `racer.sim.BOX` that stand there.
 
         Returns:
             (k, *shape).
         """
         distances = self.measure(track, poses, boxes)[:, None]
         out = np.empty((len(distances), 1, *self.shape), np.float32)
-        self._tell(distances, out)
+        self._summarise(distances, out)
         return out[:, 0]
 
     def measure(self, track: Track, poses: ArrayLike, boxes: NDArray[np.void] | None = None) -> NDArray[np.float64]:
@@ -147,7 +146,7 @@ class Lidar:
         cast(poses, AHEAD_M, HEIGHT_M, self._turn, SPREAD, _DIRECTIONS, walls, boxes, self.reach, distances)
         return distances
 
-    def _tell(self, distances: NDArray[np.float64], out: NDArray[np.float32]) -> None:
+    def _summarise(self, distances: NDArray[np.float64], out: NDArray[np.float32]) -> None:
         if self.name == "LIDAR":
             _clip(distances, NEAREST_M, self.reach, out)
         else:

@@ -1,4 +1,4 @@
-"""Several perceptions of one sensor, one after the other: what a single picture cannot tell, such as speed."""
+"""Several observations of one sensor, one after the other: they show what a single picture cannot, such as speed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from racer.errors import SensorError
 
 if TYPE_CHECKING:
-    from racer.sensors.sensors import Sensor
+    from racer.sensors.registry import Sensor
     from racer.sim import World
 
 MOST_FRAMES = 16
@@ -19,13 +19,13 @@ MOST_FRAMES = 16
 
 @dataclass(frozen=True)
 class Stack:
-    """A sensor whose last perceptions are told together, side by side along the last axis, the newest last.
+    """A sensor whose last observations are stacked side by side along the last axis, the newest last.
 
     At the start of an episode all of them are the first one.
 
     Attributes:
         sensor: a single one.
-        frames: how many are told, one control step apart.
+        frames: how many observations, one control step apart.
 
     Raises:
         SensorError: a stack of stacks, or of fewer than 2 or more than 16.
@@ -68,7 +68,7 @@ class Stack:
         return *rows, last * self.frames
 
     def observe(self, world: World, out: NDArray[Any]) -> None:
-        """Fill `out` (n, m, *shape) as at the start of an episode; `racer.sensors.senses` remembers what was before."""
+        """Fill `out` (n, m, *shape) as at the start of an episode; `Observer` remembers what was before."""
         fresh = np.empty((*out.shape[:2], *self.sensor.shape), self.dtype)
         self.sensor.observe(world, fresh)
         fill(out, fresh)

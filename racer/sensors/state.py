@@ -44,7 +44,7 @@ class State:
     dtype: type[np.generic] = np.float32
 
     def observe(self, world: World, out: NDArray[np.float32]) -> None:
-        """Fill `out` (n, m, len(ENTRIES)) with what the cars (n, m) of `world` perceive."""
+        """Fill `out` (n, m, len(ENTRIES)) with what the cars (n, m) of `world` observe."""
         work = np.empty((3, len(ENTRIES)))
         _observe(world.cars, tuple(world.road), tuple(world.constants), work, out)
 

@@ -4,38 +4,25 @@ from .actions import (
     ContinuousActions as ContinuousActions,
     DiscreteActions as DiscreteActions,
 )
+from .borders import nearest_borders as nearest_borders
 from .car import CARS as CARS, STEP_S as STEP_S, Car as Car, CarConstants as CarConstants, drive as drive
-from .kernel import inlined as inlined, kernel as kernel, lean as lean
-from .objects import BOX_M as BOX_M, TrackObject as TrackObject
-from .random_tracks import (
-    RANDOM as RANDOM,
-    RandomTracks as RandomTracks,
-    RandomWorld as RandomWorld,
-)
-from .randomization import (
+from .draws import (
     BEAMS as BEAMS,
     DELAY as DELAY,
     ENTRIES as ENTRIES,
     LOST as LOST,
-    OFF as OFF,
     PICTURE as PICTURE,
     PIXELS as PIXELS,
-    SIM_TO_REAL as SIM_TO_REAL,
-    Randomization as Randomization,
-    VariedWorld as VariedWorld,
     chance as chance,
     gauss as gauss,
-    randomization_of as randomization_of,
     spread as spread,
 )
-from .road import (
-    Road as Road,
-    at_row as at_row,
-    distance as distance,
-    nearest_borders as nearest_borders,
-    project as project,
-    road_of as road_of,
-)
+from .kernel import inlined as inlined, kernel as kernel, lean as lean
+from .location import wheels_on_road as wheels_on_road
+from .objects import BOX as BOX, BOX_M as BOX_M, NO_BOXES as NO_BOXES, TrackObject as TrackObject
+from .projection import at_row as at_row, distance as distance, project as project
+from .randomization import OFF as OFF, SIM_TO_REAL as SIM_TO_REAL, Randomization as Randomization
+from .road import Road as Road, road_of as road_of
 from .rules import (
     IMMOBILIZED as IMMOBILIZED,
     IN_PROGRESS as IN_PROGRESS,
@@ -49,4 +36,6 @@ from .rules import (
     Rules as Rules,
     Start as Start,
 )
-from .world import CAR_STATE as CAR_STATE, World as World, wheels_on_road as wheels_on_road
+from .state import CAR_STATE as CAR_STATE
+from .track_sampler import RANDOM as RANDOM, TrackSampler as TrackSampler
+from .world import World as World, gather as gather, scatter as scatter

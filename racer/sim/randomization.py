@@ -8,19 +8,18 @@ from __future__ import annotations
 
 from collections import namedtuple
 from dataclasses import dataclass, fields
-from math import cos, log, pi, sqrt
+from math import pi
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from racer.sim.car import CARS, RANGES, ROWS, STEP_S, Car, CarConstants
-from racer.sim.kernel import kernel, lean
-from racer.sim.road import Road, at_row
-from racer.sim.rules import Rules
-from racer.sim.world import AT_ONCE, World, drive_cars, place, uniform
-from racer.track import Track
+from racer.sim.car import RANGES, STEP_S
+from racer.sim.draws import FRICTION, LAG, MASS, OFFSET, TURN, spread
+from racer.sim.kernel import kernel
+from racer.sim.projection import at_row
+from racer.sim.road import Road
+from racer.sim.start import place
 
 MOST = MappingProxyType(
     {
@@ -45,13 +44,6 @@ MOST = MappingProxyType(
 
 LEAST_GRIP = RANGES["grip"][0]  # m/s2
 WHEELS_M = 0.15  # a car is not put down nearer to the border than this
-
-# Draws below `EPISODE` are the simulation's own; those of an episode come before those of its steps.
-EPISODE, DRAWS = 1 << 20, 64
-STEP, STEP_DRAWS, CARS_AT_MOST = 1 << 30, 1 << 12, 1 << 8
-FRICTION, MASS, LAG, ASIDE, TURN, DELAY = range(6)
-PICTURE = 16  # the first draw of an episode's camera
-LOST, BEAMS, ENTRIES, PIXELS = 0, 16, 1024, 2048  # the first draws of a step
 
 
 @dataclass(frozen=True)
@@ -137,99 +129,33 @@ SIM_TO_REAL = Randomization(
 )
 """A start for whoever wants to drive a real car."""
 
-NAMES: tuple[str, ...] = CarConstants._fields
-KIND = np.dtype([(name, "f8") for name in NAMES])
-"""Constants of one car, where cars differ."""
-
-
-class VariedWorld(World):
-    """A world whose cars, starts and sensors differ from episode to episode."""
-
-    def __init__(
-        self,
-        track: Track,
-        races: int = 1,
-        cars: int = 1,
-        car: Car = CARS["deepracer"],
-        rules: Rules | None = None,
-        threads: int = 1,
-        randomization: Randomization = SIM_TO_REAL,
-    ) -> None:
-        """Make the world; the arguments are those of `World` and what differs."""
-        super().__init__(track, races, cars, car, rules, threads)
-        self.randomization = randomization
-        self.kinds: NDArray[np.void] = np.zeros((races, cars), KIND)
-
-    def reset(self, which: NDArray[np.bool_] | None = None) -> None:
-        """As `World.reset`, with new cars."""
-        super().reset(which)
-        if which is None:
-            which = np.ones(len(self.cars), dtype=np.bool_)
-        self.kinds[which] = np.array(tuple(self.constants), KIND)
-        _vary(self.cars, which, self.road, self.constants, self.randomization.constants, self.kinds)
-
-    def lend(self, part: World, which: NDArray[np.bool_] | NDArray[np.intp]) -> None:
-        """As `World.lend`, with their cars' differences."""
-        super().lend(part, which)
-        cast(VariedWorld, part).kinds = self.kinds[which]
-
-    def take_back(self, part: World, which: NDArray[np.intp]) -> None:
-        """As `World.take_back`, with their cars' differences."""
-        super().take_back(part, which)
-        self.kinds[which] = cast(VariedWorld, part).kinds
-
-    def _drive(self, races: slice, commands: NDArray[np.float64], rewards: NDArray[np.float64]) -> None:
-        kinds, cars = self.kinds[races], self.cars[races]
-        motion = np.empty((ROWS, AT_ONCE))
-        _drive_each(cars, commands[races], rewards[races], self.road, kinds, self._rules, motion)
-
-
-def randomization_of(world: World) -> Randomization:
-    """How the episodes of a world differ."""
-    return getattr(world, "randomization", OFF)
+CAR_CONSTANTS = np.dtype([(constant, "f8") for constant in RANGES])
+"""The constants of one car, where cars differ."""
 
 
 @kernel
-def spread(state: Any, car: int, draw: int) -> float:
-    """A number in [-1, 1) that stays the same all through an episode; `car` is its number in the race."""
-    return 2.0 * uniform(state.seed, state.episode, EPISODE + DRAWS * car + draw) - 1.0
+def randomise(cars: Any, road: Road, car: Any, ranges: Any, table: Any) -> None:
+    """Draw each car's constants and its place at the start, for an episode that has just begun.
 
-
-@kernel
-def chance(state: Any, car: int, draw: int) -> float:
-    """A number in [0, 1) that is another one at each step; `draw` is below `STEP_DRAWS`."""
-    return uniform(state.seed, state.episode, STEP + STEP_DRAWS * (CARS_AT_MOST * state.steps + car) + draw)
-
-
-@kernel
-def gauss(state: Any, car: int, draw: int) -> float:
-    """A number of mean 0 and standard deviation 1 at each step; it takes the draws `draw` and `draw + 1`."""
-    return sqrt(-2.0 * log(1.0 - chance(state, car, draw))) * cos(2.0 * pi * chance(state, car, draw + 1))
-
-
-@kernel
-def _vary(cars: Any, which: Any, road: Road, car: Any, ranges: Any, kinds: Any) -> None:
-    for i in range(cars.shape[0]):
-        if which[i]:
-            for j in range(cars.shape[1]):
-                state, kind = cars[i, j], kinds[i, j]
-                mass, lag = 1.0 + ranges.mass * spread(state, j, MASS), 1.0 + ranges.lag * spread(state, j, LAG)
-                friction = 1.0 + ranges.friction * spread(state, j, FRICTION)
-                kind.grip = max(LEAST_GRIP, kind.grip * friction)
-                kind.rear_grip = max(LEAST_GRIP, kind.rear_grip * friction)
-                kind.acceleration, kind.deceleration = kind.acceleration / mass, kind.deceleration / mass
-                kind.front_stiffness, kind.rear_stiffness = kind.front_stiffness / mass, kind.rear_stiffness / mass
-                kind.speed_lag, kind.steering_lag = kind.speed_lag * mass * lag, kind.steering_lag * lag
-                kind.dead_time = min(STEP_S, kind.dead_time * lag)
-                if ranges.start_offset_m > 0.0 or ranges.start_heading > 0.0:
-                    room = max(0.0, at_row(road.half_width, state.segment, state.share) - WHEELS_M)
-                    aside = min(room, max(-room, ranges.start_offset_m * spread(state, j, ASIDE)))
-                    place(state, state.start_s, road, car, aside, ranges.start_heading * spread(state, j, TURN))
-
-
-@lean
-def _drive_each(cars: Any, commands: Any, rewards: Any, road: Road, kinds: Any, rules: Any, motion: Any) -> None:
+    Args:
+        cars: (n, m) of `CAR_STATE`, put down at the start.
+        road: where they are.
+        car: the constants that the draws vary.
+        ranges: how widely; `Randomization.constants`.
+        table: (n, m) of `CAR_CONSTANTS`, holding `car`; filled.
+    """
     for i in range(cars.shape[0]):
         for j in range(cars.shape[1]):
-            here = (slice(i, i + 1), slice(j, j + 1))
-            drive_cars(cars[here], commands[here], rewards[here], road, kinds[i, j], rules, motion)
+            state, own = cars[i, j], table[i, j]
+            mass, lag = 1.0 + ranges.mass * spread(state, j, MASS), 1.0 + ranges.lag * spread(state, j, LAG)
+            friction = 1.0 + ranges.friction * spread(state, j, FRICTION)
+            own.grip = max(LEAST_GRIP, own.grip * friction)
+            own.rear_grip = max(LEAST_GRIP, own.rear_grip * friction)
+            own.acceleration, own.deceleration = own.acceleration / mass, own.deceleration / mass
+            own.front_stiffness, own.rear_stiffness = own.front_stiffness / mass, own.rear_stiffness / mass
+            own.speed_lag, own.steering_lag = own.speed_lag * mass * lag, own.steering_lag * lag
+            own.dead_time = min(STEP_S, own.dead_time * lag)
+            if ranges.start_offset_m > 0.0 or ranges.start_heading > 0.0:
+                room = max(0.0, at_row(road.half_width, state.segment, state.share) - WHEELS_M)
+                offset = min(room, max(-room, ranges.start_offset_m * spread(state, j, OFFSET)))
+                place(state, state.start_s, road, car, offset, ranges.start_heading * spread(state, j, TURN))

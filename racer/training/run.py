@@ -26,7 +26,7 @@ from racer.racing import AgentFile, Driver, Knobs, State, load_agent, load_state
 from racer.reward import RewardFunction, load_reward
 from racer.sensors import make_sensors
 from racer.shelf import Section, make_folder, read_json, write_atomically
-from racer.sim import CARS, DEFAULT, STARTS, ActionSpace, Car, RandomTracks, Rotation, Start
+from racer.sim import CARS, DEFAULT, STARTS, ActionSpace, Car, Rotation, Start, TrackSampler
 from racer.track import Track, track_from_arrays
 
 FORMAT = 3  # 2 had one track; 1 had the defaults of actions, sensors, starts, directions and knobs, too
@@ -147,9 +147,9 @@ class Run:
         ]
 
     @property
-    def random(self) -> RandomTracks:
+    def random(self) -> TrackSampler:
         """The random tracks, if it trains on such."""
-        return RandomTracks(self.plan.seed)
+        return TrackSampler(self.plan.seed)
 
     def agent(self) -> AgentFile:
         """The recipe, from the shelf.

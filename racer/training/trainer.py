@@ -23,7 +23,7 @@ from racer.racing import AgentFile, Knobs, Learner, Score, drive, failure, load_
 from racer.replay import Replay, save_replay
 from racer.reward import RewardFunction, VectorReward, load_reward
 from racer.sensors import make_sensors
-from racer.sim import CARS, DEFAULT, OFF, RANDOM, SIM_TO_REAL, ActionSpace, RandomTracks, Rules, Start
+from racer.sim import CARS, DEFAULT, OFF, RANDOM, SIM_TO_REAL, ActionSpace, Rules, Start, TrackSampler
 from racer.track import Track, load_track
 from racer.training.metrics import Logbook, Prints
 from racer.training.run import (
@@ -354,7 +354,7 @@ class Training:
     def _cars(self, count: int) -> TimeTrialVector | ConcatVectorEnv:
         """The cars that train, part by part: see `_shares`."""
         plan = self.run.plan
-        courses: list[Track | RandomTracks] = [*self.run.courses()]
+        courses: list[Track | TrackSampler] = [*self.run.courses()]
         if RANDOM in plan.tracks:
             courses.append(self.run.random)
         shares = _shares(count, plan.tracks, plan.both_ways)

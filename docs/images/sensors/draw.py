@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from racer.plot import Box, Canvas, Place, View, draw_above, draw_beams, draw_camera, draw_sectors, places, sheet
-from racer.sensors import BOX, DASH_EDGE, GREYS, GROUND_EDGE, LINE_EDGE, TEXEL_M, Camera, Lidar, ground_of
-from racer.sim import SIM_TO_REAL, VariedWorld
+from racer.sensors import DASH_EDGE, GREYS, GROUND_EDGE, LINE_EDGE, TEXEL_M, Camera, Lidar, ground_of
+from racer.sim import BOX, SIM_TO_REAL, World
 from racer.track import Track, load_track
 
 HERE = Path(__file__).parent
@@ -136,7 +136,7 @@ def randomised() -> None:
     """Twelve episodes of `SIM_TO_REAL`, all at one place; only the last one's noise is louder."""
     canvas, tiles = grid(6, 2, WIDE / 2, HIGH / 2)
     varies = replace(SIM_TO_REAL, start_offset_m=0.0, start_heading=0.0)
-    world = VariedWorld(HARBOR, len(tiles), randomization=varies)
+    world = World(HARBOR, len(tiles), randomization=varies)
     world.seed(3)
     world.reset()
     place = at(HARBOR, 0.985)

@@ -1,4 +1,4 @@
-"""What a car perceives: one file a sensor, each a kernel over a batch of cars. Physics knows none of them."""
+"""All sensors by name. One file holds one sensor, a kernel over a batch of cars; physics knows none of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from racer.sensors.stack import Stack
 from racer.sensors.state import State
 from racer.sim import World
 
-__all__ = ["ABOUT", "SENSORS", "Camera", "Lidar", "Sensor", "Stack", "State", "make_sensors", "name_of"]
+__all__ = ["DESCRIPTIONS", "SENSORS", "Camera", "Lidar", "Sensor", "Stack", "State", "make_sensors", "name_of"]
 
 
 class Sensor(Protocol):
@@ -49,7 +49,7 @@ class Sensor(Protocol):
         ...
 
     def observe(self, world: World, out: NDArray[Any]) -> None:
-        """Fill `out` (n, m, *shape) with what the cars (n, m) of `world` perceive."""
+        """Fill `out` (n, m, *shape) with what the cars (n, m) of `world` observe."""
         ...
 
 
@@ -60,7 +60,7 @@ SENSORS: dict[str, Callable[[], Sensor]] = {
 }
 """Every sensor by its name, with its default settings, the default sensor first. The others have DeepRacer's names."""
 
-ABOUT = {
+DESCRIPTIONS = {
     "state": "where the car is on the road, how fast, and where the road goes on",
     "FRONT_FACING_CAMERA": "a grey picture of the road ahead",
     "observation": "the same, by its old name",
@@ -70,7 +70,7 @@ ABOUT = {
     "SECTOR_LIDAR": "for each of 8 sectors, whether anything is within 0.5 m",
     "DISCRETIZED_SECTOR_LIDAR": "for each of 8 sectors, in which of 8 ranges up to 2 m the nearest thing is",
 }
-"""What each of them tells, in a line."""
+"""What each sensor observes, in a line."""
 
 KINDS = {"camera": tuple(LENSES), "LIDAR": tuple(CLIPS)}
 """Sensors of which a car has one at most, as in the original."""

@@ -1,0 +1,162 @@
+"""One control step of a batch of cars: judged where they stand, then moved. The one kernel that drives."""
+
+from __future__ import annotations
+
+from math import isfinite, pi, sqrt
+from typing import Any
+
+from racer.sim.car import STEERING, STEP_S, WANTED, CarConstants, move, take
+from racer.sim.kernel import inlined, kernel, lean
+from racer.sim.location import locate
+from racer.sim.projection import at_row, distance, point_at
+from racer.sim.road import Road
+from racer.sim.rules import (
+    IMMOBILIZED,
+    IN_PROGRESS,
+    LAP_COMPLETE,
+    OFF_TRACK,
+    PAUSE,
+    REVERSED,
+    TIME_UP,
+    RuleConstants,
+)
+from racer.sim.start import IN_ORDER_M, put_back
+
+OVERPAID = 8.0  # bound of 1 / (1 - kappa d) where the line bends about the car itself
+CATCH_UP = 1.01  # a chord is shorter than the bend it cuts, and what was held back must come in on a straight
+GATE_M = 0.05  # the line across the track stands square to the chord from so far behind it to as far ahead, m
+AT_ONCE = 128  # cars that are moved together: what is worked on then stays in the processor's cache
+
+
+@lean
+def drive_alike(cars: Any, commands: Any, rewards: Any, road: Any, car: Any, rules: Any, motion: Any) -> None:
+    """Judge the cars (n, m) of races on one track, then move each of them through one control step.
+
+    Args:
+        cars, commands, rewards: see `World.step`.
+        road, car, rules: the fields of a `Road`, `CarConstants` and `RuleConstants` as plain tuples: Numba takes named
+            ones from Python three times as slowly.
+        motion: (`ROWS`, `AT_ONCE`) to work on.
+    """
+    _drive(cars, commands, rewards, Road(*road), CarConstants(*car), RuleConstants(*rules), motion)
+
+
+@lean
+def drive_each(cars: Any, commands: Any, rewards: Any, road: Any, table: Any, rules: Any, motion: Any) -> None:
+    """The same for cars that differ: `table` (n, m) holds the `CAR_CONSTANTS` of each."""
+    for i in range(cars.shape[0]):
+        for j in range(cars.shape[1]):
+            one = (slice(i, i + 1), slice(j, j + 1))
+            _drive(cars[one], commands[one], rewards[one], Road(*road), table[i, j], RuleConstants(*rules), motion)
+
+
+@lean
+def _drive(cars: Any, commands: Any, rewards: Any, road: Road, car: Any, rules: Any, motion: Any) -> None:
+    center, arc, curvature = road.center, road.s, road.curvature
+    length = arc[-1]
+    for j in range(cars.shape[1]):
+        for first in range(0, cars.shape[0], AT_ONCE):
+            some = cars[first : first + AT_ONCE, j]
+            for i in range(len(some)):
+                state = some[i]
+                state.steps += 1
+                state.clock += 1
+                state.status = _judge(state, rules)
+                rewards[first + i, j] = state.distance - state.last_distance
+                motion[STEERING, i] = commands[first + i, j, 0] * (pi / 180.0)
+                motion[WANTED, i] = commands[first + i, j, 1]
+            move(some, car, motion)
+            for i in range(len(some)):
+                state = some[i]
+                if state.status == PAUSE:
+                    state.held -= 1
+                    continue
+                if rules.penalty_steps > 0 and state.status in (OFF_TRACK, IMMOBILIZED, REVERSED):
+                    put_back(state, road, car, rules)
+                    continue
+                x, y, s, old_speed = state.x, state.y, state.s, state.speed
+                front_x, front_y = state.front_x, state.front_y
+                state.last_x, state.last_y = x, y
+                stretch = _stretch(state, curvature)
+                take(state, motion, i)
+                still = distance(state.x - x, state.y - y) <= rules.still_m
+                state.still_steps = state.still_steps + 1 if still else 0
+                locate(state, car, road)
+                if state.s - s < -0.5 * length:
+                    state.winding += 1
+                elif state.s - s > 0.5 * length:
+                    state.winding -= 1
+                # On the inside of a tight bend the projection runs ahead of the car, and jumps where the bend folds:
+                # what is paid is the car's own path, stretched to the centre line, the remainder as it drives on.
+                path = distance(state.front_x - front_x, state.front_y - front_y)
+                most = CATCH_UP * path * max(stretch, _stretch(state, curvature))
+                along = state.s - state.start_s + state.winding * length
+                state.last_distance = state.distance
+                state.distance = min(state.distance + most, max(state.distance - most, along))
+                state.reversed_steps = state.reversed_steps + 1 if state.distance < state.last_distance else 0
+                missing = (state.laps + 1) * length - state.distance
+                if missing < IN_ORDER_M:
+                    covered = _passed(center, arc, state.start_s, front_x, front_y, state.front_x, state.front_y)
+                    if covered >= 0.0 or missing <= -IN_ORDER_M:
+                        time_share = _time_share(covered, old_speed, state.speed) if covered >= 0.0 else 1.0
+                        crossed = (state.steps - 2 + time_share) * STEP_S
+                        state.lap_time = crossed - state.lap_start_s
+                        state.lap_start_s = crossed
+                        state.lap_step = state.steps
+                        state.laps += 1
+
+
+@kernel
+def all_finite(commands: Any) -> bool:
+    """Whether all commands are finite numbers."""
+    fine = True
+    for value in commands.flat:
+        fine &= isfinite(value)
+    return fine
+
+
+@inlined
+def _judge(state: Any, rules: Any) -> int:
+    if state.laps >= rules.laps:
+        return LAP_COMPLETE
+    if state.held > 0:
+        return TIME_UP if (state.steps - 2) * STEP_S >= rules.time_limit_s else PAUSE
+    if state.wheels_on_track == 0:
+        return OFF_TRACK
+    if state.still_steps >= rules.patience:
+        return IMMOBILIZED
+    if (state.steps - 2) * STEP_S >= rules.time_limit_s:
+        return TIME_UP
+    if state.reversed_steps >= rules.patience:
+        return REVERSED
+    return IN_PROGRESS
+
+
+@inlined
+def _stretch(state: Any, curvature: Any) -> float:
+    """Metres of centre line passed for each metre driven along it at the car's offset: 1 / (1 - kappa d)."""
+    return 1.0 / float(max(1.0 / OVERPAID, 1.0 - at_row(curvature, state.segment, state.share) * state.offset))
+
+
+@kernel
+def _passed(center: Any, arc: Any, s: float, x0: float, y0: float, x1: float, y1: float) -> float:
+    """Share of the way (x0, y0) - (x1, y1) at which it passes the line across the track at arc length s; else -1.
+
+    The projection would do on the centre line alone: beside it, it jumps or stands still at every row.
+    """
+    x, y = point_at(center, arc, s)
+    behind_x, behind_y = point_at(center, arc, s - GATE_M)
+    ahead_x, ahead_y = point_at(center, arc, s + GATE_M)
+    dx, dy = ahead_x - behind_x, ahead_y - behind_y
+    before, after = (x0 - x) * dx + (y0 - y) * dy, (x1 - x) * dx + (y1 - y) * dy
+    return before / (before - after) if before < 0.0 <= after else -1.0
+
+
+@inlined
+def _time_share(covered: float, before: float, after: float) -> float:
+    """Share of a step's time at which a share of its way is covered, the speed changing linearly over the step."""
+    change = after - before
+    if abs(change) < 1e-6 * (before + after + 1e-9):
+        return covered
+    root = before * before + change * (before + after) * covered
+    return min(1.0, max(0.0, (sqrt(max(0.0, root)) - before) / change))
