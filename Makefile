@@ -10,17 +10,25 @@ ifeq ($(OS),Windows_NT)
 $(error On Windows use the pip lines of README.md)
 endif
 
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test test-lowest lint bench clean
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile
 
 demo: $(READY) ## Train a driver for half a minute, race it, draw it, watch it
 	@$(VENV)/racer demo
 
 test: $(READY) ## Run the tests
 	@$(VENV)/python -m pytest $(PYTEST_ARGS)
+
+test-lowest: ## Run the tests with the oldest versions of all libraries that pyproject.toml allows
+	@test -n "$(PYTHON)" || { echo "racer needs Python 3.11 to 3.13 for this" >&2; exit 1; }
+	@$(PYTHON) -m venv --clear .venv-lowest
+	@$(PYTHON) tests/lowest.py > .venv-lowest/lowest.txt
+	@echo "Installing the oldest versions into .venv-lowest."
+	@.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check -r .venv-lowest/lowest.txt -e '.[test]'
+	@.venv-lowest/bin/python -m pytest $(PYTEST_ARGS)
 
 lint: $(READY) ## Check style and types
 	@$(VENV)/ruff check .
@@ -32,7 +40,7 @@ bench: $(READY) ## Measure the speed of everything that has to be fast
 	@$(VENV)/python benchmarks/sensors.py
 
 clean: ## Remove the virtual environment and all caches; runs and shelves stay
-	rm -rf .venv build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-lowest build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -not -path './runs/*' -prune -exec rm -rf {} +
 
 $(READY): $(VENV)/python pyproject.toml constraints.txt

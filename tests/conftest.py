@@ -4,23 +4,32 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from public import MISSING, ROUTES, SHARED, needs_routes, public
 
 from racer import shelf
 from racer.track import Track, load_track
-
-SHARED = Path(__file__).resolve().parents[2] / "shared"
-ROUTES = sorted((SHARED / "tracks").glob("*.npy"))
 
 # Machines differ in speed, and the first example may wait for the compiler.
 settings.register_profile("racer", deadline=None)
 settings.load_profile("racer")
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Say, once and where nobody can miss it, how many tests did not run because public files are not here."""
+    skipped = [report for report in terminalreporter.stats.get("skipped", ()) if MISSING in str(report.longrepr)]
+    if skipped:
+        terminalreporter.section("DeepRacer's own tracks and logs are not here", sep="=", yellow=True, bold=True)
+        terminalreporter.line(
+            f"{len(skipped)} tests that need them did NOT run. To run them too, put the tracks (*.npy) into "
+            f"{SHARED / 'tracks'} and the logs into {SHARED / 'logs'}.",
+            yellow=True,
+        )
+
+
 def _courses():
     yield from (pytest.param(name, id=name) for name in shelf.names("tracks"))
     if not ROUTES:
-        missing = f"DeepRacer's own tracks are not here ({SHARED / 'tracks'}/*.npy)"
-        yield pytest.param(None, id="routes", marks=pytest.mark.skip(reason=missing))
+        yield pytest.param(None, id="routes", marks=needs_routes)
     for path in ROUTES:
         if load_track(path).closed:
             yield pytest.param(path, id=path.stem)
@@ -35,10 +44,7 @@ def course(request) -> Track:
 @pytest.fixture(scope="session")
 def logs() -> Path:
     """Where the logs of the original simulator are."""
-    folder = SHARED / "logs"
-    if not folder.is_dir():
-        pytest.skip(f"logs of the original simulator are not here ({folder})")
-    return folder
+    return public(SHARED / "logs")
 
 
 @pytest.fixture(scope="session")
@@ -46,9 +52,6 @@ def route():
     """Loads one of DeepRacer's own tracks by its name."""
 
     def load(name: str) -> Track:
-        path = SHARED / "tracks" / f"{name}.npy"
-        if not path.exists():
-            pytest.skip(f"DeepRacer's own track is not here ({path})")
-        return load_track(path)
+        return load_track(public(SHARED / "tracks" / f"{name}.npy"))
 
     return load

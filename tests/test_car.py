@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
+from public import SHARED, public
 
 from racer.sim import CARS, STEP_S, Car, drive
 from racer.sim.car import MOTION, RANGES, ROWS, STEERING, WANTED, move
 
-LOGS = Path(__file__).parents[2] / "shared" / "logs" / "replay.json"
+LOGS = SHARED / "logs" / "replay.json"
 KINDS = sorted(CARS)
 SKIPPED = 6  # steps at the start of a logged episode, in which the car is still being put down
 
@@ -254,10 +255,8 @@ def test_cars_moved_together_move_as_each_alone(commands, car):
 
 def scores(family, car):
     """R2 of speed and yaw rate, open loop, over all logged episodes of a family."""
-    if not LOGS.exists():
-        pytest.skip(f"no {LOGS}: the logs of the real simulator are not part of racer")
     measured, driven = [], []
-    for episode in json.loads(LOGS.read_text())["episodes"]:
+    for episode in json.loads(public(LOGS).read_text())["episodes"]:
         if episode["family"] == family:
             logged = np.stack([episode["meas_forward_m"], episode["meas_dyaw_rad"]], axis=1) / STEP_S
             commands = np.stack([np.radians(episode["cmd_steer_deg"]), episode["cmd_speed"]], axis=1)
@@ -364,9 +363,7 @@ def test_calibration_says_what_it_cannot_use(calibrate, tmp_path, capsys):
 
 
 def test_a_log_as_csv_is_the_log_as_json(calibrate):
-    csv = LOGS.parent / "console2022_eval1_reinvent2018_simtrace.csv"
-    if not csv.exists():
-        pytest.skip(f"no {csv}: the logs of the real simulator are not part of racer")
+    csv = public(LOGS.parent / "console2022_eval1_reinvent2018_simtrace.csv")
     here = calibrate.read(csv)
     assert len(here) == 3
     there = [e for e in calibrate.read(LOGS) if np.allclose(e.commands[:40], here[0].commands[1:41])]

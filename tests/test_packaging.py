@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -63,7 +64,7 @@ def test_the_wheel_works_away_from_the_checkout(wheel: Path, tmp_path: Path) -> 
 def test_the_wheel_enters_through_racer(wheel: Path) -> None:
     archive = zipfile.ZipFile(wheel)
     (entry_points,) = (name for name in archive.namelist() if name.endswith("entry_points.txt"))
-    assert "racer = racer.cli:main" in archive.read(entry_points).decode()
+    assert "racer = racer.__main__:main" in archive.read(entry_points).decode()
 
 
 def pins() -> dict[str, str]:
@@ -104,3 +105,39 @@ def test_every_dependency_is_pinned() -> None:
 
 def test_torch_is_pinned_for_every_build_of_it() -> None:
     assert pins()["torch"] == "2.13.0"
+
+
+def test_the_oldest_versions_are_those_of_the_dependencies() -> None:
+    """`make test-lowest` installs one version of each dependency, none newer than the one racer is tested with."""
+    packaging = pytest.importorskip("packaging.version")
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
+    done = subprocess.run(
+        [sys.executable, CHECKOUT / "tests" / "lowest.py"], capture_output=True, text=True, check=True, cwd="/"
+    )
+    lowest = dict(line.split("==") for line in done.stdout.split())
+    assert len(lowest) == len(project["project"]["dependencies"])
+    for requirement in project["project"]["dependencies"]:
+        name, _, bound = requirement.partition(">=")
+        assert lowest[name] == (pins()["torch"] if name == "torch" else bound)
+        assert packaging.Version(bound) <= packaging.Version(pins()[name])
+
+
+def test_the_end_of_a_run_says_how_many_tests_lacked_public_files(tmp_path: Path) -> None:
+    tests = tmp_path / "checkout" / "tests"
+    tests.mkdir(parents=True)
+    for name in ("conftest.py", "public.py"):
+        shutil.copy(CHECKOUT / "tests" / name, tests)
+    (tests / "test_some.py").write_text(
+        "from public import needs_routes\n"
+        "def test_logs(logs): assert False\n"
+        "def test_route(route): route('reinvent_base')\n"
+        "@needs_routes\ndef test_routes(): assert False\n"
+        "def test_more(): pass\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", str(tests)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "1 passed, 3 skipped" in done.stdout
+    assert done.stdout.count("3 tests that need them did NOT run") == 1
+    (tests / "test_some.py").write_text("def test_more(): pass\n")
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "did NOT run" not in done.stdout
