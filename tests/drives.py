@@ -1,11 +1,12 @@
 """Drives for the tests of replays and the leaderboard, recorded straight from the simulation."""
 
+import dataclasses
+
 import numpy as np
 
 from racer import __version__
-from racer.replay import Replay
-from racer.replay.verification import STEP_DTYPE, STEP_S, Lap
-from racer.sim import CARS, DEFAULT, Rules, World
+from racer.replay import STEP_DTYPE, STEP_S, Drive, Lap, Replay
+from racer.sim import CARS, DEFAULT, Rules, World, physics_version
 from racer.track import Track, load_track, track_from_arrays
 
 CAR = CARS["deepracer"]
@@ -59,8 +60,7 @@ def drive(
         where = [float(car[name]) for name in ("s", "distance", "offset")]
         wheels = bool(car["wheels_on_track"] == 4)
         world.step(command, gained)
-        given = (np.radians(command[0, 0, 0]), command[0, 0, 1])
-        rows.append((*state, *given, *where, gained[0, 0], number, restart, off, wheels, False))
+        rows.append((*state, *command[0, 0], *where, gained[0, 0], number, restart, off, wheels, False))
         off_for += off
         stopped = number == stop_in_lap and now - start_s > 1.0
         restart = (off and not and_go_on) or stopped
@@ -72,9 +72,18 @@ def drive(
     if rows[-1][12] > len(done):  # time was up on the way
         done.append(Lap(len(done) + 1, start_s, len(rows) * STEP_S - start_s, False, False))
     steps = np.array(rows, STEP_DTYPE)
-    return Replay(
-        track, CAR, "test driver", "progress", 0, "2026-01-02T03:04:05+00:00", __version__, tuple(done), steps
-    )
+    mine = Drive("test driver", "progress", tuple(done), steps)
+    physics = physics_version()
+    return Replay(track, CAR, (mine,), 0, "2026-01-02T03:04:05+00:00", __version__, physics.motion, physics.bits)
+
+
+def altered(replay: Replay, **changes: object) -> Replay:
+    """A replay with other fields, its own or those of its first car's drive."""
+    names = {field.name for field in dataclasses.fields(Drive)}
+    own = {name: value for name, value in changes.items() if name not in names}
+    of_drive = {name: value for name, value in changes.items() if name in names}
+    first = dataclasses.replace(replay.drives[0], **of_drive)
+    return dataclasses.replace(replay, drives=(first, *replay.drives[1:]), **own)
 
 
 def _towards_the_line(track: Track, car: np.void) -> float:

@@ -38,7 +38,7 @@ OWNERS = {
     "PIL": {"viewer"},
     "pygame": {"viewer"},
     "rich": {"cli", "viewer"},
-    "safetensors": {"racing"},
+    "safetensors": {"replay"},
     "shapely": {"track"},
     "sqlalchemy": {"leaderboard"},
     "stable_baselines3": {"training.sb3"},
@@ -193,7 +193,6 @@ def test_files_and_signatures_are_short(path: Path) -> None:
 
 TODO_PARAMETERS = {
     ("training/trainer.py", "start"),
-    ("racing/race.py", "drive"),
     ("env/time_trial.py", "__init__"),
 }
 

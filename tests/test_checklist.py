@@ -23,7 +23,7 @@ from racer.deepracer.logs import Tracer, TrainingLogs, write_evaluation
 from racer.deepracer.logs.reading import read_log
 from racer.env import TimeTrial, TimeTrialVector
 from racer.errors import RewardError
-from racer.racing import drive, load_agent
+from racer.racing import RaceConditions, drive, load_agent
 from racer.reward import params_at
 from racer.sensors import Camera
 from racer.sim import (
@@ -292,12 +292,12 @@ def test_13_globals_outlive_episodes_and_params_are_a_copy(tmp_path):
 def test_14_a_penalty_is_time_inside_the_lap_and_the_car_goes_on_from_a_lane():
     track = ring()
     clean = drive(pursuer(TimeTrialVector(1, track)), track, 1)
-    world = World(track, rules=Rules(start="line", penalty_s=2.0))
+    world = World(track, rules=Rules(start="line", conditions=RaceConditions(penalty_s=2.0)))
     world.seed(0)
     world.reset()
     car, rewards, told, before = world.cars[0, 0], np.zeros((1, 1)), [], []
     for row in clean.steps[:40]:
-        world.step(np.array([[[math.degrees(row["steering_command"]), row["speed_command"]]]]), rewards)
+        world.step(np.array([[[row["steering_command_deg"], row["speed_command"]]]]), rewards)
     while car["status"] != OFF_TRACK:
         before.append(float(car["distance"]))
         world.step(np.array([[[0.0, 4.0]]]), rewards)
@@ -321,7 +321,7 @@ def test_14_a_penalty_is_time_inside_the_lap_and_the_car_goes_on_from_a_lane():
             self.step += 1
             return np.float32([[0.0, 1.0]]) if 40 < self.step < 50 else self.driver.act(observation)
 
-    raced = drive(Careless(), track, 1, penalty_s=2.0)
+    raced = drive(Careless(), track, 1, conditions=RaceConditions(penalty_s=2.0))
     (lap,) = raced.laps
     assert lap.complete and lap.resets == 1
     assert lap.time_s > clean.laps[0].time_s + 2.0
@@ -330,7 +330,7 @@ def test_14_a_penalty_is_time_inside_the_lap_and_the_car_goes_on_from_a_lane():
 
 def test_15_laps_of_a_race_fly_and_only_the_last_is_called_complete(tmp_path):
     env, tracer, seen = TimeTrialVector(1, ring()), Tracer(1, endless=True), Seen()
-    raced = drive(pursuer(env), env.track, 3, reward_function=seen, trace=tracer)
+    raced = drive(pursuer(env), env.track, 3, reward_function=seen, step_callback=tracer)
     assert raced.steps["restart"].tolist() == [True] + [False] * (len(raced.steps) - 1)
     made = write_evaluation(tmp_path, raced.laps, tracer.laps(env.track))
     log = read_log(made / "evaluation-simtrace/0-iteration.csv")
@@ -429,7 +429,7 @@ def test_20_logs_count_from_0_with_equal_files_fourteen_digits_and_degrees(tmp_p
     steered = np.concatenate([file.rows["steer"] for file in files])
     assert np.abs(turned).max() > math.pi and steered == pytest.approx(9.0, abs=1e-4)
     tracer = Tracer(1, endless=True)
-    raced = drive(pursuer(TimeTrialVector(1, ring())), ring(), 1, trace=tracer)
+    raced = drive(pursuer(TimeTrialVector(1, ring())), ring(), 1, step_callback=tracer)
     made = write_evaluation(tmp_path, raced.laps, tracer.laps(raced.track))
     assert re.fullmatch(r"evaluation-\d{14}", made.name)
     assert [path.name for path in (made / "evaluation-simtrace").iterdir()] == ["0-iteration.csv"]

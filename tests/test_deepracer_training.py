@@ -90,7 +90,7 @@ def test_discrete_ppo_drives_three_clean_laps_after_seconds_of_training(tmp_path
     run = start("harbor", "progress", name=str(tmp_path / "five"), steps=100_000, actions=FIVE_BY_TWO, logs=False)
     replay = train(run)
     assert replay.completed_laps == 3 and not any(lap.off_track for lap in replay.laps)
-    commands = np.stack([np.degrees(replay.steps["steering_command"]), replay.steps["speed_command"]], axis=1)
+    commands = np.stack([replay.steps["steering_command_deg"], replay.steps["speed_command"]], axis=1)
     assert {tuple(row) for row in commands.round(6)} <= set(FIVE_BY_TWO.choices)
     assert verify(load_replay(run.replay)).ok
     again = open_run(run.folder)
@@ -253,7 +253,7 @@ def test_what_was_trained_with_discrete_actions_is_evaluated_and_goes_on(at_home
     assert done.exit_code == 0, done.output
     replay = load_replay("one.replay")
     assert verify(replay).ok
-    commands = np.stack([np.degrees(replay.steps["steering_command"]), replay.steps["speed_command"]], axis=1)
+    commands = np.stack([replay.steps["steering_command_deg"], replay.steps["speed_command"]], axis=1)
     assert {tuple(row) for row in commands.round(6)} <= set(FIVE_BY_TWO.choices)
     shutil.copytree("runs/model-1", "runs/model-2")
     went_on = racer("train", "--name", "model-2", "--resume", "--steps", 30_000)

@@ -1,11 +1,12 @@
 """Races with penalties: where a car is put back, how long it is held, and what is told of it."""
 
+import dataclasses
 import json
 import math
 
 import numpy as np
 import pytest
-from drives import ring
+from drives import altered, ring
 from shapely import LineString, Point
 from typer.testing import CliRunner
 
@@ -15,7 +16,7 @@ from racer.deepracer.logs.reading import read_log
 from racer.env import TimeTrialVector
 from racer.errors import LeaderboardError
 from racer.leaderboard import add
-from racer.racing import drive, load_agent
+from racer.racing import RaceConditions, drive, load_agent
 from racer.replay import load_replay, save_replay, verify
 from racer.sim import IMMOBILIZED, IN_PROGRESS, PAUSE, STATUS, STEP_S, TIME_UP, Rules, World
 from racer.sim.rules import OFF_TRACK, REVERSED
@@ -52,7 +53,15 @@ def raced(harbor, pursuer):
     """Three laps with 2 s for each of the off-tracks, of which there is one in the first and one in the second."""
     tracer = Tracer(1, endless=True)
     driver = Careless(pursuer, (60, 300))
-    race = drive(driver, harbor, 3, name="careless", reward_function=lambda params: 1.0, trace=tracer, penalty_s=2.0)
+    race = drive(
+        driver,
+        harbor,
+        3,
+        name="careless",
+        reward_function=lambda params: 1.0,
+        conditions=RaceConditions(penalty_s=2.0),
+        step_callback=tracer,
+    )
     return race, tracer.laps(harbor)
 
 
@@ -221,22 +230,18 @@ def test_what_is_recorded_verifies(raced, tmp_path):
 
 
 def doctored(race, **columns):
-    import dataclasses
-
     steps = race.steps.copy()
     for name, (row, value) in columns.items():
         steps[name][row] = value
-    return dataclasses.replace(race, steps=steps)
+    return altered(race, steps=steps)
 
 
 def test_a_cheated_penalty_does_not_hold(raced):
-    import dataclasses
-
     race, _ = raced
     first = int(np.flatnonzero(race.steps["held"])[0])
     shorter = dataclasses.replace(race, penalty_s=1.0)
     cheats = [shorter, dataclasses.replace(race, penalty_s=None), doctored(race, held=(first, False))]
-    cheats.append(dataclasses.replace(race, laps=(dataclasses.replace(race.laps[0], resets=0), *race.laps[1:])))
+    cheats.append(altered(race, laps=(dataclasses.replace(race.laps[0], resets=0), *race.laps[1:])))
     reasons = [verify(cheat).reason for cheat in cheats]
     assert all(reasons), reasons
     assert "held is False" in reasons[2] and "tells of 0 resets" in reasons[3]
@@ -247,7 +252,7 @@ def test_a_leaderboard_takes_laps_without_a_penalty_alone(raced, harbor, pursuer
     race, _ = raced
     entry = add(race, "careless", tmp_path / "board.sqlite")
     assert (entry.laps, entry.best_lap_ms) == (1, round(race.laps[2].time_s * 1000))
-    never = drive(Careless(pursuer, (60,)), harbor, 1, penalty_s=0.0)
+    never = drive(Careless(pursuer, (60,)), harbor, 1, RaceConditions(penalty_s=0.0))
     assert never.laps[0].complete
     with pytest.raises(LeaderboardError, match="no complete lap without a penalty"):
         add(never, "careless", tmp_path / "board.sqlite")

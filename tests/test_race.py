@@ -9,7 +9,7 @@ from drives import ring
 
 from racer.env import TimeTrialVector
 from racer.errors import AgentError, RewardError
-from racer.racing import Score, drive, load_agent, score
+from racer.racing import EvaluationResult, RaceConditions, drive, evaluate, load_agent
 from racer.replay import Lap, load_replay, save_replay, verify
 from racer.reward import params_at
 from racer.sim import STEP_S, DiscreteActions, Rules, World
@@ -55,7 +55,7 @@ def pursuer(harbor):
 @pytest.fixture(scope="module")
 def raced(harbor, pursuer):
     """Three clean laps."""
-    return drive(pursuer, harbor, 3, name="pursuer", seed=5)
+    return drive(pursuer, harbor, 3, conditions=RaceConditions(seed=5), name="pursuer")
 
 
 def test_three_clean_laps(raced, harbor):
@@ -90,7 +90,7 @@ def test_rows_are_the_poses_before_the_actions(raced, harbor):
     for row in raced.steps:
         for name in ("x", "y", "heading", "speed", "steering_angle", "yaw_rate", "s", "distance", "offset"):
             assert row[name] == pytest.approx(car[name], abs=1e-9), name
-        world.step(np.array([[[math.degrees(row["steering_command"]), row["speed_command"]]]]), np.zeros((1, 1)))
+        world.step(np.array([[[row["steering_command_deg"], row["speed_command"]]]]), np.zeros((1, 1)))
 
 
 def test_each_row_agrees_with_params_of_its_pose(raced, harbor):
@@ -177,10 +177,10 @@ def test_a_lap_after_an_off_track_is_timed_from_its_own_start(harbor, pursuer, r
 
 def test_progress_is_called_whenever_a_lap_was_tried(harbor, pursuer):
     tried = []
-    drive(pursuer, harbor, 2, progress=tried.append)
+    drive(pursuer, harbor, 2, on_lap=tried.append)
     assert tried == [1, 2]
     tried.clear()
-    drive(Constant(0.0, 1.0), ring(), 3, progress=tried.append)
+    drive(Constant(0.0, 1.0), ring(), 3, on_lap=tried.append)
     assert tried == [1, 2, 3]
 
 
@@ -244,10 +244,10 @@ def test_the_line_where_a_driver_failed_is_told():
 def test_where_a_choice_is_due_nothing_else_is_taken():
     choices = DiscreteActions(((-30.0, 1.0), (30.0, 1.0)))
     env = TimeTrialVector(1, ring(), None, start="line", actions=choices, time_limit_s=2.0)
-    assert not score(env, fails(lambda o: np.ones(1, np.int64), None), 1, seed=0).clean
+    assert not evaluate(env, fails(lambda o: np.ones(1, np.int64), None), 1, seed=0).clean
     for wrong in ([0.5], [math.nan], [2], [-1], [[0]]):
         with pytest.raises(AgentError):
-            score(env, fails(lambda o, wrong=wrong: wrong, None), 1, seed=0)
+            evaluate(env, fails(lambda o, wrong=wrong: wrong, None), 1, seed=0)
 
 
 def test_a_driver_interrupted_is_interrupted():
@@ -280,7 +280,7 @@ def test_a_reward_that_fails_in_a_race_is_told_so():
         drive(Constant(), ring(), 1, reward_function=lambda params: params["no_such_key"])
 
 
-# --- Scores -------------------------------------------------------------------------------------------------
+# --- Evaluations---------------------------------------------------------------------------------------------
 
 
 def lap(time_s, complete=True):
@@ -288,36 +288,36 @@ def lap(time_s, complete=True):
 
 
 def test_complete_laps_come_first_then_lap_time():
-    slow, quick = Score(1.0, 12.0, (lap(12.0),) * 3), Score(1.0, 9.0, (lap(9.0),) * 3)
-    shaky = Score(0.8, 8.0, (lap(8.0),) * 3)
-    lost = Score(0.9, math.inf, (lap(7.0), lap(3.0, False), lap(7.0)))
-    none = Score(0.0, math.inf, (lap(1.0, False),) * 3)
+    slow, quick = EvaluationResult(1.0, 12.0, (lap(12.0),) * 3), EvaluationResult(1.0, 9.0, (lap(9.0),) * 3)
+    shaky = EvaluationResult(0.8, 8.0, (lap(8.0),) * 3)
+    lost = EvaluationResult(0.9, math.inf, (lap(7.0), lap(3.0, False), lap(7.0)))
+    none = EvaluationResult(0.0, math.inf, (lap(1.0, False),) * 3)
     ranked = sorted([slow, none, quick, lost, shaky], key=lambda each: each.rank)
     assert ranked == [none, lost, shaky, slow, quick]
     assert lost.best_lap_s == 7.0 and none.best_lap_s is None
     assert quick.clean and not lost.clean
 
 
-def test_a_score_is_that_of_the_undisturbed_car_and_of_the_noise_around_it(harbor, pursuer, raced):
+def test_an_evaluation_is_that_of_the_undisturbed_car_and_of_the_noise_around_it(harbor, pursuer, raced):
     env = TimeTrialVector(8, harbor, None, start="line", laps=3, time_limit_s=200.0)
-    found = score(env, pursuer, 3, seed=0)
+    found = evaluate(env, pursuer, 3, seed=0)
     assert [x.time_s for x in found.laps] == [x.time_s for x in raced.laps]
     assert found.lap_time_s == pytest.approx(np.mean([x.time_s for x in raced.laps]))
     assert found.clean and found.completed > 0.6
-    assert score(env, pursuer, 3, seed=0) == found
-    off = score(env, Constant(0.0, 1.0), 3, seed=0)
+    assert evaluate(env, pursuer, 3, seed=0) == found
+    off = evaluate(env, Constant(0.0, 1.0), 3, seed=0)
     assert (off.completed, off.clean, off.lap_time_s) == (0.0, False, math.inf)
     assert found.rank > off.rank
 
 
-def test_score_tells_of_a_driver_that_fails():
+def test_an_evaluation_tells_of_a_driver_that_fails():
     env = TimeTrialVector(2, ring(), None, start="line")
     with pytest.raises(AgentError, match="not finite"):
-        score(env, fails(BAD["nan"][0]), 1, seed=0)
+        evaluate(env, fails(BAD["nan"][0]), 1, seed=0)
 
 
 def test_every_driver_is_asked_for_the_whole_batch_at_once():
     env = TimeTrialVector(5, ring(), None, start="line", time_limit_s=2.0)
     driver = Constant(0.2, -0.5)
-    score(env, driver, 1, seed=0)
+    evaluate(env, driver, 1, seed=0)
     assert set(driver.asked) == {(5, *env.single_observation_space.shape)}

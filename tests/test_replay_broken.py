@@ -1,6 +1,5 @@
 """Replay files that are broken, hostile or lying: each is refused in one message, and none is run."""
 
-import io
 import json
 import os
 import pickle
@@ -10,6 +9,8 @@ import numpy as np
 import pytest
 from drives import drive, ring
 from hypothesis import given, settings, strategies as st
+from safetensors import safe_open
+from safetensors.numpy import save
 
 from racer.errors import ReplayError
 from racer.replay import STEP_DTYPE, Replay, load_replay, save_replay
@@ -18,14 +19,14 @@ from racer.replay import STEP_DTYPE, Replay, load_replay, save_replay
 @pytest.fixture(scope="module")
 def original(tmp_path_factory):
     """A sound file of two laps."""
-    path = tmp_path_factory.mktemp("original") / "drive.npz"
+    path = tmp_path_factory.mktemp("original") / "drive.replay"
     save_replay(drive(ring(), laps=2), path)
     return path
 
 
 @pytest.fixture
 def file(original, tmp_path):
-    path = tmp_path / "drive.npz"
+    path = tmp_path / "drive.replay"
     path.write_bytes(original.read_bytes())
     return path
 
@@ -36,16 +37,19 @@ def parts(original):
 
 
 def taken_apart(path):
-    """The header and the arrays of a replay file, read by NumPy alone."""
-    with np.load(path, allow_pickle=False) as content:
-        arrays = {name: content[name] for name in content.files}
-    return json.loads(arrays.pop("header").tobytes()), arrays
+    """The header and the arrays of a replay file, read by the safetensors library alone."""
+    with safe_open(path, "np") as content:
+        return json.loads(content.metadata()["racer-replay"]), {
+            name: content.get_tensor(name) for name in content.keys()
+        }
 
 
 def put_together(path, header, arrays):
     """Write a replay file without any of racer's checks."""
-    text = header if isinstance(header, bytes) else json.dumps(header).encode()
-    np.savez_compressed(path, header=np.frombuffer(text, np.uint8), **arrays)
+    text = header if isinstance(header, str) else json.dumps(header)
+    path.write_bytes(
+        save({name: np.asarray(values, order="C") for name, values in arrays.items()}, {"racer-replay": text})
+    )
     return path
 
 
@@ -61,26 +65,53 @@ def refused(path, *words):
 
 
 def test_files_that_are_no_replays(tmp_path):
-    refused(tmp_path / "missing.npz", "no such file")
+    refused(tmp_path / "missing.replay", "no such file")
     refused(tmp_path, "is a folder")
     for name, content, word in [
-        ("empty.npz", b"", "it is empty"),
-        ("text.npz", b"Dear diary,\n" * 50, "damaged"),
-        ("pickle.npz", pickle.dumps({"laps": 3}), "damaged"),
-        ("zeros.npz", bytes(5000), "damaged"),
-        ("large.npz", bytes(17 * 2**20), "larger than 16 MiB"),
+        ("empty.replay", b"", "it is empty"),
+        ("text.replay", b"Dear diary,\n" * 50, "damaged"),
+        ("pickle.replay", pickle.dumps({"laps": 3}), "damaged"),
+        ("zeros.replay", bytes(5000), "damaged"),
+        ("arrays.replay", save({"a": np.zeros(3)}), "no header"),
+        ("notes.replay", save({"a": np.zeros(3)}, {"note": "mine"}), "no header"),
+        ("nothing.replay", save({}, {"racer-replay": "{}"}), "another kind of file"),
     ]:
         path = tmp_path / name
         path.write_bytes(content)
         assert "racer evaluate" in refused(path, word)
     with pytest.raises(ReplayError):
-        load_replay("nul\0character.npz")
+        load_replay("nul\0character.replay")
+
+
+def test_what_an_earlier_racer_wrote_is_refused_in_one_line(tmp_path, parts):
+    path = tmp_path / "old.replay"
+    header, arrays = parts
+    text = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    with path.open("wb") as file:
+        np.savez_compressed(file, header=text, **arrays)
+    assert "\n" not in refused(path, "an earlier racer wrote it", "record the drive again with `racer evaluate")
+
+
+@pytest.mark.parametrize("size", [16 * 2**20 + 1, 2**40])
+def test_one_limit_of_size_is_told(tmp_path, size):
+    path = tmp_path / "large.replay"
+    with path.open("wb") as file:
+        file.truncate(size)
+    refused(path, "too large", f"{16 * 2**20:,} bytes")
+
+
+def test_a_race_too_long_to_be_read_again_is_not_saved(tmp_path):
+    replay = drive(ring(), laps=1)
+    from drives import altered
+
+    with pytest.raises(ReplayError, match="MiB large; replays have up to 16 MiB"):
+        save_replay(altered(replay, steps=np.zeros(170_000, STEP_DTYPE)), tmp_path / "long.replay")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 def test_a_pipe_is_not_waited_for(tmp_path):
-    os.mkfifo(tmp_path / "pipe.npz")
-    refused(tmp_path / "pipe.npz", "not a plain file")
+    os.mkfifo(tmp_path / "pipe.replay")
+    refused(tmp_path / "pipe.replay", "pipe")
 
 
 def test_every_truncation_is_refused(file):
@@ -88,79 +119,50 @@ def test_every_truncation_is_refused(file):
     for length in [*range(0, 100, 7), *range(100, len(whole), 997), len(whole) - 1]:
         file.write_bytes(whole[:length])
         refused(file)
+    file.write_bytes(whole + b"\0")
+    refused(file)
 
 
-def test_a_zip_bomb_is_not_unpacked(tmp_path, monkeypatch):
-    path = tmp_path / "bomb.npz"
+def test_a_bomb_is_only_a_file_of_another_kind(tmp_path):
+    path = tmp_path / "bomb.replay"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("header.npy", bytes(100 * 2**20))
-    monkeypatch.setattr(zipfile.ZipFile, "read", lambda *_: pytest.fail("the bomb was unpacked"))
-    refused(path, "100 MiB")
+    refused(path, "earlier racer")
 
 
-def test_a_bomb_that_declares_too_little_is_refused(tmp_path):
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("header.npy", bytes(100 * 2**20))
-    size = (100 * 2**20).to_bytes(4, "little")
-    content = buffer.getvalue()
-    assert content.count(size) == 2  # local header and directory
-    (tmp_path / "liar.npz").write_bytes(content.replace(size, (1000).to_bytes(4, "little")))
-    refused(tmp_path / "liar.npz", "damaged")
+def framed(header, content=b""):
+    """A safetensors file with a header of one's own."""
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + content
 
 
-def test_archives_of_other_kinds(tmp_path, parts):
-    path = tmp_path / "other.npz"
-    with zipfile.ZipFile(path, "w") as archive:
-        for k in range(1000):
-            archive.writestr(f"{k}.npy", b"")
-    refused(path, "1000 arrays")
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
-        archive.writestr("header.npy", b"{}")
-    refused(path, "compressed in a way")
-    with pytest.warns(UserWarning), zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("header.npy", b"{}")
-        archive.writestr("header.npy", b"{}")
-    refused(path, "two arrays of one name")
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("readme.txt", b"hello")
-    refused(path, "no header")
-    encrypted = bytearray(put_together(path, *parts).read_bytes())
-    for mark in (b"PK\x03\x04", b"PK\x01\x02"):
-        encrypted[encrypted.index(mark) + (6 if mark[2] == 3 else 8)] |= 1
-    path.write_bytes(encrypted)
+@pytest.mark.parametrize(
+    "content",
+    [
+        framed({}),
+        framed([]),
+        framed({"__metadata__": 3}),
+        framed({"__metadata__": {"racer-replay": 3}}),
+        framed({"__metadata__": None}),
+        framed(b"[" * 100_000),
+        framed(b'{"a": ' + b"9" * 5000 + b"}"),
+        framed({"steps.x": {"dtype": "F64", "shape": [2**40, 2**20], "data_offsets": [0, 8]}}, bytes(8)),
+        framed({"steps.x": {"dtype": "F64", "shape": [0, 2**62], "data_offsets": [0, 0]}}),
+        framed({"steps.x": {"dtype": "F64", "shape": [1], "data_offsets": [8, 16]}}, bytes(16)),
+        framed({"steps.x": {"dtype": "F64", "shape": [1], "data_offsets": [0, 2**70]}}, bytes(16)),
+        framed({"steps.x": {"dtype": "F64", "shape": [-1], "data_offsets": [0, 8]}}, bytes(8)),
+        framed({"steps.x": {"dtype": "O", "shape": [1], "data_offsets": [0, 8]}}, bytes(8)),
+        framed({"steps.x": {"dtype": "BF16", "shape": [4], "data_offsets": [0, 8]}}, bytes(8)),
+        framed({"steps.x": {"dtype": "F8_E4M3", "shape": [8], "data_offsets": [0, 8]}}, bytes(8)),
+        framed({"a": {"dtype": "F64", "shape": [1], "data_offsets": [0, 8]}} | {"\x1b[2J": 1}, bytes(8)),
+        (2**63).to_bytes(8, "little") + b"{}",
+        (10**7).to_bytes(8, "little") + b" " * 1000,
+    ],
+)
+def test_containers_that_lie(tmp_path, content):
+    path = tmp_path / "lie.replay"
+    path.write_bytes(content)
     refused(path)
-
-
-class Trap:
-    """Something that must never be unpickled."""
-
-    def __reduce__(self):
-        return pytest.fail, ("a pickle in a replay was run",)
-
-
-def test_nothing_is_unpickled(tmp_path, parts):
-    header, arrays = parts
-    arrays["steps.reward"] = np.array([Trap()] * len(arrays["steps.x"]), dtype=object)
-    path = put_together(tmp_path / "trap.npz", header, arrays)
-    with pytest.raises(pytest.fail.Exception):
-        np.load(path, allow_pickle=True)["steps.reward"]  # the trap is armed
-    refused(path, "'steps.reward'", "does not write")
-
-
-def test_an_array_that_declares_more_than_it_has_is_not_allocated(tmp_path, parts):
-    header, arrays = parts
-    path = put_together(tmp_path / "lie.npz", header, arrays)
-    rows = len(arrays["steps.y"])
-    with zipfile.ZipFile(path) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    old = f"({rows},), }}".encode()
-    lie = members["steps.y.npy"].replace(old, b"(999999999,), }", 1)
-    members["steps.y.npy"] = lie.replace(b" " * (15 - len(old)) + b"\n", b"\n", 1)
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    refused(path, "'steps.y'", "size it declares")
 
 
 FLOATS = [name for name in STEP_DTYPE.names if STEP_DTYPE[name].kind == "f"]
@@ -172,27 +174,33 @@ def test_a_value_that_is_not_finite_is_refused_wherever_it_is(tmp_path, parts, v
     for name in [f"steps.{name}" for name in FLOATS] + ["track.center", "track.inner", "track.outer"]:
         spoiled = arrays[name].copy()
         spoiled[3] = value
-        path = put_together(tmp_path / "spoiled.npz", header, {**arrays, name: spoiled})
+        path = put_together(tmp_path / "spoiled.replay", header, {**arrays, name: spoiled})
         refused(path, repr(name), "row 3")
 
 
 def test_every_array_is_needed_and_of_its_kind(tmp_path, parts):
     header, arrays = parts
-    path = tmp_path / "part.npz"
+    path = tmp_path / "part.replay"
     for name, array in arrays.items():
         rest = {key: value for key, value in arrays.items() if key != name}
         refused(put_together(path, header, rest), repr(name))
-        refused(put_together(path, header, {**rest, name: array.astype(complex)}), repr(name))
+        refused(put_together(path, header, {**rest, name: array.astype(np.float16)}), repr(name))
         refused(put_together(path, header, {**rest, name: array.astype(np.int64)}), repr(name))
         refused(put_together(path, header, {**rest, name: array[None]}), repr(name))
         refused(put_together(path, header, {**rest, name: array[:0]}))
         refused(put_together(path, header, {**rest, name: array[:-1]}))
+        refused(put_together(path, header, {**rest, name: np.repeat(array, 2, axis=1)}))
+    refused(put_together(path, header, {**arrays, "steps.wings": arrays["steps.x"]}), "'steps.wings'", "does not write")
 
 
 def test_a_flag_is_true_or_false(tmp_path, parts):
     header, arrays = parts
-    flags = np.full(len(arrays["steps.x"]), 2, np.uint8).view(np.bool_)
-    refused(put_together(tmp_path / "flag.npz", header, {**arrays, "steps.off_track": flags}), "neither true nor")
+    path = put_together(tmp_path / "flag.replay", header, arrays)
+    content = bytearray(path.read_bytes())
+    end = 8 + int.from_bytes(content[:8], "little")
+    content[end + json.loads(content[8:end])["steps.off_track"]["data_offsets"][0] + 7] = 2
+    path.write_bytes(content)
+    refused(path, "neither true nor")
 
 
 def edits():
@@ -214,30 +222,43 @@ def edits():
 
         return edit
 
-    for key in ("engine", "created", "driver", "reward", "seed", "track", "car", "laps", "version"):
+    for key in ("engine", "physics", "arithmetic", "created", "seed", "track", "car", "drives", "version", "imported"):
         yield f"without {key}", drop(key), repr(key)
         yield f"{key} null", set_(key, to=None), repr(key)
+    for key in ("driver", "reward", "laps"):
+        yield f"without {key}", drop("drives", 0, key), repr(key)
+        yield f"{key} null", set_("drives", 0, key, to=None), repr(key)
+    yield "without penalty_s", drop("penalty_s"), "'penalty_s'"
+    yield "other steps", set_("step_s", to=0.1), "'step_s'"
+    yield "no cars", set_("drives", to=[]), "0 cars"
+    yield "too many cars", set_("drives", to=[{}] * 101), "101 cars"
+    yield (
+        "more cars than columns",
+        lambda header: header["drives"].append(header["drives"][0]),
+        "for its steps and cars",
+    )
+    yield "drive is no record", set_("drives", 0, to=7), "not a record"
     yield "other file", set_("format", to="racer run"), "another kind of file"
-    yield "newer", set_("version", to=3), "update racer"
-    yield "penalties without a column", set_("version", to=2), "'steps.held'"
+    yield "newer", set_("version", to=4), "update racer"
+    yield "older", set_("version", to=2), "'version'"
     yield "penalty too long", set_("penalty_s", to=61.0), "'penalty_s'"
     yield "penalty below 0", set_("penalty_s", to=-1), "'penalty_s'"
     yield "no time", set_("created", to="yesterday"), "'yesterday'"
     yield "seed true", set_("seed", to=True), "'seed'"
-    yield "long name", set_("driver", to="x" * 300), "'driver'"
-    yield "escape", set_("driver", to="\x1b[2J"), "'driver'"
-    yield "no laps", set_("laps", to=[]), "laps are not those"
-    yield "lap is no record", set_("laps", 0, to=7), "not a record"
-    yield "lap without time", drop("laps", 0, "time_s"), "'time_s'"
-    yield "lap of infinite time", set_("laps", 0, "time_s", to=1e999), "Infinity is not a JSON number"
-    yield "huge integer", set_("laps", 0, "time_s", to=10**3000), "'time_s'"
-    yield "lap complete 1", set_("laps", 0, "complete", to=1), "'complete'"
-    yield "faster", set_("laps", 0, "time_s", to=2.0), "lap 1 lasts 2.000 s"
-    yield "negative", set_("laps", 1, "time_s", to=-1.0), "lap 2 lasts -1.000 s"
-    yield "late", set_("laps", 0, "start_s", to=3.0), "lap 1 lasts"
-    yield "numbered from 2", set_("laps", 0, "index", to=2), "laps are not those"
-    yield "one lap fewer", drop("laps", 1), "laps are not those"
-    yield "given up", set_("laps", 0, "complete", to=False), "lap 2 does not begin as lap 1 ended"
+    yield "long name", set_("drives", 0, "driver", to="x" * 300), "'driver'"
+    yield "escape", set_("drives", 0, "driver", to="\x1b[2J"), "'driver'"
+    yield "no laps", set_("drives", 0, "laps", to=[]), "laps are not those"
+    yield "lap is no record", set_("drives", 0, "laps", 0, to=7), "not a record"
+    yield "lap without time", drop("drives", 0, "laps", 0, "time_s"), "'time_s'"
+    yield "lap of infinite time", set_("drives", 0, "laps", 0, "time_s", to=1e999), "Infinity is not a JSON number"
+    yield "huge integer", set_("drives", 0, "laps", 0, "time_s", to=10**3000), "'time_s'"
+    yield "lap complete 1", set_("drives", 0, "laps", 0, "complete", to=1), "'complete'"
+    yield "faster", set_("drives", 0, "laps", 0, "time_s", to=2.0), "lap 1 lasts 2.000 s"
+    yield "negative", set_("drives", 0, "laps", 1, "time_s", to=-1.0), "lap 2 lasts -1.000 s"
+    yield "late", set_("drives", 0, "laps", 0, "start_s", to=3.0), "lap 1 lasts"
+    yield "numbered from 2", set_("drives", 0, "laps", 0, "index", to=2), "laps are not those"
+    yield "one lap fewer", drop("drives", 0, "laps", 1), "laps are not those"
+    yield "given up", set_("drives", 0, "laps", 0, "complete", to=False), "lap 2 does not begin as lap 1 ended"
     yield "car of another racer", set_("car", "wings", to=2.0), "car is described in another way"
     yield "car without grip", drop("car", "grip"), "car is described in another way"
     yield "car with grip as text", set_("car", "grip", to="much"), "'grip'"
@@ -253,28 +274,27 @@ def edits():
 def test_headers_that_lie(tmp_path, parts, edit, word):
     header, arrays = parts
     edit(header)
-    refused(put_together(tmp_path / "lie.npz", header, arrays), word)
+    refused(put_together(tmp_path / "lie.replay", header, arrays), word)
 
 
 @pytest.mark.parametrize(
     ("header", "word"),
     [
-        (b"", "not JSON"),
-        (b"[1, 2]", "not a record"),
-        (b'{"seed": NaN}', "NaN"),
-        (b"[" * 100_000, "not JSON"),
-        (b'{"a": ' + b"9" * 5000 + b"}", "not JSON"),
-        (b"\xff\xfe{}", "not JSON"),
-        (b" " * 300_000, "not a text"),
+        ("", "not JSON"),
+        ("[1, 2]", "not a record"),
+        ('{"seed": NaN}', "NaN"),
+        ("[" * 100_000, "not JSON"),
+        ('{"a": ' + "9" * 5000 + "}", "not JSON"),
+        (" " * 300_000, "longer than 256 KiB"),
     ],
 )
 def test_headers_that_are_none(tmp_path, parts, header, word):
-    refused(put_together(tmp_path / "broken.npz", header, parts[1]), word)
+    refused(put_together(tmp_path / "broken.replay", header, parts[1]), word)
 
 
 def test_steps_that_contradict_themselves(tmp_path, parts):
     header, arrays = parts
-    path = tmp_path / "steps.npz"
+    path = tmp_path / "steps.replay"
     restart = arrays["steps.restart"].copy()
     restart[20] = True
     refused(put_together(path, header, {**arrays, "steps.restart": restart}), "in the middle of a lap")
@@ -287,9 +307,9 @@ def test_steps_that_contradict_themselves(tmp_path, parts):
 def test_a_track_that_was_changed_or_cannot_be_driven(tmp_path, parts):
     header, arrays = parts
     moved = {**arrays, "track.outer": arrays["track.outer"] * 1.01}
-    refused(put_together(tmp_path / "track.npz", header, moved), "track was changed")
+    refused(put_together(tmp_path / "track.replay", header, moved), "track was changed")
     swapped = {**arrays, "track.outer": arrays["track.inner"], "track.inner": arrays["track.outer"]}
-    refused(put_together(tmp_path / "track.npz", header, swapped), "cannot be driven")
+    refused(put_together(tmp_path / "track.replay", header, swapped), "cannot be driven")
 
 
 def survives(path, content):
@@ -306,7 +326,7 @@ def survives(path, content):
 
 @pytest.fixture(scope="module")
 def specimen(tmp_path_factory):
-    path = tmp_path_factory.mktemp("fuzz") / "drive.npz"
+    path = tmp_path_factory.mktemp("fuzz") / "drive.replay"
     save_replay(drive(ring(rows=24), laps=1), path)
     return path, path.read_bytes()
 
@@ -322,26 +342,19 @@ def test_flipped_and_cut_bytes(specimen, flips, end, tail):
     content = bytearray(whole)
     for place, value in flips:
         content[-1 - place % len(content)] = value
-    survives(path.with_name("flipped.npz"), bytes(content[: len(content) - end % 50 if end % 2 else None]) + tail)
+    survives(path.with_name("flipped.replay"), bytes(content[: len(content) - end % 50 if end % 2 else None]) + tail)
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.data())
-def test_flipped_bytes_under_a_sound_checksum(specimen, data):
+def test_flipped_bytes_in_the_headers(specimen, data):
     path, whole = specimen
-    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    name = data.draw(st.sampled_from([*members, *["header.npy"] * 20]))
-    content = bytearray(members[name])
-    reach = len(content) if name == "header.npy" else min(len(content), 160)
+    content = bytearray(whole)
+    reach = 8 + int.from_bytes(whole[:8], "little")
     for _ in range(data.draw(st.integers(1, 4))):
         place = data.draw(st.integers(0, reach - 1))
         content[place : place + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for member, old in members.items():
-            archive.writestr(member, bytes(content) if member == name else old)
-    survives(path.with_name("sealed.npz"), buffer.getvalue())
+    survives(path.with_name("edited.replay"), bytes(content))
 
 
 JSON = st.recursive(
@@ -364,4 +377,4 @@ def test_any_value_anywhere_in_the_header(specimen, data, value):
             break
         place = place[key]
     place[key] = value
-    survives(path.with_name("header.npz"), put_together(path.with_name("made.npz"), header, arrays).read_bytes())
+    survives(path.with_name("header.replay"), put_together(path.with_name("made.replay"), header, arrays).read_bytes())

@@ -18,10 +18,11 @@ from racer.deepracer.config.metadata import read_model_metadata
 from racer.deepracer.logs import Tracer, read_logs, write_evaluation
 from racer.deepracer.logs.reading import read_log
 from racer.deepracer.logs.simtrace import COLUMNS, csv_text
-from racer.deepracer.logs.writing import EPISODES, whole_steps
+from racer.deepracer.logs.writing import EPISODES
 from racer.env import TimeTrialVector
 from racer.errors import LogError
 from racer.racing import drive, load_agent
+from racer.replay import whole_steps
 from racer.sim import STEP_S
 from racer.training import open_run, start, train
 from racer.training.trainer import resume
@@ -281,7 +282,7 @@ def test_evaluation_metrics_count_what_happened(tmp_path):
             return np.float32([[1.0, 1.0]])
 
     tracer = Tracer(1, endless=True)
-    replay = drive(Away(), ring(), 2, trace=tracer)
+    replay = drive(Away(), ring(), 2, step_callback=tracer)
     assert whole_steps(replay.laps) == [len(rows) for rows in tracer.laps(replay.track)]
     made = write_evaluation(tmp_path, replay.laps, tracer.laps(replay.track))
     again = write_evaluation(tmp_path, replay.laps, tracer.laps(replay.track))
@@ -301,7 +302,7 @@ def test_evaluation_metrics_count_what_happened(tmp_path):
 def test_flying_laps_are_logged_as_the_original_logs_them(tmp_path):
     env = TimeTrialVector(1, "harbor")
     tracer = Tracer(1, endless=True)
-    replay = drive(load_agent("pure_pursuit").make(env), env.track, 3, trace=tracer)
+    replay = drive(load_agent("pure_pursuit").make(env), env.track, 3, step_callback=tracer)
     made = write_evaluation(tmp_path, replay.laps, tracer.laps(replay.track))
     episodes = read_log(made / "evaluation-simtrace/0-iteration.csv").episodes
     assert whole_steps(replay.laps) == [len(episode.rows) for episode in episodes]

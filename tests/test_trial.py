@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from racer.cli import app
 from racer.env import ConcatVectorEnv, TimeTrialVector
 from racer.errors import RunError, ShelfError, TrackError
-from racer.racing import Score, courses_of, drive, load_agent, load_state, score, trials
+from racer.racing import EvaluationResult, courses_of, drive, evaluate, load_agent, load_state, trials
 from racer.track import load_track, make_track
 from racer.training import open_run, start, train
 from racer.training.run import FORMAT
@@ -102,7 +102,7 @@ def test_a_run_of_an_earlier_format_has_one_track():
 
 def test_a_driver_is_judged_by_every_track():
     """Whoever fails on one track of two is worse than who is slow on both."""
-    slow, quick = Score(1.0, 12.0, ()), Score(1.0, 9.0, ())
+    slow, quick = EvaluationResult(1.0, 12.0, ()), EvaluationResult(1.0, 9.0, ())
     assert quick.rank > slow.rank and quick.clean
 
     class Careful:
@@ -121,9 +121,9 @@ def test_a_driver_is_judged_by_every_track():
     cars_on_two = ConcatVectorEnv([cars("pebble"), cars("needle")])
     driver = Careful(cars_on_two)
     driver.blind = False
-    good = score(cars_on_two, driver, 2, seed=0)
+    good = evaluate(cars_on_two, driver, 2, seed=0)
     driver.blind = True
-    bad = score(cars_on_two, driver, 2, seed=0)
+    bad = evaluate(cars_on_two, driver, 2, seed=0)
     assert good.clean and not bad.clean and bad.completed <= 0.5 < good.completed
     alone = [[lap.time_s for lap in drive(driver.driver, load_track(name), 2).laps] for name in ("pebble", "needle")]
     assert [lap.time_s for lap in good.laps] == pytest.approx(alone[0], abs=1e-9)

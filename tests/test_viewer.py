@@ -10,11 +10,12 @@ from threading import Timer
 import numpy as np
 import pygame
 import pytest
+from drives import altered
 from PIL import Image
 
 import racer.viewer
 from racer.errors import FileError, RacerError, ReplayError
-from racer.replay import STEP_DTYPE, STEP_S, Lap, Replay
+from racer.replay import STEP_DTYPE, STEP_S, Drive, Lap, Replay
 from racer.sim import CARS
 from racer.track import track_from_arrays
 from racer.viewer import watch
@@ -66,13 +67,14 @@ def driven(speed=2.0, laps=2, crash_s=None, driver="learner", slow=0.0, track=RO
     steps["heading"] = (angle + np.pi / 2 + np.pi) % (2 * np.pi) - np.pi
     steps["speed"] = steps["speed_command"] = speed + slow * np.cos(angle)
     steps["yaw_rate"] = steps["speed"] / RADIUS
-    steps["steering_angle"] = steps["steering_command"] = 0.1
+    steps["steering_angle"], steps["steering_command_deg"] = 0.1, np.degrees(0.1)
     steps["reward"] = 1.0
     now = np.arange(len(steps)) * STEP_S
     steps["lap"] = 1 + np.searchsorted([lap.start_s + lap.time_s for lap in tries[:-1]], now + 1e-9)
     steps["restart"][[0] + ([len(runs[0])] if crash_s is not None else [])] = True
     created = "2030-01-01T00:00:00+00:00"
-    return Replay(track, CARS["deepracer"], driver, "centerline", 7, created, "1.0", tuple(tries), steps)
+    drive = Drive(driver, "centerline", tuple(tries), steps)
+    return Replay(track, CARS["deepracer"], (drive,), 7, created, "1.0")
 
 
 @pytest.fixture(scope="module")
@@ -494,7 +496,7 @@ def test_a_car_far_away_does_no_harm(replay):
     steps = replay.steps.copy()
     steps["x"][40:] = 9e5
     steps["reward"][30] = -9e5
-    surface = picture(Stage([dataclasses.replace(replay, steps=steps)]), 3.0, follow=True)
+    surface = picture(Stage([altered(replay, steps=steps)]), 3.0, follow=True)
     assert surface.get_size() == SIZE
 
 
@@ -816,12 +818,12 @@ def test_empty_and_broken_replays_are_refused(tmp_path, replay):
     with pytest.raises(ReplayError, match="no replay to watch"):
         watch([], tmp_path / "lap.png")
     with pytest.raises(ReplayError, match=r"replay 1 \(learner\) is empty"):
-        watch([dataclasses.replace(replay, steps=replay.steps[:0])], tmp_path / "lap.png")
+        watch([altered(replay, steps=replay.steps[:0])], tmp_path / "lap.png")
     for column, value in (("x", np.nan), ("speed", np.inf), ("reward", -1e300)):
         steps = replay.steps.copy()
         steps[column][17] = value
         with pytest.raises(ReplayError, match=rf"replay 2 .*, step 17: {column} is"):
-            watch([replay, dataclasses.replace(replay, steps=steps)], tmp_path / "lap.png")
+            watch([replay, altered(replay, steps=steps)], tmp_path / "lap.png")
 
 
 @pytest.mark.parametrize(("size", "speed"), [((10, 10), 1.0), ((99999, 800), 1.0), (None, 0.0), (None, np.nan)])

@@ -48,7 +48,7 @@ def drivers(incomplete: str) -> list[str]:
 
 def replays(incomplete: str) -> list[str]:
     """Offer replay files and folders under the path begun."""
-    return _paths(incomplete, (".replay", ".npz"))
+    return _paths(incomplete, (".replay",))
 
 
 def track_files(incomplete: str) -> list[str]:

@@ -1,7 +1,7 @@
 """`racer evaluate` and `racer check`: what a driver does on the clock, and what a reward pays for."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO, cast
+from typing import TYPE_CHECKING, Annotated, TextIO, cast
 
 import typer
 from rich.markup import escape
@@ -150,7 +150,7 @@ def evaluate(
 def _drive(name: str, track: str | None, number: int, seed: int, logs: bool, penalty: float | None) -> "Replay":
     """Let a run's best driver, or an agent that needs no training, drive; a run keeps the logs of it."""
     from racer.deepracer.logs import Tracer, write_evaluation
-    from racer.racing import drive
+    from racer.racing import RaceConditions, drive
     from racer.reward import VectorReward
     from racer.track import load_track
     from racer.training import Prints, find_run
@@ -167,14 +167,10 @@ def _drive(name: str, track: str | None, number: int, seed: int, logs: bool, pen
                 run.driver(course),
                 course,
                 number,
+                RaceConditions(run.car, run.plan.actions, run.plan.sensors, seed, penalty),
                 name=run.name,
                 reward_function=reward and VectorReward(reward, 1, cast(TextIO, prints)),
-                car=run.car,
-                seed=seed,
-                actions=run.plan.actions,
-                sensors=run.plan.sensors,
-                trace=tracer if logs else None,
-                penalty_s=penalty,
+                step_callback=tracer if logs else None,
             )
         if logs:
             try:
@@ -184,23 +180,24 @@ def _drive(name: str, track: str | None, number: int, seed: int, logs: bool, pen
         return race
     course = load_track(track or DEFAULTS["tracks"])
     agent = _agent(name)
-    return drive(_ready(agent, course, seed), course, number, name=agent.name, seed=seed, penalty_s=penalty)
+    conditions = RaceConditions(seed=seed, penalty_s=penalty)
+    return drive(_ready(agent, course, seed), course, number, conditions, name=agent.name)
 
 
 def _evaluate_on(name: str, words: str, number: int, seed: int, json: bool, penalty: float | None) -> None:
     """Let a driver race on several tracks, and print a table of how it fared."""
     with console.busy(console.loading("Driving")):
-        from racer.racing import courses_of, trials
+        from racer.racing import RaceConditions, courses_of, trials
         from racer.training import find_run
 
         run, courses = find_run(name), courses_of(words)
-    how: dict[str, Any] = {"seed": seed, "penalty_s": penalty}
     if run is None:
         agent = _agent(name)
-        made = trials(lambda course: _ready(agent, course, seed), courses, number, **how)
+        conditions = RaceConditions(seed=seed, penalty_s=penalty)
+        made = trials(lambda course: _ready(agent, course, seed), courses, number, conditions=conditions)
     else:
-        how |= {"car": run.car, "actions": run.plan.actions, "sensors": run.plan.sensors}
-        made = trials(run.driver, courses, number, run.courses(), **how)
+        conditions = RaceConditions(run.car, run.plan.actions, run.plan.sensors, seed, penalty)
+        made = trials(run.driver, courses, number, run.courses(), conditions)
     found = list(console.progress(made, len(courses), "Driving"))
     if json:
         console.print_json(laps.trial_records(run.name if run else name, found))

@@ -190,7 +190,7 @@ def _speeds(canvas: Canvas, replay: Replay, best: Lap | None, box: Box) -> None:
         return
     top = float(replay.steps["speed"][_rows_of(replay, best)].max())
     for share, name, value in (
-        (0.0, "MEAN SPEED", replay.track.length / best.time_s),
+        (0.0, "MEAN SPEED", replay.drives[0].mean_speed_mps(best)),
         (0.5, "TOP SPEED", top),
     ):
         canvas.text(box.left + share * box.width, box.bottom + 1.1, name, 7.0, SOFT)

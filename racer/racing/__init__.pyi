@@ -10,5 +10,10 @@ from .agents import (
     restore as restore,
     save_state as save_state,
 )
-from .race import Score as Score, drive as drive, score as score
+from .race import (
+    EvaluationResult as EvaluationResult,
+    RaceConditions as RaceConditions,
+    drive as drive,
+    evaluate as evaluate,
+)
 from .trials import Trial as Trial, courses_of as courses_of, trials as trials

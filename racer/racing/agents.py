@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import json
-import struct
 import sys
 import types
 from collections.abc import Callable, Mapping
@@ -24,6 +22,7 @@ from numpy.typing import NDArray
 from racer import shelf
 from racer.env import ConcatVectorEnv, TimeTrialVector
 from racer.errors import AgentError
+from racer.replay import DamagedError, pack, unpack
 from racer.sensors import name_of
 from racer.shelf import explain, read_bytes, read_source, write_atomically
 
@@ -179,14 +178,12 @@ def save_state(path: Path, state: State, notes: Mapping[str, str]) -> None:
         AgentError: a number in it is not finite: the training has diverged.
         FileError: the file cannot be written; the old one is untouched.
     """
-    from safetensors.numpy import save
-
     broken = [name for name, values in state.items() if values.dtype.kind == "f" and not np.isfinite(values).all()]
     if broken:
         raise AgentError(
             f"the training has diverged: {broken[0]} holds numbers that are not finite; what was saved before is kept"
         )
-    write_atomically(path, save({name: np.asarray(v, order="C") for name, v in state.items()}, dict(notes)))
+    write_atomically(path, pack(notes, state))
 
 
 def load_state(path: Path) -> tuple[State, dict[str, str]]:
@@ -195,19 +192,10 @@ def load_state(path: Path) -> tuple[State, dict[str, str]]:
     Raises:
         AgentError: the file is missing, damaged, or holds numbers that are not finite.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
-    data = read_bytes(path, AgentError)
     try:
-        state = load(data)
-        (size,) = struct.unpack("<Q", data[:8])
-        notes = json.loads(data[8 : 8 + size]).get("__metadata__", {})
-    except (SafetensorError, ValueError, struct.error, KeyError, TypeError, AttributeError) as wrong:
+        notes, state = unpack(read_bytes(path, AgentError))
+    except DamagedError as wrong:
         raise AgentError(f"{path} is damaged or no model of racer's: {wrong}") from wrong
-    for name, values in state.items():
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            raise AgentError(f"{path}: {name} holds numbers that are not finite")
     return state, notes
 
 

@@ -21,26 +21,53 @@ from racer import __version__
 from racer.env import ConcatVectorEnv, RewardSource, StepCallback, TimeTrialVector
 from racer.errors import AgentError
 from racer.racing.agents import Driver, failure
-from racer.replay import STEP_DTYPE, Lap, Replay
+from racer.replay import Drive, Lap, LapBook, Recorder, Replay
 from racer.reward import VectorReward, load_reward
-from racer.sim import CARS, DEFAULT, STEP_S, ActionSpace, Car, ContinuousActions, DiscreteActions
+from racer.sim import (
+    CARS,
+    DEFAULT,
+    IN_PROGRESS,
+    STATUS,
+    ActionSpace,
+    Car,
+    ContinuousActions,
+    DiscreteActions,
+    physics_version,
+)
 from racer.track import Track
+
+LAP_LIMIT_S = 180.0  # simulated time that a race has for each of its laps, s
+
+
+@dataclass(frozen=True)
+class RaceConditions:
+    """What a driver races with.
+
+    Attributes:
+        car: which one.
+        actions: what the driver's actions mean.
+        sensors: what it observes.
+        seed: of the environment; a driver that draws no random numbers drives the same whatever it is.
+        penalty_s: what leaving the track costs; None ends the lap. See `racer.sim.Rules`.
+    """
+
+    car: Car = CARS["deepracer"]
+    actions: ActionSpace = DEFAULT
+    sensors: tuple[str, ...] = ("state",)
+    seed: int = 0
+    penalty_s: float | None = None
 
 
 def drive(
     driver: Driver,
     track: Track,
     laps: int = 3,
+    conditions: RaceConditions = RaceConditions(),
     *,
     name: str = "",
     reward_function: RewardSource = "progress",
-    car: Car = CARS["deepracer"],
-    seed: int = 0,
-    actions: ActionSpace = DEFAULT,
-    sensors: tuple[str, ...] = ("state",),
-    progress: Callable[[int], None] | None = None,
-    trace: StepCallback | None = None,
-    penalty_s: float | None = None,
+    on_lap: Callable[[int], None] | None = None,
+    step_callback: StepCallback | None = None,
 ) -> Replay:
     """Let a driver race, and record it.
 
@@ -48,15 +75,12 @@ def drive(
         driver: who drives.
         track: where.
         laps: tried.
+        conditions: what it races with.
         name: the driver's, for the record.
-        reward_function: told for each step, but without influence.
-        car: which one.
-        seed: of the environment; a driver that draws no random numbers drives the same whatever it is.
-        actions: what the driver's actions mean.
-        sensors: what it perceives.
-        progress: called with the number of laps tried so far, whenever it has grown.
-        trace: told every step, and after the race the one that finds the last lap complete.
-        penalty_s: what leaving the track costs; None ends the lap. See `racer.sim.Rules`.
+        reward_function: computed for each step, but without influence.
+        on_lap: called with the number of laps tried so far, whenever it has grown.
+        step_callback: as for `TimeTrialVector.step_callback`; called once more after the race, at the step that finds
+            the last lap complete.
 
     Returns:
         The record; its `laps` are as many as asked for.
@@ -65,42 +89,51 @@ def drive(
         AgentError: the driver raises, or its actions are not of the action space.
         RewardError: the reward function fails.
     """
-    limit = 180.0 * laps
     env = TimeTrialVector(
-        1, track, reward_function, car, "line", laps, limit, actions=actions, sensors=sensors, penalty_s=penalty_s
+        1,
+        track,
+        reward_function,
+        conditions.car,
+        "line",
+        laps,
+        LAP_LIMIT_S * laps,
+        actions=conditions.actions,
+        sensors=conditions.sensors,
+        penalty_s=conditions.penalty_s,
     )
-    env.step_callback = trace
-    recorder = _Recorder(env)
-    result = _race(env, driver, laps, seed, recorder, progress)[0][0]
-    if trace is not None and result[-1].complete:
+    env.step_callback = step_callback
+    recorder = Recorder()
+    _race(env, driver, laps, conditions.seed, recorder, on_lap)
+    tried = recorder.laps[0][0][:laps]
+    if step_callback is not None and tried[-1].complete:
         env.step(actions_of(driver, env.field.observed(), env))
     if isinstance(reward_function, VectorReward):
         reward = reward_function.reward.name
     else:
         reward = "progress" if reward_function is None else load_reward(reward_function).name
+    physics = physics_version()
     return Replay(
         track=track,
-        car=car,
-        driver=name,
-        reward=reward,
-        seed=seed,
+        car=conditions.car,
+        drives=(Drive(name, reward, tuple(tried), recorder.take()[:, 0, 0]),),
+        seed=conditions.seed,
         created=datetime.now(UTC).isoformat(timespec="microseconds"),
         engine=__version__,
-        laps=tuple(result),
-        steps=recorder.steps(),
-        penalty_s=penalty_s,
+        physics=physics.motion,
+        arithmetic=physics.bits,
+        penalty_s=conditions.penalty_s,
     )
 
 
 @dataclass(frozen=True)
-class Score:
-    """How good a driver is; the greater, the better. Complete laps first, then lap time.
+class EvaluationResult:
+    """How good a driver is. Complete laps count first, then lap time.
 
     Attributes:
         completed: share of the laps tried that were completed, over all cars.
-        lap_time_s: mean time of the undisturbed car's laps, s; infinite if it did not complete all of them. Of several
+        lap_time_s: mean time of the undisturbed car's laps, s; infinite if it did not complete all of them. On several
             tracks the geometric mean over them, so that a percent counts the same on every track.
-        laps: the undisturbed car's laps; of several tracks those on the first.
+        laps: the undisturbed car's laps; on several tracks those on the first.
         ends: how each of them ended, a name of `racer.sim.STATUS`, and its progress, percent.
     """
 
@@ -121,22 +154,22 @@ class Score:
 
     @property
     def rank(self) -> tuple[bool, float, float]:
-        """What scores are compared by."""
+        """What results are compared by; the greater, the better."""
         return self.clean, round(self.completed, 2), -self.lap_time_s
 
 
 NOISE = 0.1  # standard deviation of the disturbance of the actions, in a space of -1..1
-SLIPS = 0.02  # where they are discrete, the share of them that is drawn by lot instead
+SLIPS = 0.02  # where they are discrete, the share of them that is random instead
 
 
-def score(env: TimeTrialVector | ConcatVectorEnv, driver: Driver, laps: int, seed: int) -> Score:
-    """Judge a driver by a race of several cars: the first undisturbed, the others with noise on their actions.
+def evaluate(env: TimeTrialVector | ConcatVectorEnv, driver: Driver, laps: int, seed: int) -> EvaluationResult:
+    """Evaluate a driver in a race of several cars: the first undisturbed, the others with noise on their actions.
 
     Undisturbed laps repeat themselves and say little about how close to the edge they were driven.
 
     Args:
-        env: with `start="line"` and at least `laps` laps; the first car, in a
-            `ConcatVectorEnv` the first of each part, is undisturbed.
+        env: with `start="line"` and at least `laps` laps; the first car, in a `ConcatVectorEnv` the first of each part,
+            is the undisturbed one.
         driver: who drives all the cars.
         laps: tried by each car.
         seed: of the disturbance.
@@ -144,18 +177,20 @@ def score(env: TimeTrialVector | ConcatVectorEnv, driver: Driver, laps: int, see
     Raises:
         AgentError: as for `drive`.
     """
-    results, ends = _race(env, driver, laps, seed, None, None)
+    book = LapBook(env.num_envs)
+    ends = _race(env, driver, laps, seed, book, None)
+    results = [cars[0][:laps] for cars in book.laps]
     done = [lap.complete for result in results for lap in result]
     steady = [results[place] for place in _undisturbed(env)]
     clean = all(lap.complete for result in steady for lap in result)
     means = [np.mean([lap.time_s for lap in result]) for result in steady]
     mean = float(np.exp(np.mean(np.log(means)))) if clean else float("inf")
-    told = tuple(ends.get(lap.index, ("lap_complete", 100.0)) for lap in steady[0])
-    return Score(float(np.mean(done)), mean, tuple(steady[0]), told)
+    how = tuple(ends.get(lap.index, ("lap_complete", 100.0)) for lap in steady[0])
+    return EvaluationResult(float(np.mean(done)), mean, tuple(steady[0]), how)
 
 
 def _undisturbed(env: TimeTrialVector | ConcatVectorEnv) -> list[int]:
-    """Places of the cars that are judged without noise: the first of each part."""
+    """Places of the cars that are driven without noise: the first of each part."""
     parts = env.parts if isinstance(env, ConcatVectorEnv) else [env]
     return list(accumulate((part.num_envs for part in parts[:-1]), initial=0))
 
@@ -165,55 +200,31 @@ def _race(
     driver: Driver,
     laps: int,
     seed: int,
-    recorder: _Recorder | None,
-    progress: Callable[[int], None] | None,
-) -> tuple[list[list[Lap]], dict[int, tuple[str, float]]]:
-    """Race until every car has tried its laps; returns them, car by car, and how the first car's failed ones ended."""
+    book: LapBook,
+    on_lap: Callable[[int], None] | None,
+) -> dict[int, tuple[str, float]]:
+    """Race until every car has tried its laps, which `book` counts; returns how the first car's failed ones ended."""
     observations, _ = env.reset(seed=seed)
     noise = np.random.default_rng(seed)
-    results: list[list[Lap]] = [[] for _ in range(env.num_envs)]
-    episode_s, done = np.zeros(env.num_envs), np.zeros(env.num_envs, dtype=np.int64)
-    resets = np.zeros(env.num_envs, dtype=np.int64)
+    disturbed = np.setdiff1d(np.arange(env.num_envs), _undisturbed(env))
     ends: dict[int, tuple[str, float]] = {}
-    shaky = np.setdiff1d(np.arange(env.num_envs), _undisturbed(env))
-    step = 0
-    while any(len(result) < laps for result in results):
+    while any(len(cars[0]) < laps for cars in book.laps):
         actions = actions_of(driver, observations, env)
-        actions[shaky] = _disturbed(actions[shaky], env.actions, noise)
-        if recorder is not None:
-            recorder.before(actions[0])
-        began, free = env.state["lap_start_s"].copy(), env.state["held"] == 0
+        actions[disturbed] = _disturbed(actions[disturbed], env.actions, noise)
+        book.before(env.state[:, None])
         observations, rewards, terminated, truncated, infos = env.step(actions)
-        if recorder is not None:
-            recorder.after(rewards[0], bool(terminated[0] or truncated[0]))
-        ended = terminated | truncated
-        resets += free & (env.state["held"] > 0)
-        counted = np.where(ended, infos["final_info"]["laps"] if ended.any() else 0, infos["laps"])
-        for i in np.flatnonzero((counted > done) | ended):
-            result = results[i]
-            if counted[i] > done[i] and not ended[i]:
-                time_s = float(env.state["lap_time"][i])
-                start_s = float(episode_s[i] + began[i])
-                result.append(Lap(len(result) + 1, start_s, time_s, True, False, int(resets[i])))
-                done[i], resets[i] = counted[i], 0
-                if recorder is not None and i == 0:
-                    recorder.lap += 1
-            elif ended[i]:
-                status = str(infos["final_info"]["status"][i])
-                if status != "lap_complete":
-                    start_s = float(episode_s[i] + began[i])
-                    off = status == "off_track"
-                    time_s = (step + 1) * STEP_S - start_s
-                    result.append(Lap(len(result) + 1, start_s, time_s, False, off, int(resets[i])))
-                    if i == 0:
-                        ends[len(result)] = status, float(infos["final_info"]["progress"][i])
-                    if recorder is not None and i == 0:
-                        recorder.lap += 1
-                episode_s[i], done[i], resets[i] = (step + 1) * STEP_S, 0, 0
-            if progress is not None and i == 0:
-                progress(len(result))
-        step += 1
-    return [result[:laps] for result in results], ends
+        if isinstance(book, Recorder) and isinstance(env, TimeTrialVector):
+            book.act(env.commands[:, None], rewards[:, None])
+        ended, status = terminated | truncated, np.full(env.num_envs, IN_PROGRESS)
+        for i in np.flatnonzero(ended).tolist():
+            status[i] = STATUS.index(infos["final_info"]["status"][i])
+        over = book.after(env.state[:, None], status[:, None], ended[:, None])
+        tried = len(book.laps[0][0])
+        if over[0, 0] and tried and not book.laps[0][0][-1].complete:
+            ends[tried] = STATUS[status[0]], float(infos["final_info"]["progress"][0])
+        if over[0, 0] and on_lap is not None:
+            on_lap(tried)
+    return ends
 
 
 def actions_of(driver: Driver, observations: Any, env: TimeTrialVector | ConcatVectorEnv) -> NDArray[Any]:
@@ -251,34 +262,3 @@ def _disturbed(actions: NDArray[Any], space: ActionSpace, noise: np.random.Gener
     slipped, slips = actions.copy(), noise.random(actions.shape) < SLIPS
     slipped[slips] = noise.integers(len(space.choices), size=int(slips.sum()))
     return slipped
-
-
-class _Recorder:
-    """Writes down every step of the first car."""
-
-    def __init__(self, env: TimeTrialVector) -> None:
-        self.lap = 1
-        self._env, self._rows, self._restart = env, [], True  # type: tuple[TimeTrialVector, list[Any], bool]
-
-    def before(self, action: NDArray[np.float32]) -> None:
-        row = np.zeros(1, STEP_DTYPE)[0]
-        state = self._env.state[0]
-        for name in STEP_DTYPE.names or ():
-            if name in (state.dtype.names or ()) and name not in (
-                "wheels_on_track",
-                "steering_command",
-                "speed_command",
-            ):
-                row[name] = state[name]
-        commands = self._env.actions.commands(action)
-        row["steering_command"], row["speed_command"] = np.radians(commands[0]), commands[1]
-        row["lap"], row["restart"] = self.lap, self._restart
-        row["off_track"], row["wheels_on_track"] = state["wheels_on_track"] == 0, state["wheels_on_track"] == 4
-        self._rows.append(row)
-
-    def after(self, reward: float, ended: bool) -> None:
-        self._rows[-1]["reward"] = reward
-        self._restart = ended
-
-    def steps(self) -> NDArray[np.void]:
-        return np.array(self._rows, dtype=STEP_DTYPE)

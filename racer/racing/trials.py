@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from racer import shelf
 from racer.errors import TrackError
 from racer.racing.agents import Driver
-from racer.racing.race import drive
+from racer.racing.race import RaceConditions, drive
 from racer.replay import Lap
 from racer.sim import RANDOM
 from racer.track import Track, load_track, make_track
@@ -87,7 +86,7 @@ def trials(
     courses: Sequence[Track],
     laps: int = 3,
     trained: Sequence[Track] = (),
-    **how: Any,
+    conditions: RaceConditions = RaceConditions(),  # noqa: B008 (it is frozen)
 ) -> Iterator[Trial]:
     """Let a driver race on one track after the other.
 
@@ -96,12 +95,12 @@ def trials(
         courses: where, in the directions to be driven.
         laps: tried on each.
         trained: the tracks that it has trained on, in the directions that it has.
-        how: further arguments of `racer.racing.drive`.
+        conditions: what it races with.
 
     Raises:
         RacerError: as for `drive`.
     """
     known = {track.digest for track in trained}
     for course in courses:
-        race = drive(driver_on(course), course, laps, reward_function=None, **how)
+        race = drive(driver_on(course), course, laps, conditions, reward_function=None)
         yield Trial(course, course.digest in known, race.laps)

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from racer.errors import TrackError
-from racer.replay.container import DamagedError
-from racer.replay.record import STEP_DTYPE, STEP_S, Lap, Replay
+from racer.replay.record import STEP_DTYPE, STEP_S, Drive, Lap, Replay
+from racer.replay.tensors import DamagedError
 from racer.sim import MOST_PENALTY_S
 from racer.track import Track, track_from_arrays
 
@@ -26,26 +26,28 @@ if TYPE_CHECKING:
 
 __all__ = ["from_file", "to_file"]
 
-FORMAT = 2  # of races with penalties; that of all others is 1, which every racer reads
+FORMAT = 3  # 1 and 2 were archives of NumPy's
 TEXT_LIMIT = 200  # characters of a name
 ABOUT_LIMIT = 2000  # characters of a line about a track
+MOST_CARS = 100  # in a race
 TIME_SLACK_S = 1e-3  # lap times count in milliseconds
 IMPORTED_SLACK_S = 2.0 * STEP_S  # a flying lap taken out of a log begins behind the line
+LINES = ("center", "inner", "outer")
 
 
 def to_file(replay: Replay) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """Give (header, arrays) of a replay.
+    """Give (header, arrays) of a replay; the columns of steps are (k, m), one row a step and one column a car.
 
     Names may come from file names, so what cannot be printed becomes a blank.
     """
-    track, version = replay.track, 1 if replay.penalty_s is None else FORMAT
+    track = replay.track
     header = {
         "format": "racer replay",
-        "version": version,
+        "version": FORMAT,
         "engine": _printable(replay.engine),
+        "physics": _printable(replay.physics),
+        "arithmetic": _printable(replay.arithmetic),
         "created": _printable(replay.created),
-        "driver": _printable(replay.driver),
-        "reward": _printable(replay.reward),
         "seed": int(replay.seed),
         "track": {
             "name": _printable(track.name),
@@ -55,19 +57,21 @@ def to_file(replay: Replay) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         },
         "car": dataclasses.asdict(replay.car),
         "step_s": STEP_S,
-        "laps": [dataclasses.asdict(lap) for lap in replay.laps],
+        "drives": [
+            {
+                "driver": _printable(drive.driver),
+                "reward": _printable(drive.reward),
+                "laps": [dataclasses.asdict(lap) for lap in drive.laps],
+            }
+            for drive in replay.drives
+        ],
+        "imported": _printable(replay.imported),
+        "penalty_s": replay.penalty_s,
     }
-    if replay.imported:
-        header["imported"] = _printable(replay.imported)
-    if replay.penalty_s is not None:
-        header["penalty_s"] = replay.penalty_s
-    arrays = {f"track.{name}": getattr(track, name) for name in ("center", "inner", "outer")}
-    arrays |= {f"steps.{name}": replay.steps[name] for name in _columns(version)}
+    steps = np.stack([drive.steps for drive in replay.drives], axis=1)
+    arrays = {f"track.{name}": getattr(track, name) for name in LINES}
+    arrays |= {f"steps.{name}": steps[name] for name in STEP_DTYPE.names or ()}
     return header, arrays
-
-
-def _columns(version: int) -> list[str]:
-    return [name for name in STEP_DTYPE.names or () if version > 1 or name != "held"]
 
 
 def _printable(text: str, limit: int = TEXT_LIMIT) -> str:
@@ -81,32 +85,42 @@ def from_file(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Replay
     version, engine = _get(header, "version", int), _text(header, "engine")
     if version > FORMAT:
         raise DamagedError(f"it was made by a later racer ({engine}); update racer to open it")
+    if version < FORMAT or header.get("step_s") != STEP_S:
+        raise DamagedError("its header has no proper 'version' or 'step_s'")
     created = _text(header, "created")
     try:
         datetime.fromisoformat(created)
     except ValueError as error:
         raise DamagedError(f"its time of making, {created!r}, is not a time") from error
-    steps = _steps(arrays, _columns(version))
-    laps = tuple(_lap(record) for record in _get(header, "laps", list))
-    imported = _text(header, "imported") if "imported" in header else ""
-    _check_laps(laps, steps, bool(imported))
+    imported, drivers = _text(header, "imported"), _get(header, "drives", list)
+    if not 1 <= len(drivers) <= MOST_CARS:
+        raise DamagedError(f"it has {len(drivers)} cars; a race has from 1 to {MOST_CARS}")
+    steps = _steps(arrays, len(drivers))
+    drives = tuple(_drive(record, steps[:, car], bool(imported)) for car, record in enumerate(drivers))
     return Replay(
         track=_track(_get(header, "track", dict), arrays),
         car=_car(_get(header, "car", dict), engine),
-        driver=_text(header, "driver"),
-        reward=_text(header, "reward"),
+        drives=drives,
         seed=_get(header, "seed", int),
         created=created,
         engine=engine,
-        laps=laps,
-        steps=steps,
+        physics=_text(header, "physics"),
+        arithmetic=_text(header, "arithmetic"),
         imported=imported,
         penalty_s=_penalty(header),
     )
 
 
+def _drive(record: object, steps: NDArray[np.void], imported: bool) -> Drive:
+    if not isinstance(record, dict):
+        raise DamagedError("one of its drives is not a record")
+    laps = tuple(_lap(lap) for lap in _get(record, "laps", list))
+    _check_laps(laps, steps, imported)
+    return Drive(_text(record, "driver"), _text(record, "reward"), laps, steps)
+
+
 def _penalty(header: dict[str, Any]) -> float | None:
-    if "penalty_s" not in header:
+    if header.get("penalty_s", ...) is None:
         return None
     penalty_s = _number(header, "penalty_s")
     if not 0.0 <= penalty_s <= MOST_PENALTY_S:
@@ -116,7 +130,7 @@ def _penalty(header: dict[str, Any]) -> float | None:
 
 def _track(record: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Track:
     about = _get(record, "about", dict)
-    lines = [_array(arrays, f"track.{name}", np.dtype("<f8"), 2) for name in ("center", "inner", "outer")]
+    lines = [_array(arrays, f"track.{name}", np.dtype("<f8"), 2) for name in LINES]
     try:
         track = track_from_arrays(_text(record, "name"), *lines, reversed=_get(record, "reversed", bool))
     except TrackError as error:
@@ -141,15 +155,19 @@ def _car(record: dict[str, Any], engine: str) -> Car:
         raise DamagedError(f"its car cannot drive: {error}") from error
 
 
-def _steps(arrays: Mapping[str, NDArray[Any]], columns: list[str]) -> NDArray[np.void]:
-    rows = len(_array(arrays, "steps.x", STEP_DTYPE["x"], 1))
-    if rows == 0:
+def _steps(arrays: Mapping[str, NDArray[Any]], cars: int) -> NDArray[np.void]:
+    columns = {name: f"steps.{name}" for name in STEP_DTYPE.names or ()}
+    unknown = [name for name in arrays if name not in (*columns.values(), *(f"track.{line}" for line in LINES))]
+    if unknown:
+        raise DamagedError(f"it has an array {unknown[0]!a:.80}, which racer does not write")
+    shape = (len(_array(arrays, columns["x"], STEP_DTYPE["x"], 2)), cars)
+    if shape[0] == 0:
         raise DamagedError("it holds no step")
-    steps = np.zeros(rows, STEP_DTYPE)
-    for name in columns:
-        column = _array(arrays, f"steps.{name}", STEP_DTYPE[name], 1)
-        if len(column) != rows:
-            raise DamagedError(f"its column {name!r} has {len(column)} rows, but 'x' has {rows}")
+    steps = np.zeros(shape, STEP_DTYPE)
+    for name, key in columns.items():
+        column = _array(arrays, key, STEP_DTYPE[name], 2)
+        if column.shape != shape:
+            raise DamagedError(f"its array {key!r} is {column.shape}, not {shape} for its steps and cars")
         steps[name] = column
     steps.flags.writeable = False
     return steps
@@ -175,7 +193,7 @@ def _lap(record: object) -> Lap:
         time_s=_number(record, "time_s"),
         complete=_get(record, "complete", bool),
         off_track=_get(record, "off_track", bool),
-        resets=_get(record, "resets", int) if "resets" in record else 0,
+        resets=_get(record, "resets", int),
     )
 
 

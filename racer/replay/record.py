@@ -1,4 +1,4 @@
-"""What a race leaves behind: its laps and every step of it.
+"""What a race leaves behind: for each of its cars the laps and every step.
 
 Invariant: a record needs nothing but itself and this engine. Track and car travel inside, so that it can be
 watched, and driven again, on a machine that knows neither.
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from racer.sim import Car  # brings Numba, which who only looks at a drive does not wait for
     from racer.track import Track
 
-__all__ = ["STEP_DTYPE", "STEP_S", "Lap", "Replay"]
+__all__ = ["STEP_DTYPE", "STEP_S", "Drive", "Lap", "Replay"]
 
 STEP_S = 1.0 / 15.0  # s, one control step
 
@@ -31,8 +31,8 @@ STEP_DTYPE = np.dtype(
         ("speed", "<f8"),  # m/s, measured
         ("steering_angle", "<f8"),  # rad, the wheels' real angle
         ("yaw_rate", "<f8"),  # rad/s
-        ("steering_command", "<f8"),  # rad, what the action commands
-        ("speed_command", "<f8"),  # m/s
+        ("steering_command_deg", "<f8"),  # degrees, as `racer.sim.World.step` was given it
+        ("speed_command", "<f8"),  # m/s, likewise
         ("s", "<f8"),  # m, arc length of the front point on the ring
         ("distance", "<f8"),  # m along the line since this start, unwrapped, front point
         ("offset", "<f8"),  # m, left of the line positive
@@ -46,8 +46,8 @@ STEP_DTYPE = np.dtype(
 )
 """One row per control step k, at t = k/15 s: the pose *before* the action acts, as DeepRacer logs it.
 
-All float64: as float32 a distance of 200 m would be off by more than `verify` tolerates. Commands, not actions, are
-kept: they mean the same whatever the action space."""
+All float64: `verify` compares bits. Commands, not actions, are kept, in the very unit and precision in which the
+simulation took them: they mean the same whatever the action space."""
 
 
 @dataclass(frozen=True)
@@ -65,46 +65,114 @@ class Lap:
     resets: int = 0
 
 
-@dataclass(frozen=True, eq=False)
-class Replay:
-    """A race as it was driven: on and with what, its laps and its `steps`, (n,) of `STEP_DTYPE`.
+@dataclass(frozen=True, eq=False, repr=False)
+class Drive:
+    """What one car of a race drove: who drove it, its laps, and its `steps`, (k,) of `STEP_DTYPE`."""
 
-    One that was `imported` was not driven with racer: its laps may each begin anew, and cannot be verified.
+    driver: str
+    reward: str  # name
+    laps: tuple[Lap, ...]
+    steps: NDArray[np.void]
+
+    @property
+    def best_lap(self) -> Lap | None:
+        """The fastest complete lap; None if no lap was completed."""
+        return min((lap for lap in self.laps if lap.complete), key=lambda lap: lap.time_s, default=None)
+
+    def mean_speed_mps(self, lap: Lap | None = None) -> float:
+        """The mean speed driven: the mean of the speeds measured in the steps of a lap, or of all laps, m/s.
+
+        That is the way the car went by its time. A car that takes a shorter way than the centre line has a lower mean
+        speed than the track's length by the lap's time.
+        """
+        speeds = self.steps["speed"] if lap is None else self.steps["speed"][self.steps["lap"] == lap.index]
+        return float(np.mean(speeds)) if len(speeds) else float("nan")
+
+    def __repr__(self) -> str:
+        """A short description without the steps."""
+        best = "" if self.best_lap is None else f", best {self.best_lap.time_s:.3f} s"
+        return f"<Drive of {self.driver!r}: {len(self.laps)} laps{best}, {len(self.steps)} steps>"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Replay:
+    """A race as it was driven: on and with what, and the drive of each of its m cars.
+
+    `driver`, `reward`, `laps` and `steps` are those of the first car, the only one of a time trial.
+
+    A race that was `imported` was not driven with racer: its laps may each begin anew, and cannot be verified.
     """
 
     track: Track
     car: Car
-    driver: str
-    reward: str  # name
+    drives: tuple[Drive, ...]
     seed: int
     created: str  # ISO 8601, UTC
     engine: str  # version of racer
-    laps: tuple[Lap, ...]
-    steps: NDArray[np.void]
+    physics: str = ""  # `racer.sim.physics_version().motion` where it was driven
+    arithmetic: str = ""  # `racer.sim.physics_version().bits` where it was driven
     imported: str = ""  # what it was imported from; empty if racer drove it
     penalty_s: float | None = None  # of the race's rules, see `racer.sim.Rules`
 
     @property
+    def driver(self) -> str:
+        """Who drove the first car."""
+        return self.drives[0].driver
+
+    @property
+    def reward(self) -> str:
+        """Name of the first car's reward function."""
+        return self.drives[0].reward
+
+    @property
+    def laps(self) -> tuple[Lap, ...]:
+        """The first car's laps."""
+        return self.drives[0].laps
+
+    @property
+    def steps(self) -> NDArray[np.void]:
+        """The first car's steps, (k,) of `STEP_DTYPE`."""
+        return self.drives[0].steps
+
+    @property
     def best_lap_s(self) -> float | None:
-        """Time of the fastest complete lap, s; None if no lap was completed."""
-        return min((lap.time_s for lap in self.laps if lap.complete), default=None)
+        """Time of the first car's fastest complete lap, s; None if no lap was completed."""
+        return None if (best := self.drives[0].best_lap) is None else best.time_s
 
     @property
     def completed_laps(self) -> int:
-        """Number of complete laps."""
+        """Number of the first car's complete laps."""
         return sum(lap.complete for lap in self.laps)
 
     @property
     def digest(self) -> str:
-        """SHA-256 of what was driven and when: track, car, seed, time of making, commands and restarts."""
-        parts = [
-            self.track.digest,
-            self.created,
-            str(self.seed),
-            *map(repr, dataclasses.asdict(self.car).values()),
-            *([] if self.penalty_s is None else [f"penalty {self.penalty_s!r}"]),
-        ]
+        """SHA-256 of what was driven: track, car, penalty, commands and restarts.
+
+        Who drove, when, for which reward and with which seed makes no difference, nor does what the car's actuators
+        cut off a command: the same motion has the same digest.
+        """
+        return self._digest([drive.steps for drive in self.drives])
+
+    def lap_digest(self, lap: Lap) -> str:
+        """SHA-256 of one of the first car's laps: like `digest`, from the lap's standing start on, to its end."""
+        end = int(np.flatnonzero(self.steps["lap"] == lap.index)[-1]) + 1
+        begin = int(np.flatnonzero(self.steps["restart"][:end])[-1])
+        return self._digest([self.steps[begin:end]])
+
+    def _digest(self, drives: list[NDArray[np.void]]) -> str:
+        car = dataclasses.asdict(self.car)
+        parts = [self.track.digest, *map(repr, car.values()), f"penalty {self.penalty_s!r}"]
         digest = hashlib.sha256("\n".join(parts).encode(errors="surrogatepass"))
-        for name in ("steering_command", "speed_command", "restart"):
-            digest.update(np.ascontiguousarray(self.steps[name]).tobytes())
+        stop = float(np.degrees(self.car.max_steering))
+        for steps in drives:
+            steering = np.clip(steps["steering_command_deg"], -stop, stop) + 0.0  # -0.0 steers as 0.0 does
+            speed = np.clip(steps["speed_command"], self.car.min_speed, self.car.max_speed)
+            for column in (steering, speed, steps["restart"]):
+                digest.update(np.ascontiguousarray(column).tobytes())
         return digest.hexdigest()
+
+    def __repr__(self) -> str:
+        """A short description without the steps."""
+        way = " (reverse)" if self.track.reversed else ""
+        drives = ", ".join(map(repr, self.drives))
+        return f"<Replay on {self.track.name!r}{way} with car {self.car.name!r}: {drives}>"

@@ -1,99 +1,61 @@
-"""Replays: a race in one self-contained file, and the proof that it can be driven.
+"""The proof of a replay: driving its commands again.
 
-Invariant: a replay proves itself. Re-simulating its actions with its own track and car must give its states
-and its lap times, on any machine.
+Invariant: a replay proves itself. Re-simulating its commands with its own track and car must give its states and
+its lap times: to the last bit where sine and tangent are computed as they were when it was driven, and to 1e-5
+(m, rad, m/s) on a machine that computes them in another way.
 """
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from racer import __version__
-from racer.errors import RacerError, ReplayError
-from racer.replay.container import FILE_LIMIT, DamagedError, pack, unpack
-from racer.replay.header import from_file, to_file
+from racer.errors import RacerError
+from racer.replay.laps import Recorder
 from racer.replay.record import STEP_DTYPE, STEP_S, Lap, Replay
-from racer.shelf import read_bytes, write_atomically
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["STEP_DTYPE", "STEP_S", "Lap", "Replay", "Verdict", "load_replay", "save_replay", "verify"]
+__all__ = ["Verdict", "verify"]
 
-STATE_SLACK = 1e-5  # m, rad, m/s: another machine's sine may differ in its last bit
+STATE_SLACK = 1e-5  # m, rad, m/s: what the last bits of another machine's sine may have grown to
 TIME_SLACK_S = 1e-3  # lap times count in milliseconds
-STATES = ("x", "y", "heading", "speed", "steering_angle", "yaw_rate", "s", "distance", "offset")
+COMPARED = [name for name in STEP_DTYPE.names or () if name not in ("steering_command_deg", "speed_command", "reward")]
+AT_ONCE = 150  # steps that are driven before they are compared: a forged replay costs no more than that
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What re-simulating a replay gave: whether it holds, why not, and the laps as they come out here."""
+    """What re-simulating a replay gave.
+
+    Attributes:
+        ok: whether it holds.
+        reason: the first thing that does not hold; empty if all does.
+        drives: each car's laps as they come out here, up to the first thing that does not hold.
+    """
 
     ok: bool
-    reason: str  # empty if it holds
-    laps: tuple[Lap, ...]
+    reason: str
+    drives: tuple[tuple[Lap, ...], ...] = ()
 
-
-def save_replay(replay: Replay, path: str | Path, *, overwrite: bool = False) -> None:
-    """Write a replay as one file that needs no other.
-
-    Args:
-        replay: The race; its steps and laps must fit each other.
-        path: Any name, `.replay` by custom; NumPy opens it like an `.npz`. The folder must exist.
-        overwrite: Whether a file of that name may be replaced.
-
-    Raises:
-        ReplayError: The name is taken, or `load_replay` would refuse what it holds.
-        FileError: The file cannot be written; what was there is untouched.
-    """
-    target = Path(path)
-    if os.path.lexists(target) and not overwrite:
-        raise ReplayError(f"{target} exists already and is kept; choose another name")
-    header, arrays = to_file(replay)
-    try:
-        data = pack(header, arrays)
-        from_file(*unpack(data))  # what cannot be read again must not pass for saved
-    except ValueError as error:
-        raise ReplayError(f"this race cannot be saved as {target}: {error}") from error
-    write_atomically(target, data)
-
-
-def load_replay(path: str | Path) -> Replay:
-    """Read a replay, trusting nothing in it; whether it was really driven is for `verify` to say.
-
-    Args:
-        path: A file that `save_replay` wrote, on whatever machine.
-
-    Raises:
-        ReplayError: The file is missing, damaged, no replay, made by a later racer, or contradicts itself.
-    """
-    source = Path(path)
-    try:
-        if source.is_dir():
-            raise ReplayError(f"{source} is a folder, not a replay; name a file in it")
-        if os.path.lexists(source) and not source.is_file():
-            raise ReplayError(f"{source} is not a plain file, so it is no replay")
-        if source.is_file() and source.stat().st_size > FILE_LIMIT:
-            raise DamagedError(f"it is larger than {FILE_LIMIT // 2**20} MiB")
-        return from_file(*unpack(read_bytes(source, ReplayError)))
-    except DamagedError as error:
-        raise ReplayError(
-            f"{source} cannot be opened as a replay: {error}. "
-            "Fetch it again, or record the drive again with `racer evaluate … --replay FILE`."
-        ) from error
+    @property
+    def laps(self) -> tuple[Lap, ...]:
+        """The first car's laps."""
+        return self.drives[0] if self.drives else ()
 
 
 def verify(replay: Replay) -> Verdict:
     """Drive a replay's commands again, from its start line, on its track and with its car, and compare.
 
-    States must agree within 1e-5 (m, rad, m/s), lap times within a millisecond, and what happened must be the
-    same: where the car left the track, which laps it completed, where it was put back on the line, or on a lane for a
-    penalty. Rewards are not looked at, since they come from a function that the replay does not hold, nor who drove.
+    States and lap times must be the same, bit for bit, where `racer.sim.physics_version().bits` is what it was when
+    the race was driven; elsewhere states must agree within 1e-5 (m, rad, m/s) and lap times within a millisecond. What
+    happened must be the same: where the car left the track, which laps it completed, where it was put back on the line,
+    or on a lane for a penalty. Rewards are not looked at, since they come from a function that the replay does not
+    hold, nor who drove. It stops at the first difference.
 
     Args:
         replay: Any replay.
@@ -102,115 +64,84 @@ def verify(replay: Replay) -> Verdict:
         Whether it holds; if not, the first thing that does not; and the laps as they come out here.
     """
     if replay.imported:
-        return Verdict(False, f"it was not driven here, but imported from {replay.imported}", ())
-    if not replay.steps["restart"][:1].any():
-        return Verdict(False, "its car is never put on the start line", ())
+        return Verdict(False, f"it was not driven here, but imported from {replay.imported}")
+    steps = np.stack([drive.steps for drive in replay.drives], axis=1)
+    if not steps["restart"][:1].any():
+        return Verdict(False, "its car is never put on the start line")
+    from racer.sim import physics_version
+
+    here, recorder = physics_version(), Recorder(1, len(replay.drives))
+    exact = replay.arithmetic == here.bits
     try:
-        commands = np.stack([np.degrees(replay.steps["steering_command"]), replay.steps["speed_command"]], axis=1)
-        before, after = _driven(replay, commands)
+        reason = _driven(replay, steps, recorder, exact)
     except (RacerError, ValueError, ArithmeticError) as error:
-        return Verdict(False, f"it cannot be driven here: {error}", ())
-    put_back = np.diff(after["held"], prepend=0) > 0
-    laps = _laps(replay.steps["restart"], before, after, put_back)
-    reason = (
-        _difference(replay.steps, before, replay.track.length)
-        or _event_difference(replay, before, after)
-        or _lap_difference(replay.laps, laps)
-    )
-    if reason and replay.engine != __version__:
-        reason += f" (it was recorded with racer {replay.engine}; this is {__version__})"
+        return Verdict(False, f"it cannot be driven here: {error}")
+    laps = tuple(tuple(laps) for laps in recorder.laps[0])
+    for drive, found in zip(replay.drives, laps, strict=True):
+        reason = reason or _lap_difference(drive.laps, found, 0.0 if exact else TIME_SLACK_S)
+    if reason and replay.physics != here.motion:
+        reason += f" (it was recorded with racer {replay.engine}, whose cars move otherwise than racer {__version__}'s)"
     return Verdict(not reason, reason, laps)
 
 
-def _driven(replay: Replay, commands: NDArray[np.float64]) -> tuple[NDArray[np.void], NDArray[np.void]]:
-    """Give the car's state before and after each step, (n,) each; a restart puts it on the start line."""
-    from racer.sim import CAR_STATE, Rules, World
+def _driven(replay: Replay, steps: NDArray[np.void], recorder: Recorder, exact: bool) -> str:
+    """Drive the steps, (k, m), into a recorder, and say what differs first; nothing if nothing does."""
+    from racer.sim import OFF_TRACK, Rules, World
 
-    steps = replay.steps
     rules = Rules(start="line", laps=1000, time_limit_s=1e6, penalty_s=replay.penalty_s)
-    world = World(replay.track, car=replay.car, rules=rules)
+    world = World(replay.track, 1, steps.shape[1], replay.car, rules)
     world.seed(replay.seed)
-    before, after = np.zeros(len(steps), CAR_STATE), np.zeros(len(steps), CAR_STATE)
-    gained = np.zeros((1, 1))
-    for k, restart in enumerate(steps["restart"].tolist()):
-        if restart:
-            world.reset()
-        before[k] = world.cars[0, 0]
-        world.step(commands[None, None, k], gained)
-        after[k] = world.cars[0, 0]
-    return before, after
-
-
-def _difference(steps: NDArray[np.void], states: NDArray[np.void], length: float) -> str:
-    """Say where the recorded states first differ from those here; nothing if they agree."""
-    differing = []
-    for order, name in enumerate(STATES):
-        values = states[name]
-        gap = steps[name] - values
-        if name in ("heading", "s"):  # both go round
-            turn = 2.0 * np.pi if name == "heading" else length
-            gap = np.mod(gap + 0.5 * turn, turn) - 0.5 * turn
-        if len(bad := np.flatnonzero(~(np.abs(gap) <= STATE_SLACK))):
-            differing.append((int(bad[0]), order, name, float(steps[name][bad[0]]), float(values[bad[0]])))
-    if not differing:
-        return ""
-    row, _, name, told, here = min(differing)
-    return (
-        f"in step {row} (at {row * STEP_S:.2f} s) its {name.replace('_', ' ')} is {told:.6g}, "
-        f"but driving it again gives {here:.6g}"
-    )
-
-
-def _event_difference(replay: Replay, before: NDArray[np.void], after: NDArray[np.void]) -> str:
-    """Say what the record tells otherwise than it happened: wheels on the road, off-tracks, penalties, laps begun."""
-    steps = replay.steps
-    off, restart = before["wheels_on_track"] == 0, steps["restart"]
-    done = _done(restart, before, after)
-    begins = np.append(True, done[:-1] | restart[1:])
-    found = {"wheels_on_track": before["wheels_on_track"] == 4, "off_track": off, "lap": np.cumsum(begins)}
-    found["held"] = before["held"] > 0
-    for name, values in found.items():
-        if len(bad := np.flatnonzero(steps[name] != values)):
-            row = int(bad[0])
-            return (
-                f"in step {row} (at {row * STEP_S:.2f} s) its {name.replace('_', ' ')} is "
-                f"{steps[name][row]}, but driving it again gives {values[row]}"
-            )
-    if replay.penalty_s is None and len(bad := np.flatnonzero(off[:-1] & ~restart[1:])):
-        return f"its car left the track in step {bad[0]}, but drove on from there"
+    commands = np.stack([steps["steering_command_deg"], steps["speed_command"]], axis=-1)
+    restarts = np.append(steps["restart"], np.zeros((1, steps.shape[1]), np.bool_), axis=0)
+    gained = np.zeros((1, steps.shape[1]))
+    for first in range(0, len(steps), AT_ONCE):
+        told, drove_on = steps[first : first + AT_ONCE], ""
+        for k in range(first, first + len(told)):
+            if restarts[k].any():
+                world.reset()
+            recorder.before(world.cars)
+            recorder.act(commands[None, k], gained)
+            world.step(commands[None, k], gained)
+            status = world.cars["status"]
+            off = (status == OFF_TRACK) & (replay.penalty_s is None)
+            recorder.after(world.cars, status, restarts[None, k + 1] | off)
+            if k + 1 < len(steps) and (off & ~restarts[k + 1]).any():
+                drove_on = f"its car left the track in step {k}, but drove on from there"
+                break
+        found = recorder.take()[:, 0]
+        if reason := _difference(told[: len(found)], found, first, replay.track.length, exact) or drove_on:
+            return reason
+    recorder.close()
     return ""
 
 
-def _done(restart: NDArray[np.bool_], before: NDArray[np.void], after: NDArray[np.void]) -> NDArray[Any]:
-    """Whether each step completed a lap: the car crossed the line, and nothing had ended its lap before."""
-    ended = (before["wheels_on_track"] == 0) | np.append(restart[1:], False)
-    done: NDArray[Any] = (after["laps"] > before["laps"]) & ~ended
-    return done
+def _difference(told: NDArray[np.void], found: NDArray[np.void], first: int, length: float, exact: bool) -> str:
+    """Say where the recorded steps, (k, m), first differ from those driven here; nothing if they agree."""
+    differing = []
+    for order, name in enumerate(COMPARED):
+        bad = told[name] != found[name]
+        if told[name].dtype.kind == "f" and not exact:
+            gap = told[name] - found[name]
+            if name in ("heading", "s"):  # both go round
+                turn = 2.0 * np.pi if name == "heading" else length
+                gap = np.mod(gap + 0.5 * turn, turn) - 0.5 * turn
+            bad = ~(np.abs(gap) <= STATE_SLACK)
+        if bad.any():
+            row, car = np.argwhere(bad)[0].tolist()
+            differing.append((row, order, car, name))
+    if not differing:
+        return ""
+    row, _, car, name = min(differing)
+    here, there = found[name][row, car].item(), told[name][row, car].item()
+    digits = ".6g" if f"{here:.6g}" != f"{there:.6g}" else ".17g"
+    shown = [str(value) if isinstance(value, bool) else format(value, digits) for value in (there, here)]
+    return (
+        f"in step {first + row} (at {(first + row) * STEP_S:.2f} s) its {name.replace('_', ' ')} is {shown[0]}, "
+        f"but driving it again gives {shown[1]}"
+    )
 
 
-def _laps(
-    restart: NDArray[np.bool_], before: NDArray[np.void], after: NDArray[np.void], put_back: NDArray[np.bool_]
-) -> tuple[Lap, ...]:
-    """Give the laps as they were driven again; the last one ends with the record."""
-    done, off = _done(restart, before, after), (before["wheels_on_track"] == 0) & ~put_back
-    laps: list[Lap] = []
-    episode_s = start_s = 0.0
-    resets = 0
-    for k in range(len(restart)):
-        resets += int(put_back[k])
-        if restart[k]:
-            episode_s = start_s = k * STEP_S
-        if done[k]:
-            laps.append(Lap(len(laps) + 1, start_s, float(after["lap_time"][k]), True, False, resets))
-            start_s, resets = episode_s + float(after["lap_start_s"][k]), 0
-        elif k + 1 == len(restart) or restart[k + 1]:
-            time_s = (k + 1) * STEP_S - start_s
-            laps.append(Lap(len(laps) + 1, start_s, time_s, False, bool(off[k]), resets))
-            resets = 0
-    return tuple(laps)
-
-
-def _lap_difference(told: tuple[Lap, ...], found: tuple[Lap, ...]) -> str:
+def _lap_difference(told: tuple[Lap, ...], found: tuple[Lap, ...], slack_s: float) -> str:
     """Say which lap is told otherwise than it was driven; nothing if none is."""
     if len(told) != len(found):
         return f"it tells of {len(told)} laps, but driving it again gives {len(found)}"
@@ -220,9 +151,10 @@ def _lap_difference(told: tuple[Lap, ...], found: tuple[Lap, ...]) -> str:
             return f"its lap {lap.index} is told otherwise than it was driven: driving it again {how}"
         if claim.resets != lap.resets:
             return f"its lap {lap.index} tells of {claim.resets} resets, but driving it again gives {lap.resets}"
-        for name in ("start_s", "time_s"):
+        for name, noun in (("start_s", "start"), ("time_s", "time")):
             here, there = getattr(lap, name), getattr(claim, name)
-            if not abs(here - there) <= TIME_SLACK_S:
-                noun = "time" if name == "time_s" else "start"
-                return f"the {noun} of its lap {lap.index} is {there:.3f} s, but driving it again gives {here:.3f} s"
+            if not abs(here - there) <= slack_s:
+                digits = ".3f" if f"{here:.3f}" != f"{there:.3f}" else ".17g"
+                shown = [format(value, digits) for value in (there, here)]
+                return f"the {noun} of its lap {lap.index} is {shown[0]} s, but driving it again gives {shown[1]} s"
     return ""

@@ -22,12 +22,14 @@ from .location import wheels_on_road as wheels_on_road
 from .objects import BOX as BOX, BOX_M as BOX_M, NO_BOXES as NO_BOXES, TrackObject as TrackObject
 from .projection import at_row as at_row, distance as distance, project as project
 from .randomization import OFF as OFF, SIM_TO_REAL as SIM_TO_REAL, Randomization as Randomization
+from .reference import PhysicsVersion as PhysicsVersion, physics_version as physics_version
 from .road import Road as Road, road_of as road_of
 from .rules import (
     IMMOBILIZED as IMMOBILIZED,
     IN_PROGRESS as IN_PROGRESS,
     LAP_COMPLETE as LAP_COMPLETE,
     MOST_PENALTY_S as MOST_PENALTY_S,
+    OFF_TRACK as OFF_TRACK,
     PAUSE as PAUSE,
     STARTS as STARTS,
     STATUS as STATUS,

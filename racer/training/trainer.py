@@ -19,7 +19,18 @@ import numpy as np
 from racer.deepracer.logs import Tracer, TrainingLogs, write_evaluation
 from racer.env import ConcatVectorEnv, TimeTrialVector
 from racer.errors import AgentError, RacerError, RunError
-from racer.racing import AgentFile, Knobs, Learner, Score, drive, failure, load_agent, restore, score
+from racer.racing import (
+    AgentFile,
+    EvaluationResult,
+    Knobs,
+    Learner,
+    RaceConditions,
+    drive,
+    evaluate,
+    failure,
+    load_agent,
+    restore,
+)
 from racer.replay import Replay, save_replay
 from racer.reward import RewardFunction, VectorReward, load_reward
 from racer.sensors import make_sensors
@@ -71,8 +82,8 @@ class Progress:
     used: float
     steps_per_s: float
     metrics: Mapping[str, float]
-    score: Score | None
-    best: Score | None
+    score: EvaluationResult | None
+    best: EvaluationResult | None
     judged: bool
 
 
@@ -277,8 +288,8 @@ class Training:
         told = getattr(learner, "hyperparameters", {})  # what a recipe likes to tell, for the logs
         self._traces = TrainingLogs(run.folder, self._env, told) if run.plan.logs else None
         self._steps, self._before = 0, 0.0
-        self._best: Score | None = None
-        self._score: Score | None = None
+        self._best: EvaluationResult | None = None
+        self._score: EvaluationResult | None = None
         if run.checkpoint.exists():
             state, notes = run.load(run.checkpoint)
             restore(learner, state, run.checkpoint)
@@ -332,13 +343,10 @@ class Training:
                 self.learner,
                 run.track(),
                 JUDGED_LAPS,
+                RaceConditions(run.car, run.plan.actions, run.plan.sensors, run.plan.seed),
                 name=run.name,
                 reward_function=self._rewards(1, prints),
-                car=run.car,
-                seed=run.plan.seed,
-                actions=run.plan.actions,
-                sensors=run.plan.sensors,
-                trace=tracer if run.plan.logs else None,
+                step_callback=tracer if run.plan.logs else None,
             )
         save_replay(replay, run.replay, overwrite=True)
         if run.plan.logs:
@@ -407,8 +415,8 @@ class Training:
         self._pause = max(1.0, 10.0 * (time.monotonic() - began))  # evaluations take a tenth of the time at most
         self._judged_at = float(self._steps) if self._budget.steps is not None else self._seconds() - self._before
 
-    def _judge(self) -> Score:
-        return score(self._judges, self.learner, JUDGED_LAPS, self.run.plan.seed)
+    def _judge(self) -> EvaluationResult:
+        return evaluate(self._judges, self.learner, JUDGED_LAPS, self.run.plan.seed)
 
     def _save(self) -> None:
         self._keep(self.run.checkpoint)

@@ -7,6 +7,7 @@ on the track for a penalty.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -127,7 +128,7 @@ class Timeline:
             heading=float(self._heading[row] + part * self._turn[row]),
             steering=steering + part * (later - steering),
             speed=float(self.speed[row] + part * (self.speed[following] - self.speed[row])),
-            steering_command=float(steps["steering_command"][row]),
+            steering_command=math.radians(steps["steering_command_deg"][row]),
             speed_command=float(steps["speed_command"][row]),
             reward=float(self._rewards[row]),
             lap_reward=float(self._reward_sum[row + 1] - self._reward_sum[min(self._first_row(lap), row)]),

@@ -18,7 +18,7 @@ from racer import __version__
 from racer.deepracer.logs.placing import Placed
 from racer.deepracer.logs.simtrace import ROW, Episode
 from racer.errors import LogError
-from racer.replay import STEP_DTYPE, STEP_S, Lap, Replay
+from racer.replay import STEP_DTYPE, STEP_S, Drive, Lap, Replay
 from racer.sim import CARS, Car
 
 __all__ = ["best", "episodes_of", "to_replay"]
@@ -77,13 +77,10 @@ def to_replay(placed: Sequence[Placed], driver: str, source: str, car: Car = CAR
     return Replay(
         track=placed[0].track,
         car=car,
-        driver=driver,
-        reward="DeepRacer log",
+        drives=(Drive(driver, "DeepRacer log", tuple(laps), np.concatenate(parts)),),
         seed=0,
         created=datetime.now(UTC).isoformat(timespec="microseconds"),
         engine=__version__,
-        laps=tuple(laps),
-        steps=np.concatenate(parts),
         imported=source,
     )
 
@@ -204,8 +201,8 @@ def _commands(
 ) -> None:
     """Fill in what holds from one row to the next, and each row's reward once."""
     held = rows[_row_at(clock, now)]
-    steps["steering_command"], steps["speed_command"] = np.radians(held["steer"]), held["throttle"]
-    steps["steering_angle"] = np.clip(steps["steering_command"], -car.max_steering, car.max_steering)
+    steps["steering_command_deg"], steps["speed_command"] = held["steer"], held["throttle"]
+    steps["steering_angle"] = np.clip(np.radians(held["steer"]), -car.max_steering, car.max_steering)
     steps["off_track"] = held["episode_status"] == "off_track"
     steps["wheels_on_track"] = held["all_wheels_on_track"]
     np.add.at(steps["reward"], _row_at(now, clock), rows["reward"])
@@ -240,7 +237,7 @@ def episodes_of(replay: Replay) -> list[Placed]:
     rows["X"] = steps["x"] + replay.car.front_point * np.cos(steps["heading"])
     rows["Y"] = steps["y"] + replay.car.front_point * np.sin(steps["heading"])
     rows["yaw"] = np.degrees(steps["heading"])
-    rows["steer"] = np.round(np.degrees(steps["steering_command"]), 9)  # 30 was commanded, not 29.999999999999996
+    rows["steer"] = steps["steering_command_deg"]
     rows["throttle"], rows["reward"] = steps["speed_command"], steps["reward"]
     rows["all_wheels_on_track"], rows["track_len"] = steps["wheels_on_track"], track.length
     along = steps["distance"] / track.length - (steps["lap"] - first_lap)

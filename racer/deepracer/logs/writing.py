@@ -8,7 +8,6 @@ sample that does not depend on how the episodes went: one whole episode of each 
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -23,11 +22,11 @@ from racer.deepracer.logs.simtrace import LABELS, csv_text
 from racer.deepracer.logs.step_recorder import Tracer
 from racer.env import ConcatVectorEnv, TimeTrialVector
 from racer.errors import LogError
-from racer.racing import Score
-from racer.replay import STEP_S, Lap
+from racer.racing import EvaluationResult
+from racer.replay import STEP_S, Lap, whole_steps
 from racer.shelf import make_folder, read_json, read_text, write_atomically
 
-__all__ = ["EPISODES", "TrainingLogs", "whole_steps", "write_evaluation"]
+__all__ = ["EPISODES", "TrainingLogs", "write_evaluation"]
 
 EPISODES = 20  # in an iteration file: the original's default
 APART = 100_000  # car steps from one file's first step to the next one's ...
@@ -101,7 +100,7 @@ class TrainingLogs:
             self._waiting = False
             self._begin_at = steps + max(APART, SHARE * steps)
 
-    def evaluated(self, score: Score) -> None:
+    def evaluated(self, score: EvaluationResult) -> None:
         """Add an evaluation to the metrics of the newest iteration; there is none to add to before the first."""
         if self._items:
             last = {key: self._items[-1][key] for key in ("episode", "trial")}
@@ -201,21 +200,6 @@ COUNTS = {
     "off_track": "off_track",
     "reversed": "reversed",
 }
-
-
-def whole_steps(laps: Sequence[Lap]) -> list[int]:
-    """How many steps DeepRacer would log for each lap of a race, the prepare step of a standing start included.
-
-    A lap is found complete in the step after the one that crosses the line, and that step is its own.
-    """
-    counts, before = [], -1  # row of the race in which the lap before ended
-    for lap in laps:
-        begins, ends = lap.start_s / STEP_S, (lap.start_s + lap.time_s) / STEP_S
-        standing = abs(begins - (before + 1)) < 1e-6
-        last = math.ceil(ends - 1e-6) if lap.complete else round(ends) - 1
-        counts.append(last - before + standing)
-        before = last
-    return counts
 
 
 def _item(rows: NDArray[np.void]) -> dict[str, Any]:

@@ -1,0 +1,135 @@
+"""Laps: where one ends and the next one begins, for races, replays, their verification and logs alike.
+
+Invariant: nobody else counts laps. A lap begins at the line or at a restart; it is complete where its car crosses
+the line and nothing has ended its episode in that step. Otherwise it ends with the episode.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from racer.replay.record import STEP_DTYPE, STEP_S, Lap
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["LapBook", "Recorder", "whole_steps"]
+
+COPIED = ("x", "y", "heading", "speed", "steering_angle", "yaw_rate", "s", "distance", "offset")
+
+
+class LapBook:
+    """Counts the laps of n races of m cars, step by step: `before` a step, then `after` it.
+
+    Attributes:
+        laps: those of car j in race i are `laps[i][j]`.
+    """
+
+    def __init__(self, races: int = 1, cars: int = 1) -> None:
+        """Begin with races that start with the next step."""
+        self._shape = (races, cars)
+        self.laps: list[list[list[Lap]]] = [[[] for _ in range(cars)] for _ in range(races)]
+        self.numbers: NDArray[np.int64] = np.ones(self._shape, dtype=np.int64)
+        """Number of the lap that each car is in, (n, m)."""
+        self._steps = 0
+        self._episode_s, self._resets = np.zeros(self._shape), np.zeros(self._shape, dtype=np.int64)
+        self._over: NDArray[np.bool_] = np.ones(self._shape, dtype=np.bool_)
+
+    def before(self, cars: NDArray[np.void]) -> None:
+        """Look at the cars' states, (n, m) of `racer.sim.CAR_STATE`, before a step."""
+        self._began_s, self._done, self._held = (cars[name].copy() for name in ("lap_start_s", "laps", "held"))
+
+    def after(self, cars: NDArray[np.void], status: NDArray[np.int64], ended: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Look at them after it, and tell whose lap is over, (n, m).
+
+        Args:
+            cars: (n, m), as for `before`; those whose episode has ended may stand at their next start already.
+            status: (n, m), how the step found each car: an index into `racer.sim.STATUS`.
+            ended: (n, m), whether that ends its episode.
+        """
+        from racer.sim import LAP_COMPLETE, OFF_TRACK
+
+        self._steps += 1
+        crossed = (cars["laps"] > self._done) & ~ended
+        self._resets += ~ended & (self._held == 0) & (cars["held"] > 0)
+        self._over = crossed | ended
+        for i, j in np.argwhere(self._over).tolist():
+            start_s = float(self._episode_s[i, j] + self._began_s[i, j])
+            if crossed[i, j]:
+                self._add(i, j, start_s, float(cars["lap_time"][i, j]), complete=True)
+                continue
+            now_s = self._steps * STEP_S
+            if status[i, j] != LAP_COMPLETE:
+                self._add(i, j, start_s, now_s - start_s, off_track=bool(status[i, j] == OFF_TRACK))
+            self._episode_s[i, j] = now_s
+            self._resets[i, j] = 0
+        return self._over
+
+    def close(self) -> None:
+        """End the laps that are under way, because the record does."""
+        for i, j in np.argwhere(~self._over).tolist():
+            start_s = float(self._episode_s[i, j] + self._began_s[i, j])
+            self._add(i, j, start_s, self._steps * STEP_S - start_s)
+
+    def _add(
+        self, i: int, j: int, start_s: float, time_s: float, *, complete: bool = False, off_track: bool = False
+    ) -> None:
+        index = int(self.numbers[i, j])
+        self.laps[i][j].append(Lap(index, start_s, time_s, complete, off_track, int(self._resets[i, j])))
+        self.numbers[i, j] += 1
+        self._resets[i, j] = 0
+
+
+class Recorder(LapBook):
+    """A lap book that also writes down every step of n races of m cars."""
+
+    def __init__(self, races: int = 1, cars: int = 1) -> None:
+        """Begin with races that start with the next step."""
+        super().__init__(races, cars)
+        self._rows: list[NDArray[np.void]] = []
+        self._restart: NDArray[np.bool_] = np.ones(self._shape, dtype=np.bool_)
+
+    def before(self, cars: NDArray[np.void]) -> None:
+        """Write down how the cars stand before a step."""
+        super().before(cars)
+        row = np.zeros(self._shape, STEP_DTYPE)
+        for name in COPIED:
+            row[name] = cars[name]
+        row["off_track"], row["wheels_on_track"] = cars["wheels_on_track"] == 0, cars["wheels_on_track"] == 4
+        row["lap"], row["restart"], row["held"] = self.numbers, self._restart, cars["held"] > 0
+        self._rows.append(row)
+
+    def act(self, commands: NDArray[np.float64], rewards: NDArray[np.float64]) -> None:
+        """Write down what the step commands, (n, m, 2) in degrees and m/s, and what it is rewarded with, (n, m)."""
+        row = self._rows[-1]
+        row["steering_command_deg"], row["speed_command"], row["reward"] = *np.moveaxis(commands, -1, 0), rewards
+
+    def after(self, cars: NDArray[np.void], status: NDArray[np.int64], ended: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """As for `LapBook.after`."""
+        self._restart = ended
+        return super().after(cars, status, ended)
+
+    def take(self) -> NDArray[np.void]:
+        """Give the steps written down since the last call, (k, n, m) of `STEP_DTYPE`."""
+        steps = np.array(self._rows, STEP_DTYPE).reshape(-1, *self._shape)
+        self._rows.clear()
+        return steps
+
+
+def whole_steps(laps: Sequence[Lap]) -> list[int]:
+    """How many steps DeepRacer would log for each lap of a race, the prepare step of a standing start included.
+
+    A lap is found complete in the step after the one that crosses the line, and that step is its own.
+    """
+    counts, before = [], -1  # row of the race in which the lap before ended
+    for lap in laps:
+        begins, ends = lap.start_s / STEP_S, (lap.start_s + lap.time_s) / STEP_S
+        standing = abs(begins - (before + 1)) < 1e-6
+        last = math.ceil(ends - 1e-6) if lap.complete else round(ends) - 1
+        counts.append(last - before + standing)
+        before = last
+    return counts
