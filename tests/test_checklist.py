@@ -292,7 +292,7 @@ def test_13_globals_outlive_episodes_and_params_are_a_copy(tmp_path):
 def test_14_a_penalty_is_time_inside_the_lap_and_the_car_goes_on_from_a_lane():
     track = ring()
     clean = drive(pursuer(TimeTrialVector(1, track)), track, 1)
-    world = World(track, rules=Rules(start="line", conditions=RaceConditions(penalty_s=2.0)))
+    world = World(track, rules=Rules(start="line", penalty_s=2.0))
     world.seed(0)
     world.reset()
     car, rewards, told, before = world.cars[0, 0], np.zeros((1, 1)), [], []

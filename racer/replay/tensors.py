@@ -33,7 +33,7 @@ def pack(metadata: Mapping[str, str], arrays: Mapping[str, NDArray[Any]]) -> byt
 
 
 def unpack(data: bytes) -> tuple[dict[str, str], dict[str, NDArray[Any]]]:
-    """Give (metadata, arrays) of a safetensors file; the arrays are read-only, and all numbers in them finite.
+    """Give (metadata, arrays) of a safetensors file; all numbers in the arrays are finite.
 
     Raises:
         DamagedError: the bytes are anything else.
@@ -51,7 +51,6 @@ def unpack(data: bytes) -> tuple[dict[str, str], dict[str, NDArray[Any]]]:
         reason = " ".join(str(error).split())[:120]
         raise DamagedError(f"it is cut short, damaged, or another kind of file ({reason!a})") from error
     for name, values in arrays.items():
-        values.flags.writeable = False
         if values.dtype.kind in "fc" and not np.isfinite(values).all():
             place = np.argwhere(~np.isfinite(values))[0].tolist()
             raise DamagedError(f"its array {name!a:.80} holds a number that is not finite, in row {[*place, 0][0]}")
