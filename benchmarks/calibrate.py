@@ -1,4 +1,4 @@
-"""Fit a car's constants to logs of the real thing, on half of their episodes, and judge it by the other half.
+"""Fit a car's constants to logs of the real thing, on half of their episodes, and evaluate it on the other half.
 
     python benchmarks/calibrate.py LOG…
     python benchmarks/calibrate.py LOG… --car deepracer-v4
@@ -13,9 +13,8 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
 from pathlib import Path
@@ -24,9 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
+from scipy.optimize import minimize
 
 from racer.deepracer.logs import read_logs, running
 from racer.errors import LogError, RacerError
+from racer.shelf import LIMITS, read_json
 from racer.sim import CARS, STEP_S, Car, drive
 
 FITTED = {  # constants, and how far the first steps of the search go
@@ -42,13 +43,10 @@ FITTED = {  # constants, and how far the first steps of the search go
 }
 SKIPPED = 6  # steps at an episode's start, in which the car is still being put down
 LEAST = 30  # steps of an episode, and ...
-FEWEST = 4  # ... episodes, two to fit and two to judge
+FEWEST = 4  # ... episodes, two to fit and two to evaluate
 WEIGHTS = np.array([1.0, 0.2, 1.0])  # of speed, sideways speed and yaw rate: the poses' noise is largest sideways
 ROUNDS = 3  # of the search, each from where the last one ended
 TRIES = 400  # drives of each round
-
-
-Cost = Callable[[NDArray[np.float64]], float]
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         episodes = [episode for path in given.logs for episode in read(path)]
         if len(episodes) < FEWEST:
-            raise LogError(f"there are {len(episodes)} episodes of {LEAST} steps or more, too few to fit and judge")
+            raise LogError(f"there are {len(episodes)} episodes of {LEAST} steps or more, too few to fit and evaluate")
     except RacerError as error:
         print(error, file=sys.stderr)
         return 1
@@ -146,42 +144,10 @@ def fit(episodes: Sequence[Episode], start: Car) -> Car:
 
     point = np.array([getattr(start, name) for name in FITTED]) / scale
     for _ in range(ROUNDS):
-        point = simplex(cost, point, TRIES)
+        around = np.vstack([point, point + np.eye(len(point))])
+        options = {"initial_simplex": around, "maxfev": TRIES, "adaptive": True, "xatol": 0.0, "fatol": 0.0}
+        point = minimize(cost, point, method="Nelder-Mead", options=options).x
     return car_of(point)
-
-
-def simplex(
-    cost: Callable[[NDArray[np.float64]], float], start: NDArray[np.float64], tries: int
-) -> NDArray[np.float64]:
-    """Least of a function near `start` (Nelder and Mead 1965; coefficients by dimension of Gao and Han 2012)."""
-    n = len(start)
-    grow, shorten, shrink = 1.0 + 2.0 / n, 0.75 - 0.5 / n, 1.0 - 1.0 / n
-    points = np.stack([start, *(start + np.eye(n)[k] for k in range(n))])
-    values = np.array([cost(point) for point in points])
-    used = n + 1
-    while used < tries:
-        order = np.argsort(values, kind="stable")
-        points, values = points[order], values[order]
-        middle = points[:-1].mean(axis=0)
-        away = middle - points[-1]
-        tried = middle + away
-        value, used = cost(tried), used + 1
-        if value < values[0]:
-            further = middle + grow * away
-            its_value, used = cost(further), used + 1
-            if its_value < value:
-                tried, value = further, its_value
-        elif value >= values[-2]:
-            nearer = middle + (shorten if value < values[-1] else -shorten) * away
-            its_value, used = cost(nearer), used + 1
-            if its_value >= min(value, values[-1]):
-                points[1:] = points[0] + shrink * (points[1:] - points[0])
-                values[1:] = [cost(point) for point in points[1:]]
-                used += n
-                continue
-            tried, value = nearer, its_value
-        points[-1], values[-1] = tried, value
-    return np.asarray(points[np.argmin(values)])
 
 
 def _drive(episode: Episode, car: Car) -> NDArray[np.float64]:
@@ -206,11 +172,9 @@ def _of_rows(rows: NDArray[np.void]) -> Episode:
 
 def _read_json(path: Path) -> list[Episode]:
     keys = ("cmd_steer_deg", "cmd_speed", "meas_forward_m", "meas_lateral_m", "meas_dyaw_rad")
+    data = read_json(path, LogError, LIMITS["log"])
     try:
-        listed = json.loads(path.read_text(encoding="utf-8"))["episodes"]
-        columns = [np.array([episode[key] for key in keys], dtype=np.float64) for episode in listed]
-    except OSError as error:
-        raise LogError(f"{path} cannot be read: {error.strerror}") from error
+        columns = [np.array([episode[key] for key in keys], dtype=np.float64) for episode in data["episodes"]]
     except (ValueError, KeyError, TypeError) as error:
         raise LogError(f"{path} does not hold episodes with {', '.join(keys)}: {error}") from error
     found = []

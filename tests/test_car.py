@@ -359,7 +359,7 @@ def test_calibration_says_what_it_cannot_use(calibrate, tmp_path, capsys):
         assert calibrate.main([str(tmp_path / "log.json")]) == 1
         assert word in capsys.readouterr().err
     assert calibrate.main([str(tmp_path / "none.json")]) == 1
-    assert "none.json cannot be read" in capsys.readouterr().err
+    assert "cannot read" in capsys.readouterr().err
 
 
 def test_a_log_as_csv_is_the_log_as_json(calibrate):
