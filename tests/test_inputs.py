@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drives import drive
 from safetensors.numpy import save
 
 from racer.cli.inputs import expect
 from racer.errors import FileError
+from racer.replay import save_replay
 
 
 def archive(path: Path, *names: str) -> None:
@@ -32,6 +34,8 @@ def make(path: Path) -> None:
                 made.writestr("policy.pth", "")
         case "old.replay":
             np.savez(path.open("wb"), header=np.zeros(3))
+        case "lap.replay":
+            save_replay(drive("pebble", laps=1, limit_s=2.0), path)
         case "weights.safetensors":
             path.write_bytes(save({"policy/x": np.zeros(3)}, {"racer": json.dumps({"steps": 1})}))
         case "model.tar.gz":
@@ -65,6 +69,7 @@ def make(path: Path) -> None:
     [
         ("sb3.zip", "sb3", "Stable-Baselines3"),
         ("old.replay", "old replay", "an earlier racer"),
+        ("lap.replay", "replay", "racer watch lap.replay"),
         ("weights.safetensors", "weights", "belongs to a run"),
         ("model.tar.gz", "model archive", "racer train --deepracer model.tar.gz"),
         ("logs.tar.gz", "log archive", "racer import-log logs.tar.gz"),

@@ -90,7 +90,7 @@ def _kind_of_file(path: Path, head: bytes, size: int) -> str | None:
     if head.startswith((b"\x89PNG", b"GIF8")) or head[4:8] == b"ftyp":
         return "picture"
     if len(head) > 9 and head[8:9] == b"{" and struct.unpack("<Q", head[:8])[0] < min(size, MOST_HEADER_BYTES):
-        return "replay" if b'"racer-replay"' in head else "weights"
+        return "replay" if b'\\"laps\\"' in head else "weights"
     if b"SIM_TRACE_LOG:" in head or head.lstrip(b'"').startswith((b"episode,steps,", b'episode","steps"')):
         return "log"
     if path.suffix == ".py":
