@@ -107,7 +107,7 @@ def _parse_table(where: str, header: str, lines: Iterable[tuple[int, str]], ends
 
 def _headless(line: str) -> tuple[str, ...] | None:
     """The columns of a row of DeepRacer's, by their number; None for any other line."""
-    fields = _join(_split(line))
+    fields = _fields(line)
     names = _layout(fields)
     known = names is not None and {field.strip().lower() for field in fields[9:11]} <= FLAGS.keys()
     return names if known and set(fields[15:16]) <= LABELS.keys() else None
@@ -116,7 +116,7 @@ def _headless(line: str) -> tuple[str, ...] | None:
 def _parse_rows(
     where: str, names: tuple[str, ...], lines: Iterable[tuple[int, str]], ends: bool, notice: str = ""
 ) -> Parsed:
-    listed = (_Line(number, _join(_split(line))) for number, line in lines if line.strip())
+    listed = (_Line(number, _fields(line)) for number, line in lines if line.strip())
     return _finish(names, _Table(where, names).convert(listed, ends), notice)
 
 
@@ -152,6 +152,10 @@ def _steps(lines: Iterable[tuple[int, str]]) -> Iterator[_Line]:
             # An export as CSV or JSON puts the line in quotes, and its end may follow as an escape.
             fields = told.split('"')[0].split("\t")[0].removesuffix("\\n").strip().split(",")
             yield _Line(number, _join([*fields[:-1], fields[-1].partition(" ")[0]]))
+
+
+def _fields(line: str) -> list[str]:
+    return _join(_split(line)) if "[" in line else _split(line)
 
 
 def _split(line: str) -> list[str]:
