@@ -1,6 +1,8 @@
 """DeepRacer's settings files: every version and quirk of them, and one clear message for whatever is none."""
 
 import json
+import os
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -8,10 +10,10 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings, strategies as st
 
 import racer
-from racer.deepracer.config import ModelMetadata, take_over
+from racer.deepracer.config import Document, ModelMetadata, convert
 from racer.deepracer.config.hyperparameters import Hyperparameters, read_hyperparameters
 from racer.deepracer.config.metadata import CAMERAS, LIDARS, Lidar, read_model_metadata
-from racer.deepracer.config.report import Fate
+from racer.deepracer.config.report import Status
 from racer.deepracer.config.settings import ENV_NAMES, Settings, read_settings
 from racer.errors import DeepRacerError, RacerError
 from racer.sim import ContinuousActions, DiscreteActions, Rotation
@@ -116,7 +118,7 @@ BROKEN = [
     ({"action_space": [{"steering_angle": "left", "speed": 1}]}, ["steering_angle is 'left'", "from -180 to 180"]),
     ({"action_space": [{"steering_angle": 1, "speed": "nan"}]}, ["action_space[0].speed is 'nan'", "a number"]),
     ({"action_space": [{"steering_angle": 1, "speed": "1e999"}]}, ["speed is '1e999'"]),
-    ({"action_space": [{"steering_angle": 1, "speed": 10**400}]}, ["speed is 1000"]),
+    ({"action_space": [{"steering_angle": 1, "speed": 10**400}]}, ["too large for a whole number"]),
     ({"action_space": [{"steering_angle": 1, "speed": True}]}, ["speed is True", "a number"]),
     ({"action_space": [{"steering_angle": 1, "speed": None}]}, ["speed is None"]),
     ({"action_space": [{"steering_angle": 1, "speed": -1}]}, ["speed is -1", "from 0 to 100"]),
@@ -417,31 +419,38 @@ def test_the_real_samples_load(logs):
 # --- folders -------------------------------------------------------------------------------------------------------
 
 
-def names(taken, fate):
-    return {line.name for line in taken.lines if line.fate is fate}
+def names(converted, status):
+    return {line.name for line in converted.report if line.status is status}
 
 
-def line(taken, name):
-    (found,) = [line for line in taken.lines if line.name == name]
+def line(converted, name):
+    (found,) = [line for line in converted.report if line.name == name]
     return found
 
 
 def test_a_folder_of_the_console(tmp_path):
-    taken = take_over(export(tmp_path, NUM_WORKERS="4"))
-    assert taken.track.name == "harbor" and not taken.track.reversed
-    assert taken.reward == tmp_path / "reward_function.py"
-    assert len(taken.actions.choices) == 10
-    assert taken.sensors == ("state",)
-    assert taken.starts == Rotation(0.05, 0.0)
-    assert not taken.both_ways
-    assert taken.knobs == {"gamma": 0.99, "entropy": 0.01, "epochs": 3, "rate": 3e-4, "batch": 64, "episodes": 20}
-    assert len(taken.files) == 4
+    converted = convert(export(tmp_path, NUM_WORKERS="4"))
+    assert converted.track.name == "harbor" and not converted.track.reversed
+    assert converted.reward == tmp_path / "reward_function.py"
+    assert len(converted.actions.choices) == 10
+    assert converted.sensors == ("state",)
+    assert converted.starts == Rotation(0.05, 0.0)
+    assert not converted.both_directions
+    assert converted.hyperparameters == {
+        "gamma": 0.99,
+        "entropy": 0.01,
+        "epochs": 3,
+        "rate": 3e-4,
+        "batch": 64,
+        "episodes": 20,
+    }
+    assert len(converted.files) == 4
     # Every key of the files is told of, and the check-list's three that do nothing do nothing.
-    assert {"stack_size", "term_cond_avg_score"} <= names(taken, Fate.IDLE)
-    assert {"term_cond_max_episodes", "NUM_WORKERS"} <= names(taken, Fate.REPLACED)
-    assert {"lr", "batch_size"} <= names(taken, Fate.TAKEN)
-    assert {"action_space", "discount_factor", "beta_entropy", "num_epochs"} <= names(taken, Fate.TAKEN)
-    told_of = {line.name for line in taken.lines}
+    assert {"stack_size", "term_cond_avg_score"} <= names(converted, Status.IGNORED)
+    assert {"term_cond_max_episodes", "NUM_WORKERS"} <= names(converted, Status.REPLACED)
+    assert {"lr", "batch_size"} <= names(converted, Status.CONVERTED)
+    assert {"action_space", "discount_factor", "beta_entropy", "num_epochs"} <= names(converted, Status.CONVERTED)
+    told_of = {line.name for line in converted.report}
     greedy = {"e_greedy_value", "epsilon_steps", "sac_alpha"}
     assert set(Hyperparameters.__dataclass_fields__) - greedy <= told_of
 
@@ -474,35 +483,44 @@ def test_algorithm_and_sensors_choose_the_recipe_and_options_outdo_them(
     model = {"action_space": RANGES, "action_space_type": "continuous", "sensor": sensor, "lidar_config": config}
     model |= {"training_algorithm": algorithm, "neural_network": DEEP}
     files = {"metadata": write(tmp_path, "m.json", model), "hyperparameters": write(tmp_path, "h.json", {})}
-    taken = take_over(**files, **options)
-    assert (taken.agent, taken.sensors) == (agent, sensors or tuple(sensor))
-    assert knobs is None or taken.knobs == knobs
-    fate = {line.name: line.fate for line in taken.lines}
+    converted = convert(**files, **options)
+    assert (converted.agent, converted.sensors) == (agent, sensors or tuple(sensor))
+    assert knobs is None or converted.hyperparameters == knobs
+    status = {line.name: line.status for line in converted.report}
     own = options.get("agent", agent)
-    assert fate["training_algorithm"] is (Fate.REPLACED if ("sac" in own) != (algorithm == "sac") else Fate.TAKEN)
-    assert fate["neural_network"] is (Fate.TAKEN if "network" in taken.knobs else Fate.REPLACED)
-    assert fate["sensor"] is (Fate.REPLACED if "sensors" in options else Fate.TAKEN)
-    assert fate["lidar_config"] is (Fate.TAKEN if SECTORS in taken.sensors else Fate.IDLE)
-    without = take_over(metadata=files["metadata"], **options).knobs
-    assert without == ({"network": DEEP} if "network" in taken.knobs else None)
+    assert status["training_algorithm"] is (
+        Status.REPLACED if ("sac" in own) != (algorithm == "sac") else Status.CONVERTED
+    )
+    assert status["neural_network"] is (Status.CONVERTED if "network" in converted.hyperparameters else Status.REPLACED)
+    assert status["sensor"] is (Status.REPLACED if "sensors" in options else Status.CONVERTED)
+    assert status["lidar_config"] is (Status.CONVERTED if SECTORS in converted.sensors else Status.IGNORED)
+    without = convert(metadata=files["metadata"], **options).hyperparameters
+    assert without == ({"network": DEEP} if "network" in converted.hyperparameters else None)
 
 
 def test_what_deepracer_trains_by_is_taken_by_the_recipe_that_trains_as_it_does(tmp_path):
     given_ = {"lr": "1e-4", "batch_size": 32, "num_episodes_between_training": 10, "num_epochs": 3}
-    taken = take_over(export(tmp_path), hyperparameters=write(tmp_path, "h.json", given_))
-    assert taken.agent == "clipped_ppo"
-    assert taken.knobs == {"gamma": 0.999, "entropy": 0.01, "epochs": 3, "rate": 1e-4, "batch": 32, "episodes": 10}
-    assert {"training_algorithm", *given_} <= names(taken, Fate.TAKEN)
-    quicker = take_over(export(tmp_path), hyperparameters=tmp_path / "h.json", agent="ppo")
-    assert {"lr", "batch_size", "num_episodes_between_training"} <= names(quicker, Fate.REPLACED)
+    converted = convert(export(tmp_path), hyperparameters=write(tmp_path, "h.json", given_))
+    assert converted.agent == "clipped_ppo"
+    assert converted.hyperparameters == {
+        "gamma": 0.999,
+        "entropy": 0.01,
+        "epochs": 3,
+        "rate": 1e-4,
+        "batch": 32,
+        "episodes": 10,
+    }
+    assert {"training_algorithm", *given_} <= names(converted, Status.CONVERTED)
+    quicker = convert(export(tmp_path), hyperparameters=tmp_path / "h.json", agent="ppo")
+    assert {"lr", "batch_size", "num_episodes_between_training"} <= names(quicker, Status.REPLACED)
 
 
 def test_a_lidar_that_racer_cannot_simulate(tmp_path):
     config = {"clipping_dist": 0.15}
     sensor = ["observation", "DISCRETIZED_SECTOR_LIDAR"]
     path = write(tmp_path, "m.json", {"action_space": ACTIONS, "sensor": sensor, "lidar_config": config})
-    told(lambda: take_over(metadata=path), str(path), "sees 0.15 m far", "--sensors")
-    assert take_over(metadata=path, sensors=("state",)).sensors == ("state",)
+    told(lambda: convert(metadata=path), str(path), "sees 0.15 m far", "--sensors")
+    assert convert(metadata=path, sensors=("state",)).sensors == ("state",)
 
 
 @pytest.mark.parametrize("place", ["", "custom_files", "model"])
@@ -514,66 +532,67 @@ def test_files_are_found_in_their_usual_places(tmp_path, place, around):
     write(folder / place, "hyperparameters.json", {})
     write(folder, "run.env" if place else "training_params.yaml", "DR_WORLD_NAME=dune" if place else "WORLD_NAME: dune")
     write(tmp_path, ".hidden", "")
-    taken = take_over(tmp_path)
-    assert (taken.track.name, len(taken.files)) == ("dune", 4)
+    converted = convert(tmp_path)
+    assert (converted.track.name, len(converted.files)) == ("dune", 4)
 
 
 def test_without_hyperparameters_the_recipe_keeps_its_own(tmp_path):
     export(tmp_path)
     (tmp_path / "ip" / "hyperparameters.json").unlink()
-    taken = take_over(tmp_path)
-    assert taken.knobs is None
-    assert "lr" not in {line.name for line in taken.lines}
+    converted = convert(tmp_path)
+    assert converted.hyperparameters is None
+    assert "lr" not in {line.name for line in converted.report}
 
 
 def test_two_versions_of_a_file_are_not_chosen_between(tmp_path):
     export(tmp_path)
     other = {"action_space": ACTIONS[:2], "sensor": ["state"]}
     own = write(tmp_path, "custom_files/model_metadata.json", other)
-    told(lambda: take_over(tmp_path), "custom_files", "model/model_metadata.json differ", "--model-metadata")
-    assert len(take_over(tmp_path, metadata=own).actions.choices) == 2
+    told(lambda: convert(tmp_path), "custom_files", "model/model_metadata.json differ", "--model-metadata")
+    assert len(convert(tmp_path, metadata=own).actions.choices) == 2
     own.write_bytes((tmp_path / "model" / "model_metadata.json").read_bytes())
-    assert len(take_over(tmp_path).actions.choices) == 10
+    assert len(convert(tmp_path).actions.choices) == 10
 
 
 def test_folders_that_are_none(tmp_path):
-    told(lambda: take_over(tmp_path / "gone"), "gone is no folder")
+    told(lambda: convert(tmp_path / "gone"), "gone is no folder and no archive")
     archive = write(tmp_path, "model.tar.gz", "")
-    told(lambda: take_over(archive), "unpack it first")
-    told(lambda: take_over(tmp_path), "holds none of model_metadata.json", "custom_files/")
-    told(lambda: take_over("nul\0l"), "is no folder")
+    told(lambda: convert(archive), "model.tar.gz is no folder and no archive")
+    archive.unlink()
+    told(lambda: convert(tmp_path), "holds none of model_metadata.json", "custom_files/")
+    told(lambda: convert("nul\0l"), "is no folder")
     write(tmp_path, "reward_function.py", REWARD)
-    told(lambda: take_over(tmp_path), "no model_metadata.json", "--model-metadata")
+    told(lambda: convert(tmp_path), "no model_metadata.json", "--model-metadata")
     write(tmp_path, "model_metadata.json", {"action_space": ACTIONS})
-    told(lambda: take_over(tmp_path), "no WORLD_NAME", "--track")
+    assert convert(tmp_path).track.name == "harbor"
     (tmp_path / "reward_function.py").unlink()
-    told(lambda: take_over(tmp_path), "no reward_function.py", "--reward")
+    told(lambda: convert(tmp_path), "no reward_function.py", "--reward")
 
 
 def test_options_outdo_the_folder(tmp_path):
-    taken = take_over(export(tmp_path, WORLD_NAME="no_such_world"), track="dune", reward="centerline")
-    assert (taken.track.name, taken.reward) == ("dune", "centerline")
-    assert line(taken, "WORLD_NAME").fate is Fate.REPLACED
+    converted = convert(export(tmp_path, WORLD_NAME="no_such_world"), track="dune", reward="centerline")
+    assert (converted.track.name, converted.reward) == ("dune", "centerline")
+    assert line(converted, "WORLD_NAME").status is Status.REPLACED
 
 
 def test_single_files_bring_no_rules(tmp_path):
     write(tmp_path, "m.json", {"action_space": RANGES, "action_space_type": "continuous", "sensor": ["state"]})
-    taken = take_over(metadata=tmp_path / "m.json")
-    assert taken.actions == ContinuousActions((-30.0, 30.0), (1.0, 2.0))
-    assert (taken.track, taken.starts, taken.knobs, taken.reward) == (None, None, None, None)
+    converted = convert(metadata=tmp_path / "m.json")
+    assert converted.actions == ContinuousActions((-30.0, 30.0), (1.0, 2.0))
+    assert (converted.track, converted.starts, converted.hyperparameters, converted.reward) == (None, None, None, None)
 
 
 def test_directions(tmp_path):
-    forward = take_over(export(tmp_path)).track
-    backward = take_over(export(tmp_path, REVERSE_DIR="True")).track
+    forward = convert(export(tmp_path)).track
+    backward = convert(export(tmp_path, REVERSE_DIR="True")).track
     assert backward.reversed and backward.digest == forward.reverse().digest
-    assert line(take_over(tmp_path), "REVERSE_DIR").note == ("clockwise" if forward.is_ccw else "anticlockwise")
-    assert take_over(export(tmp_path, ALTERNATE_DRIVING_DIRECTION=True)).both_ways
-    varied = take_over(export(tmp_path, ENABLE_DOMAIN_RANDOMIZATION=True))
-    assert varied.randomize and "ENABLE_DOMAIN_RANDOMIZATION" in names(varied, Fate.TAKEN)
+    assert line(convert(tmp_path), "REVERSE_DIR").note == ("clockwise" if forward.is_ccw else "anticlockwise")
+    assert convert(export(tmp_path, ALTERNATE_DRIVING_DIRECTION=True)).both_directions
+    varied = convert(export(tmp_path, ENABLE_DOMAIN_RANDOMIZATION=True))
+    assert varied.randomize and "ENABLE_DOMAIN_RANDOMIZATION" in names(varied, Status.CONVERTED)
     for clockwise in (True, False):  # a world of one name is driven the way that is asked for
-        taken = take_over(export(tmp_path, TRACK_DIRECTION_CLOCKWISE=str(clockwise)))
-        assert taken.track.is_ccw is not clockwise
+        converted = convert(export(tmp_path, TRACK_DIRECTION_CLOCKWISE=str(clockwise)))
+        assert converted.track.is_ccw is not clockwise
 
 
 def test_a_world_of_two_directions_has_two_names(tmp_path, monkeypatch):
@@ -582,17 +601,17 @@ def test_a_world_of_two_directions_has_two_names(tmp_path, monkeypatch):
     for name in ("there_cw", "there_ccw"):
         write(tmp_path, f"tracks/{name}.csv", source.read_text())
     folder = export(tmp_path / "f", WORLD_NAME="there", TRACK_DIRECTION_CLOCKWISE="true")
-    assert take_over(folder).track.name == "there_cw"
+    assert convert(folder).track.name == "there_cw"
     folder = export(tmp_path / "f", WORLD_NAME="there", TRACK_DIRECTION_CLOCKWISE="false")
-    assert take_over(folder).track.name == "there_ccw"
+    assert convert(folder).track.name == "there_ccw"
     folder = export(tmp_path / "f", WORLD_NAME="there_cw", TRACK_DIRECTION_CLOCKWISE="false")
-    assert take_over(folder).track.name == "there_cw"
+    assert convert(folder).track.name == "there_cw"
 
 
 def test_a_world_that_is_not_on_the_shelf(tmp_path):
     folder = export(tmp_path, WORLD_NAME="harbour", TRACK_DIRECTION_CLOCKWISE="false")
     told(
-        lambda: take_over(folder),
+        lambda: convert(folder),
         "training_params.yaml",
         "WORLD_NAME is 'harbour'",
         "Did you mean 'harbor'",
@@ -601,17 +620,142 @@ def test_a_world_that_is_not_on_the_shelf(tmp_path):
     )
 
 
+def test_a_folder_without_a_world_is_trained_on_the_default_track_and_says_so(tmp_path):
+    folder = export(tmp_path, WORLD_NAME="")
+    converted = convert(folder)
+    assert (converted.track.name, line(converted, "WORLD_NAME").status) == ("harbor", Status.REPLACED)
+    assert "no file names a world: harbor; choose another with --track" in line(converted, "WORLD_NAME").note
+    (folder / "training_params.yaml").unlink()
+    assert convert(folder).track.name == "harbor" and convert(folder, track="dune").track.name == "dune"
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_reverse_means_against_the_track_s_direction_whatever_the_folder_says(tmp_path, own):
+    folder = export(tmp_path, REVERSE_DIR=str(own))
+    assert convert(folder).track.reversed is own
+    for options in ({}, {"track": "dune"}):
+        converted = convert(folder, reverse=True, **options)
+        assert converted.track.reversed
+        assert line(converted, "REVERSE_DIR").status is (Status.CONVERTED if own else Status.REPLACED)
+    assert "--reverse" in line(converted, "REVERSE_DIR").note or own
+
+
+OTHER = REWARD.replace("progress", "speed")
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["custom_files/mine.py", "mine.py", "data-1b2c/models/x/custom_files/mine.py", "/custom_files/mine.py"],
+)
+def test_the_settings_name_the_other_files(tmp_path, key):
+    folder = export(tmp_path)
+    write(folder, "custom_files/mine.py", OTHER)
+    write(folder, "custom_files/actions.json", {"action_space": ACTIONS[:3], "sensor": ["state"]})
+    write(folder, "custom_files/learn.json", {"discount_factor": 0.5})
+    named = {
+        "REWARD_FILE_S3_KEY": key,
+        "MODEL_METADATA_FILE_S3_KEY": "custom_files/actions.json",
+        "HYPERPARAMETER_FILE_S3_KEY": "custom_files/learn.json",
+    }
+    env = "DR_LOCAL_S3_CUSTOM_FILES_PREFIX=custom_files\nDR_WORLD_NAME=harbor\nDR_LOCAL_S3_REWARD_KEY=" + key
+    env += "\nDR_LOCAL_S3_MODEL_METADATA_KEY=$DR_LOCAL_S3_CUSTOM_FILES_PREFIX/actions.json"
+    env += "\nDR_LOCAL_S3_HYPERPARAMETERS_KEY=${DR_LOCAL_S3_CUSTOM_FILES_PREFIX}/learn.json\n"
+    for settings_file, text in (
+        ("training_params.yaml", yaml.safe_dump({"WORLD_NAME": "harbor"} | named)),
+        ("run.env", env),
+    ):
+        for name in ("training_params.yaml", "run.env"):
+            (folder / name).unlink(missing_ok=True)
+        write(folder, settings_file, text)
+        converted = convert(folder)
+        assert converted.reward == folder / "custom_files/mine.py"
+        assert len(converted.actions.choices) == 3
+        assert converted.hyperparameters["gamma"] == 0.5
+        assert all(line(converted, name).status is Status.CONVERTED for name in named)
+        assert line(converted, "REWARD_FILE_S3_KEY").note == str(folder / "custom_files/mine.py")
+    assert convert(folder, reward="centerline").reward == "centerline"
+
+
+def test_a_file_that_the_settings_name_and_the_folder_lacks(tmp_path):
+    folder = export(tmp_path, REWARD_FILE_S3_KEY="models/mine.py")
+    converted = convert(folder)
+    assert converted.reward == folder / "reward_function.py"
+    outcome = line(converted, "REWARD_FILE_S3_KEY")
+    assert outcome.status is Status.REPLACED and "reward_function.py" in outcome.note
+    (folder / "reward_function.py").unlink()
+    told(lambda: convert(folder), "no 'models/mine.py', which REWARD_FILE_S3_KEY names", "--reward")
+
+
+@pytest.mark.parametrize("key", ["../evil.py", "a/../../evil.py", "{}/evil.py", "evil.py", "..\\evil.py", "nul\0.py"])
+def test_no_setting_and_no_link_leads_out_of_the_folder(tmp_path, key):
+    write(tmp_path, "evil.py", OTHER)
+    folder = export(tmp_path / "model", REWARD_FILE_S3_KEY=key.format(tmp_path))
+    assert convert(folder).reward == folder / "reward_function.py"
+    (folder / "reward_function.py").unlink()
+    (folder / "reward_function.py").symlink_to(tmp_path / "evil.py")
+    told(lambda: convert(folder), "reward_function.py is a link that leads out of", str(folder))
+
+
+def test_files_of_other_tools_have_other_names(tmp_path):
+    write(tmp_path, "configs/agent_params.json", {"action_space": ACTIONS[:4], "sensor": ["state"]})
+    write(tmp_path, "configs/environment_params.yaml", 'WORLD_NAME:     "dune"\nRACE_TYPE: "TIME_TRIAL"\n')
+    write(tmp_path, "configs/reward_function.py", REWARD)
+    converted = convert(tmp_path)
+    assert (converted.track.name, len(converted.actions.choices)) == ("dune", 4)
+    write(tmp_path, "model_metadata.json", {"action_space": ACTIONS, "sensor": ["state"]})
+    assert len(convert(tmp_path).actions.choices) == 10, "a model's own file says more"
+
+
+@pytest.mark.parametrize("around", ["", "my-model/", "./", "my-model/model/"])
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_archives_are_read_as_they_come(tmp_path, around, mode):
+    folder = export(tmp_path / "model")
+    write(folder, "evil.py", "raise SystemExit")
+    archive = tmp_path / "my.tar.gz"
+    with tarfile.open(archive, mode) as tar:
+        for path in sorted(folder.rglob("*.*")):
+            tar.add(path, around + path.relative_to(folder).as_posix())
+    before = sorted(tmp_path.rglob("*"))
+    unpacked, converted = convert(folder), convert(archive)
+    assert isinstance(converted.reward, Document) and converted.reward.data.decode() == REWARD
+    for name in ("track", "actions", "sensors", "starts", "hyperparameters", "both_directions"):
+        ours, theirs = getattr(converted, name), getattr(unpacked, name)
+        assert ours == theirs or ours.digest == theirs.digest
+    assert sorted(tmp_path.rglob("*")) == before, "nothing is unpacked"
+    assert all(str(path).startswith(str(archive)) for path in converted.files)
+    archive.write_bytes(archive.read_bytes()[: 300 if mode == "w:gz" else 1200])
+    told(lambda: convert(archive), "my.tar.gz")
+
+
+def test_large_files_are_refused_by_their_size_and_bombs_by_their_depth(tmp_path):
+    for name, read, limit in (
+        ("h.json", read_hyperparameters, 2**20),
+        ("m.json", read_model_metadata, 2**20),
+        ("t.yaml", read_settings, 2**17),
+        ("run.env", read_settings, 2**17),
+    ):
+        path = tmp_path / name
+        path.write_bytes(b" " * (limit + 1))
+        told(lambda read=read, path=path: read(path), str(path), f"up to {limit:,} bytes")
+    for text in ("[" * 60_000 + "]" * 60_000, "{a: " * 25_000 + "}" * 25_000, "- " * 60_000):
+        told(lambda text=text: read_settings(write(tmp_path, "t.yaml", text)), "t.yaml", "not valid YAML")
+    doubled = "A0=xx\n" + "".join(f"A{i + 1}=$A{i}$A{i}\n" for i in range(40))
+    told(lambda: read_settings(write(tmp_path, "run.env", doubled + "DR_RACE_TYPE=$A40\n")), "DR_RACE_TYPE is 'xx")
+    os.mkfifo(tmp_path / "pipe.yaml")
+    told(lambda: read_settings(tmp_path / "pipe.yaml"), "not a plain file but a pipe")
+
+
 def test_starts(tmp_path):
-    assert take_over(export(tmp_path, CHANGE_START_POSITION="false")).starts == Rotation(0.0, 0.0)
+    assert convert(export(tmp_path, CHANGE_START_POSITION="false")).starts == Rotation(0.0, 0.0)
     given_ = {"ROUND_ROBIN_ADVANCE_DIST": "0.2", "START_POSITION_OFFSET": "0.5"}
-    taken = take_over(export(tmp_path, **given_))
-    assert taken.starts == Rotation(0.2, 0.5)
-    assert line(taken, "START_POSITION_OFFSET").fate is Fate.TAKEN
+    converted = convert(export(tmp_path, **given_))
+    assert converted.starts == Rotation(0.2, 0.5)
+    assert line(converted, "START_POSITION_OFFSET").status is Status.CONVERTED
 
 
 @pytest.mark.parametrize("race", ["OBJECT_AVOIDANCE", "HEAD_TO_BOT", "HEAD_TO_MODEL", "F1"])
 def test_other_races_are_refused(tmp_path, race):
-    told(lambda: take_over(export(tmp_path, RACE_TYPE=race)), "training_params.yaml", race, "TIME_TRIAL")
+    told(lambda: convert(export(tmp_path, RACE_TYPE=race)), "training_params.yaml", race, "TIME_TRIAL")
 
 
 def test_sac_is_told_what_is_its_own(tmp_path):
@@ -622,21 +766,21 @@ def test_sac_is_told_what_is_its_own(tmp_path):
         {"action_space": RANGES, "action_space_type": "continuous", "training_algorithm": "sac", "sensor": ["state"]},
     )
     write(folder, "ip/hyperparameters.json", {"sac_alpha": "0.5", "lr": 1e-4})
-    taken = take_over(folder)
-    assert {"training_algorithm", "sac_alpha", "discount_factor"} <= names(taken, Fate.TAKEN)
-    assert {"beta_entropy", "num_epochs", "exploration_type"} <= names(taken, Fate.IDLE)
-    assert {"lr", "batch_size", "num_episodes_between_training"} <= names(taken, Fate.REPLACED)
-    assert taken.knobs == {"gamma": 0.999, "alpha": 0.5}
-    told_of = {line.name for line in taken.lines}
+    converted = convert(folder)
+    assert {"training_algorithm", "sac_alpha", "discount_factor"} <= names(converted, Status.CONVERTED)
+    assert {"beta_entropy", "num_epochs", "exploration_type"} <= names(converted, Status.IGNORED)
+    assert {"lr", "batch_size", "num_episodes_between_training"} <= names(converted, Status.REPLACED)
+    assert converted.hyperparameters == {"gamma": 0.999, "alpha": 0.5}
+    told_of = {line.name for line in converted.report}
     assert set(Hyperparameters.__dataclass_fields__) - {"e_greedy_value", "epsilon_steps"} <= told_of
 
 
 def test_e_greedy_and_hubers_loss_are_replaced(tmp_path):
     folder = export(tmp_path)
     write(folder, "ip/hyperparameters.json", {"exploration_type": "e-greedy", "loss_type": "huber"})
-    taken = take_over(folder)
-    assert {"exploration_type", "loss_type"} <= names(taken, Fate.REPLACED)
-    assert "0.05 after 10000 steps" in line(taken, "exploration_type").value
+    converted = convert(folder)
+    assert {"exploration_type", "loss_type"} <= names(converted, Status.REPLACED)
+    assert "0.05 after 10000 steps" in line(converted, "exploration_type").value
 
 
 def test_a_folder_that_may_not_be_looked_into(tmp_path, monkeypatch):
@@ -644,4 +788,4 @@ def test_a_folder_that_may_not_be_looked_into(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "iterdir", closed)
-    told(lambda: take_over(tmp_path), f"cannot look into {tmp_path}: Permission denied")
+    told(lambda: convert(tmp_path), f"cannot look into {tmp_path}: Permission denied")

@@ -15,7 +15,7 @@ from racer.errors import RacerError
 from racer.shelf import DEFAULTS
 
 if TYPE_CHECKING:
-    from racer.deepracer.config import Takeover
+    from racer.deepracer.config import Conversion
     from racer.replay import Replay
     from racer.training import Progress as State, Run, Show
 
@@ -91,7 +91,7 @@ def train(
     what was learnt. With --steps the same seed gives the same driver.
 
     A folder that DeepRacer's console exported, or that deepracer-for-cloud
-    trains from, runs as it is: --deepracer says what is taken over of it.
+    trains from, runs as it is: --deepracer reports the outcome of every setting.
 
     Examples:
       [cyan]racer train --reward centerline --seconds 30[/cyan]
@@ -119,9 +119,9 @@ def train(
         from racer.track import load_track
 
         asked = _asked(track, tracks, reward, agent, sensors, start, both_ways, randomize)
-        taken = _taken(folder, metadata, hyperparameters, asked)
-    if taken is not None:
-        deepracer.show(taken, folder)
+        converted = _converted((folder, metadata, hyperparameters), asked, reverse)
+    if converted is not None:
+        deepracer.show(converted, folder)
     if resume:
         run = engine.resume(_folder(name), steps=steps, seconds=seconds, reward=reward, logs=logs)
     else:
@@ -129,7 +129,7 @@ def train(
         if "sensors" in asked:
             usual["agent"] = quicker(asked["sensors"])
         asked = usual | asked
-        if reverse:
+        if reverse and folder is None:  # a folder's own direction is settled already
             asked["tracks"] = load_track(asked["tracks"]).reverse()
         run = engine.start(
             name=name or (deepracer.run_name(folder) if folder is not None else None),
@@ -193,24 +193,31 @@ def _asked(
     return {key: value for key, value in given.items() if value is not None}
 
 
-def _taken(
-    folder: Path | None, metadata: Path | None, hyperparameters: Path | None, asked: dict[str, Any]
-) -> "Takeover | None":
-    """What DeepRacer's files say, which goes into `asked` where no option outdoes it; None if none is given."""
-    if folder is None and metadata is None and hyperparameters is None:
+def _converted(
+    files: tuple[Path | None, Path | None, Path | None], asked: dict[str, Any], reverse: bool
+) -> "Conversion | None":
+    """What DeepRacer's files ask for, which goes into `asked` where no option says otherwise; None if none is given."""
+    folder, metadata, hyperparameters = files
+    if not any(files):
         return None
-    from racer.deepracer.config import take_over
+    from racer.deepracer.config import Document, convert
 
     where = asked.get("tracks")
     first = where if isinstance(where, str | None) else next((name for name in where if name != "random"), None)
     given = {key: asked.get(key) for key in ("reward", "agent", "sensors")}
-    taken = take_over(folder, metadata=metadata, hyperparameters=hyperparameters, track=first, **given)
-    if taken.track is not None and not isinstance(where, tuple):
-        asked["tracks"] = taken.track
-    for key in ("reward", "agent", "actions", "sensors", "starts", "both_ways", "randomize", "knobs"):
-        if (value := getattr(taken, key)) is not None:
+    converted = convert(
+        folder, metadata=metadata, hyperparameters=hyperparameters, track=first, reverse=reverse, **given
+    )
+    if converted.track is not None and not isinstance(where, tuple):
+        asked["tracks"] = converted.track
+    if isinstance(converted.reward, Document) and folder is not None:
+        asked["reward"] = deepracer.shelved(converted.reward, folder)
+    asked |= {"both_ways": asked.get("both_ways", converted.both_directions)}
+    asked |= {"knobs": converted.hyperparameters} if converted.hyperparameters is not None else {}
+    for key in ("reward", "agent", "actions", "sensors", "starts", "randomize"):
+        if (value := getattr(converted, key)) is not None:
             asked.setdefault(key, value)
-    return taken
+    return converted
 
 
 def _folder(name: str | None) -> Path:

@@ -1,4 +1,5 @@
-from .conversion import Takeover as Takeover, take_over as take_over
+from .conversion import Conversion as Conversion, convert as convert
+from .documents import Document as Document
 from .hyperparameters import read_hyperparameters as read_hyperparameters
 from .metadata import (
     NETWORKS as NETWORKS,
@@ -7,4 +8,4 @@ from .metadata import (
     read_action_space as read_action_space,
     read_model_metadata as read_model_metadata,
 )
-from .report import quicker as quicker
+from .report import Outcome as Outcome, Status as Status, quicker as quicker

@@ -1,73 +1,84 @@
-"""What racer makes of DeepRacer's files: what it takes over, what has no effect, and what it replaces."""
+"""Converting DeepRacer's files: what a training of racer's has to be asked for, and the report on every setting."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from racer import shelf
-from racer.deepracer.config.folder import open_folder
+from racer.deepracer.config.documents import Document, Source
+from racer.deepracer.config.folder import FILE_KEYS, Folder, open_folder
 from racer.deepracer.config.hyperparameters import knobs_of, read_hyperparameters
 from racer.deepracer.config.metadata import DISCRETIZED, Lidar, ModelMetadata, read_model_metadata
-from racer.deepracer.config.report import Fate, Line, learning_lines, looks, model_lines, quicker, rule_lines
-from racer.deepracer.config.settings import Settings, read_settings
+from racer.deepracer.config.report import (
+    Outcome,
+    Status,
+    learning_outcomes,
+    looks,
+    model_outcomes,
+    quicker,
+    rule_outcomes,
+)
+from racer.deepracer.config.settings import Settings
 from racer.errors import DeepRacerError
 from racer.sim import ActionSpace, DiscreteActions, Rotation, Start
 from racer.track import Track, load_track
 
-__all__ = ["Takeover", "take_over"]
+__all__ = ["Conversion", "convert"]
 
 
 @dataclass(frozen=True)
-class Takeover:
-    """What a training with DeepRacer's files needs; None where they say nothing.
+class Conversion:
+    """What DeepRacer's files ask of a training; None where they say nothing.
 
     Attributes:
-        agent: name of the recipe on the shelf that learns as the files say, by the sensors that there are.
-        track: where, in the driving direction.
-        reward: name or path of the reward function.
-        actions: what may be commanded.
-        sensors: what is perceived, as `racer.sensors.make_sensors` takes it.
+        agent: name of the recipe on the shelf that learns as the files say, from the sensors that there are.
+        track: in the driving direction.
+        reward: name or path of the reward function, or its content if it lies in an archive.
+        actions: the action space.
+        sensors: as `racer.sensors.make_sensors` takes them.
         starts: where episodes start.
-        both_ways: whether half of the cars drive against the track's direction.
+        both_directions: whether half of the cars drive against the track's direction.
         randomize: whether episodes differ in pictures, car and start.
-        knobs: of the recipe.
-        lines: what became of each setting.
+        hyperparameters: of the recipe, by its own names.
+        report: the outcome of each setting.
         files: that were read, and the reward function's.
     """
 
     agent: str | None = None
     track: Track | None = None
-    reward: str | Path | None = None
+    reward: str | Path | Document | None = None
     actions: ActionSpace | None = None
     sensors: tuple[str, ...] | None = None
     starts: Start | None = None
-    both_ways: bool = False
+    both_directions: bool = False
     randomize: bool = False
-    knobs: Mapping[str, float | str] | None = None
-    lines: tuple[Line, ...] = ()
+    hyperparameters: Mapping[str, float | str] | None = None
+    report: tuple[Outcome, ...] = ()
     files: tuple[Path, ...] = ()
 
 
-def take_over(
+def convert(
     folder: str | Path | None = None,
     *,
     metadata: Path | None = None,
     hyperparameters: Path | None = None,
     reward: str | Path | None = None,
     track: str | Path | None = None,
+    reverse: bool = False,
     sensors: tuple[str, ...] | None = None,
     agent: str | None = None,
-) -> Takeover:
-    """Read DeepRacer's files.
+) -> Conversion:
+    """Read DeepRacer's files, and say what becomes of every setting.
 
     Args:
-        folder: of the console's or of deepracer-for-cloud's; its training rules are taken over as well.
+        folder: of the console's or of deepracer-for-cloud's, or its archive; its training rules are converted as well.
         metadata: a `model_metadata.json`, alone or instead of the folder's.
-        hyperparameters: likewise.
+        hyperparameters: a `hyperparameters.json`, likewise.
         reward: name or path of a reward function, instead of the folder's.
         track: name or path, instead of the folder's world.
+        reverse: drive against the track's direction, whatever the folder says.
         sensors: as `racer.sensors.make_sensors` takes them, instead of the model's.
         agent: name or path of a recipe, instead of the one that the files ask for.
 
@@ -75,90 +86,109 @@ def take_over(
         DeepRacerError: a file cannot be read, makes no sense, or asks for what racer does not have.
         TrackError: the track cannot be driven.
     """
-    settings, settings_file = None, None
-    if folder is not None:
-        found = open_folder(folder, metadata, hyperparameters, reward)
-        metadata, hyperparameters, reward = found.metadata, found.hyperparameters, found.reward
-        settings_file = found.settings
-        settings = read_settings(settings_file) if settings_file is not None else Settings()
-        if metadata is None:
-            raise DeepRacerError(f"{found.path} holds no model_metadata.json; name one with --model-metadata")
-        if reward is None:
-            raise DeepRacerError(f"{found.path} holds no reward_function.py; name a reward with --reward")
-    lines: list[Line] = []
+    given = {"metadata": metadata, "hyperparameters": hyperparameters, "reward": reward}
+    found = _opened(folder, frozenset(name for name, value in given.items() if value is not None))
+    about_model = metadata or (found.metadata if found else None)
+    about_learning = hyperparameters or (found.hyperparameters if found else None)
+    pay = reward or (found.reward if found else None)
+    report: list[Outcome] = []
     course: Track | None = load_track(track) if track is not None else None
     starts: Start | None = None
-    if settings is not None:
-        where = settings_file or Path(str(folder))
-        _check_race(settings, where)
-        course = _course(settings, where, course, lines)
-        starts = _starts(settings)
-        lines += rule_lines(settings)
-    model = read_model_metadata(metadata) if metadata is not None else None
-    perceived, recipe = sensors, agent
+    if found is not None:
+        _check(found, about_model, pay)
+        course = _course(found, course, reverse, report)
+        starts = _starts(found.settings)
+        report += rule_outcomes(found.settings)
+        report += _file_outcomes(found, given)
+    model = read_model_metadata(about_model) if about_model is not None else None
+    observed, recipe = sensors, agent
     knobs: dict[str, float | str] | None = None
-    if model is not None and metadata is not None:
-        perceived = sensors or _sensors(model, metadata)
-        recipe = agent or _recipe(model.training_algorithm, perceived, folder is not None)
-        lines += model_lines(model, perceived, recipe, sensors is not None, agent is not None)
-        knobs = {"network": model.neural_network} if looks(recipe, perceived) else None
-    learning = read_hyperparameters(hyperparameters) if hyperparameters is not None else None
+    if model is not None and about_model is not None:
+        observed = sensors or _sensors(model, _path(about_model))
+        recipe = agent or _recipe(model.training_algorithm, observed, folder is not None)
+        report += model_outcomes(model, observed, recipe, sensors is not None, agent is not None)
+        knobs = {"network": model.neural_network} if looks(recipe, observed) else None
+    learning = read_hyperparameters(about_learning) if about_learning is not None else None
     if learning is not None:
         how = recipe or shelf.DEFAULTS["agents"]
-        lines += learning_lines(learning, how, model is None or isinstance(model.actions, DiscreteActions))
+        report += learning_outcomes(learning, how, model is None or isinstance(model.actions, DiscreteActions))
         knobs = {knob: getattr(learning, key) for knob, key in knobs_of(how).items()} | (knobs or {})
-    return Takeover(
+    files = (about_model, about_learning, pay, found.settings_file if found else None)
+    return Conversion(
         recipe,
         course,
-        reward,
+        pay.path if isinstance(pay, Document) and not pay.packed else pay,
         model.actions if model else None,
-        perceived,
+        observed,
         starts,
-        settings is not None and settings.alternate,
-        settings is not None and settings.randomize,
+        found is not None and found.settings.alternate,
+        found is not None and found.settings.randomize,
         knobs,
-        tuple(lines),
-        tuple(Path(file) for file in (metadata, hyperparameters, reward, settings_file) if file is not None),
+        tuple(report),
+        tuple(_path(file) for file in files if file is not None),
     )
 
 
-def _check_race(settings: Settings, where: Path) -> None:
-    if settings.race_type != "TIME_TRIAL":
+def _opened(folder: str | Path | None, given: frozenset[str]) -> Folder | None:
+    return None if folder is None else open_folder(folder, given)
+
+
+def _path(source: Source) -> Path:
+    return source.path if isinstance(source, Document) else Path(source)
+
+
+def _where(found: Folder) -> Path:
+    """The settings' file of a folder, or the folder, for messages."""
+    return found.settings_file.path if found.settings_file is not None else found.path
+
+
+def _check(found: Folder, metadata: Source | None, reward: Source | None) -> None:
+    """Refuse a folder that lacks a file, or whose race racer does not have."""
+    for what, there, name, option in (
+        ("metadata", metadata, "model_metadata.json; name one", "--model-metadata"),
+        ("reward", reward, "reward_function.py; name a reward", "--reward"),
+    ):
+        if there is None:
+            key = FILE_KEYS[what]
+            asked = f", and no {found.settings.files[key]!r:.80}, which {key} names" if key in found.missing else ""
+            noun, _, advice = name.partition("; ")
+            raise DeepRacerError(f"{found.path} holds no {noun}{asked}; {advice} with {option}")
+    if found.settings.race_type != "TIME_TRIAL":
         raise DeepRacerError(
-            f"{where}: RACE_TYPE is {settings.race_type}, a race that racer does not have yet; "
+            f"{_where(found)}: RACE_TYPE is {found.settings.race_type}, a race that racer does not have yet; "
             "write TIME_TRIAL to train the same model against the clock"
         )
 
 
-def _course(settings: Settings, where: Path, given: Track | None, lines: list[Line]) -> Track:
-    """The track in its driving direction; adds what became of the settings."""
+def _course(found: Folder, given: Track | None, reverse: bool, report: list[Outcome]) -> Track:
+    """The track in its driving direction; adds the outcomes of the settings."""
+    settings = found.settings
+    name = settings.world or ""
     if given is not None:
-        course, note = given, f"--track {given.name}"
-        lines.append(Line("WORLD_NAME", settings.world or "", Fate.REPLACED, note))
+        course, outcome = given, Outcome("WORLD_NAME", name, Status.REPLACED, f"--track {given.name}")
+    elif settings.world is None:
+        course = load_track(shelf.DEFAULTS["tracks"])
+        note = f"no file names a world: {course.name}; choose another with --track"
+        outcome = Outcome("WORLD_NAME", name, Status.REPLACED, note)
     else:
-        course, note = _world(settings, where)
-        lines.append(Line("WORLD_NAME", settings.world or "", Fate.TAKEN, note))
-    if settings.reverse:
+        course, note = _world(settings, settings.world, _where(found))
+        outcome = Outcome("WORLD_NAME", name, Status.CONVERTED, note)
+    report.append(outcome)
+    if settings.reverse or reverse:
         course = course.reverse()
-    lines.append(
-        Line(
-            "REVERSE_DIR",
-            str(settings.reverse),
-            Fate.TAKEN,
-            "clockwise" if not course.is_ccw else "anticlockwise",
-        )
-    )
+    note = "clockwise" if not course.is_ccw else "anticlockwise"
+    if reverse and not settings.reverse:
+        report.append(Outcome("REVERSE_DIR", "False", Status.REPLACED, f"--reverse: {note}"))
+    else:
+        report.append(Outcome("REVERSE_DIR", str(settings.reverse), Status.CONVERTED, note))
     return course
 
 
-def _world(settings: Settings, where: Path) -> tuple[Track, str]:
-    world = settings.world
-    if world is None:
-        raise DeepRacerError(f"{where}: no WORLD_NAME says where to drive; name a track with --track")
+def _world(settings: Settings, world: str, where: Path) -> tuple[Track, str]:
     names = shelf.names("tracks")
-    ending = (
-        "" if settings.clockwise is None or world.endswith(("_cw", "_ccw")) else "_cw" if settings.clockwise else "_ccw"
-    )
+    ending = ""
+    if settings.clockwise is not None and not world.endswith(("_cw", "_ccw")):
+        ending = "_cw" if settings.clockwise else "_ccw"
     if world + ending in names:
         return load_track(world + ending), "" if not ending else f"{world}{ending}, as TRACK_DIRECTION_CLOCKWISE says"
     if world in names:
@@ -173,6 +203,21 @@ def _world(settings: Settings, where: Path) -> tuple[Track, str]:
 
 def _starts(settings: Settings) -> Start:
     return Rotation(settings.advance if settings.change_start else 0.0, settings.offset)
+
+
+def _file_outcomes(found: Folder, given: Mapping[str, object]) -> Iterator[Outcome]:
+    """What became of the settings that name the other files."""
+    options = {"reward": "--reward", "metadata": "--model-metadata", "hyperparameters": "--hyperparameters"}
+    for what, key in FILE_KEYS.items():
+        if key in found.settings.files:
+            own: Document | None = getattr(found, what)
+            instead = options[what] if given[what] is not None else f"not in {found.path}"
+            if own is not None:
+                instead += f": {own.path}" if key in found.missing else ""
+            if own is None or key in found.missing:
+                yield Outcome(key, found.settings.files[key], Status.REPLACED, instead)
+            else:
+                yield Outcome(key, found.settings.files[key], Status.CONVERTED, str(own.path))
 
 
 def _sensors(model: ModelMetadata, where: Path) -> tuple[str, ...]:
@@ -194,7 +239,7 @@ def _sensors(model: ModelMetadata, where: Path) -> tuple[str, ...]:
 
 
 def _recipe(algorithm: str, sensors: tuple[str, ...], rules: bool) -> str:
-    """The recipe on the shelf for an algorithm and for what is perceived; of a folder, with DeepRacer's rules."""
+    """The recipe on the shelf for an algorithm and for what is observed; of a folder, with DeepRacer's rules."""
     if algorithm == "sac":
         return "sac"
     if rules:

@@ -8,8 +8,9 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+from racer.deepracer.config.documents import Source, json_of
 from racer.errors import DeepRacerError
-from racer.shelf import Section, read_json
+from racer.shelf import Section
 
 __all__ = ["ALLOWED", "KNOBS", "Hyperparameters", "knobs_of", "read_hyperparameters"]
 
@@ -73,16 +74,16 @@ def knobs_of(agent: str) -> Mapping[str, str]:
     return KNOBS.get(Path(agent).stem, _PPO)
 
 
-def read_hyperparameters(path: str | Path) -> Hyperparameters:
+def read_hyperparameters(source: Source) -> Hyperparameters:
     """Read hyperparameters as the original does: cast, missing ones defaulted, unknown ones not looked at.
 
     Args:
-        path: the file.
+        source: the file.
 
     Raises:
         DeepRacerError: it cannot be read, is no JSON, or a value makes no sense.
     """
-    data = read_json(path, DeepRacerError)
+    path, data = json_of(source)
     if not isinstance(data, Mapping):
         raise DeepRacerError(f'{path}: these are no hyperparameters; it must be an object such as {{"batch_size": 64}}')
     section = Section(str(path), data)

@@ -1,14 +1,14 @@
-"""`model_metadata.json`: what a DeepRacer model may command, what it perceives, and what it was made of."""
+"""`model_metadata.json`: a DeepRacer model's action space, sensors, network and algorithm."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from racer.deepracer.config.documents import Source, json_of
 from racer.errors import DeepRacerError
-from racer.shelf import Section, did_you_mean, read_json
+from racer.shelf import Section, did_you_mean
 from racer.sim import ActionSpace, ContinuousActions, DiscreteActions
 
 __all__ = [
@@ -102,16 +102,16 @@ class ModelMetadata:
         }
 
 
-def read_model_metadata(path: str | Path) -> ModelMetadata:
+def read_model_metadata(source: Source) -> ModelMetadata:
     """Read a model's metadata, of any version.
 
     Args:
-        path: the file. Numbers may be numeric strings; very old files hold the action space alone.
+        source: the file. Numbers may be numeric strings; very old files hold the action space alone.
 
     Raises:
         DeepRacerError: it cannot be read, is no JSON, or a value makes no sense.
     """
-    data = read_json(path, DeepRacerError)
+    path, data = json_of(source)
     if not isinstance(data, Mapping):
         raise DeepRacerError(f"{path}: this is no model metadata; it must be an object that holds action_space")
     section = Section(str(path), data)
@@ -220,7 +220,7 @@ def _notes(section: Section, actions: ActionSpace) -> tuple[str, ...]:
         steering, speed = zip(*actions.choices, strict=True)
         numbers = [action.get("index", i) for i, action in enumerate(section.data["action_space"])]
         if any(str(number) != str(i) for i, number in enumerate(numbers)):
-            notes.append("an action is its position in the list; the file's index is not looked at, as in the original")
+            notes.append("an action is its position in the list; DeepRacer ignores the file's index, and so does racer")
     else:
         steering, speed = actions.steering_angle, actions.speed
     for values, (low, high), name in (
@@ -231,5 +231,5 @@ def _notes(section: Section, actions: ActionSpace) -> tuple[str, ...]:
         if beyond:
             worst = max(beyond, key=lambda value: max(low - value, value - high))
             driven = min(high, max(low, worst))
-            notes.append(f"{worst:g} {name} drives as {driven:g}; the reward function sees {worst:g}, there as here")
+            notes.append(f"{worst:g} {name} drives as {driven:g}; the reward function sees {worst:g}, as in DeepRacer")
     return tuple(notes)

@@ -1,4 +1,4 @@
-"""What became of each setting of DeepRacer's files, a line each, for the learner to read."""
+"""The outcome of each setting of DeepRacer's files, for the learner to read."""
 
 from __future__ import annotations
 
@@ -12,61 +12,61 @@ from racer.deepracer.config.metadata import CAMERAS, DISCRETIZED, LIDARS, ModelM
 from racer.deepracer.config.settings import Settings
 from racer.sim import DiscreteActions
 
-__all__ = ["Fate", "Line", "learning_lines", "looks", "model_lines", "quicker", "rule_lines", "sees"]
+__all__ = ["Outcome", "Status", "learning_outcomes", "looks", "model_outcomes", "quicker", "rule_outcomes", "sees"]
 
 
-class Fate(Enum):
-    """What becomes of a setting."""
+class Status(Enum):
+    """What happens to a setting: it has its effect here too, something else is in its place, or it has no effect."""
 
-    TAKEN = "taken over"
-    IDLE = "no effect"
+    CONVERTED = "converted"
     REPLACED = "replaced"
+    IGNORED = "no effect"
 
 
 @dataclass(frozen=True)
-class Line:
-    """One setting.
+class Outcome:
+    """What becomes of one setting.
 
     Attributes:
         name: as in DeepRacer's files.
         value: as there.
-        fate: what becomes of it.
-        note: what it does here, or what does its work.
+        status: what happens to it.
+        note: what it does here, or what is in its place.
     """
 
     name: str
     value: str
-    fate: Fate
+    status: Status
     note: str = ""
 
 
-def rule_lines(settings: Settings) -> Iterator[Line]:
-    """How a training goes on; where it drives is told by who knows the track."""
-    yield Line("RACE_TYPE", settings.race_type, Fate.TAKEN)
-    both = "half of the cars drive each way all the time; races are judged in the track's direction"
-    fate = Fate.REPLACED if settings.alternate else Fate.TAKEN
-    yield Line("ALTERNATE_DRIVING_DIRECTION", str(settings.alternate), fate, both if settings.alternate else "")
-    moves = f"{settings.advance:.3g} of a lap further on each episode" if settings.change_start else "always the same"
-    yield Line("CHANGE_START_POSITION", str(settings.change_start), Fate.TAKEN, f"start: {moves}")
+def rule_outcomes(settings: Settings) -> Iterator[Outcome]:
+    """The rules of a training; the outcomes of the track's settings come with the track."""
+    yield Outcome("RACE_TYPE", settings.race_type, Status.CONVERTED)
+    both = "half of the cars drive in each direction all the time; evaluations are in the track's direction"
+    status = Status.REPLACED if settings.alternate else Status.CONVERTED
+    yield Outcome("ALTERNATE_DRIVING_DIRECTION", str(settings.alternate), status, both if settings.alternate else "")
+    moves = f"{settings.advance:.3g} of a lap further with each episode" if settings.change_start else "always the same"
+    yield Outcome("CHANGE_START_POSITION", str(settings.change_start), Status.CONVERTED, f"start: {moves}")
     if settings.offset:
-        yield Line(
+        yield Outcome(
             "START_POSITION_OFFSET",
             f"{settings.offset:g}",
-            Fate.TAKEN,
-            "where each car's first episode starts",
+            Status.CONVERTED,
+            "share of the lap at which each car's first episode starts",
         )
     if settings.randomize:
-        varied = "pictures, cars and starts differ from episode to episode, as with --randomize"
-        yield Line("ENABLE_DOMAIN_RANDOMIZATION", "True", Fate.TAKEN, varied)
+        varied = "pictures, cars and starts differ between episodes, as with --randomize"
+        yield Outcome("ENABLE_DOMAIN_RANDOMIZATION", "True", Status.CONVERTED, varied)
     answers = {
-        "NUM_WORKERS": "many cars in one process, each with a start of its own",
-        "MIN_EVAL_TRIALS": "after some seconds several cars race three laps each, without learning",
-        "BEST_MODEL_METRIC": "the best driver completes most laps, then is the fastest",
-        "MULTI_CONFIG": "all cars drive on the one track",
+        "NUM_WORKERS": "many cars train in one process, each with its own start",
+        "MIN_EVAL_TRIALS": "several cars drive three laps each from time to time, without learning",
+        "BEST_MODEL_METRIC": "the best driver completes most laps; among equals, the fastest",
+        "MULTI_CONFIG": "all cars drive on one track; see --tracks",
     }
     for key, value in settings.others.items():
         if value.lower() not in ("false", "none"):
-            yield Line(key, value, Fate.REPLACED, answers[key])
+            yield Outcome(key, value, Status.REPLACED, answers[key])
 
 
 def sees(sensors: tuple[str, ...]) -> bool:
@@ -75,25 +75,25 @@ def sees(sensors: tuple[str, ...]) -> bool:
 
 
 def quicker(sensors: tuple[str, ...]) -> str:
-    """Racer's own recipe of PPO for what is perceived."""
+    """Racer's own PPO recipe for these sensors."""
     if sees(sensors):
         return "ppo_camera"
     return "ppo_lidar" if any(spec.split(":")[0] in LIDARS for spec in sensors) else "ppo"
 
 
 def looks(agent: str, sensors: tuple[str, ...]) -> bool:
-    """Whether a recipe, by its name or path, looks at pictures through one of DeepRacer's networks."""
+    """Whether a recipe, by its name or path, encodes pictures with one of DeepRacer's networks."""
     return sees(sensors) and Path(agent).stem in ("ppo_camera", "clipped_ppo", "sac")
 
 
-def model_lines(
+def model_outcomes(
     model: ModelMetadata, sensors: tuple[str, ...], agent: str, other_sensors: bool, other_agent: bool
-) -> Iterator[Line]:
-    """What a model may do, perceives and is made of.
+) -> Iterator[Outcome]:
+    """A model's actions, sensors, network and algorithm.
 
     Args:
         model: as the file says.
-        sensors, agent: what is perceived here, and the recipe that learns.
+        sensors, agent: the sensors here, and the recipe that learns.
         other_sensors, other_agent: whether the learner named them.
     """
     actions = model.actions
@@ -103,78 +103,80 @@ def model_lines(
     else:
         steering, speed, kind = actions.steering_angle, actions.speed, "continuous"
     ranges = f"{steering[0]:g} to {steering[-1]:g} degrees, {speed[0]:g} to {speed[-1]:g} m/s"
-    yield Line("action_space", f"{kind}: {ranges}", Fate.TAKEN, "; ".join(model.notes))
-    fate = Fate.REPLACED if other_sensors else Fate.TAKEN
-    yield Line("sensor", ", ".join(model.sensors), fate, f"{'--sensors ' if other_sensors else ''}{', '.join(sensors)}")
+    yield Outcome("action_space", f"{kind}: {ranges}", Status.CONVERTED, "; ".join(model.notes))
+    status = Status.REPLACED if other_sensors else Status.CONVERTED
+    yield Outcome(
+        "sensor", ", ".join(model.sensors), status, f"{'--sensors ' if other_sensors else ''}{', '.join(sensors)}"
+    )
     if (lidar := model.lidar) is not None:
-        told = f"{lidar.sectors} sectors of {lidar.values} values up to {lidar.clip_m:g} m"
+        described = f"{lidar.sectors} sectors of {lidar.values} values up to {lidar.clip_m:g} m"
         if DISCRETIZED not in model.sensors:
-            yield Line("lidar_config", told, Fate.IDLE, f"the model has no {DISCRETIZED}")
+            yield Outcome("lidar_config", described, Status.IGNORED, f"the model has no {DISCRETIZED}")
         else:
-            yield Line("lidar_config", told, fate, "--sensors" if other_sensors else "")
+            yield Outcome("lidar_config", described, status, "--sensors" if other_sensors else "")
     if looks(agent, sensors):
-        yield Line("neural_network", model.neural_network, Fate.TAKEN, "for pictures of this size")
+        yield Outcome("neural_network", model.neural_network, Status.CONVERTED, "with layers for this picture size")
     else:
         instead = f"--agent {agent}" if sees(sensors) else "there is no camera"
-        yield Line("neural_network", model.neural_network, Fate.REPLACED, instead)
+        yield Outcome("neural_network", model.neural_network, Status.REPLACED, instead)
     ppo = model.training_algorithm == "clipped_ppo"
     if other_agent:
-        fate = Fate.REPLACED if ppo is (Path(agent).stem == "sac") else Fate.TAKEN
-        yield Line("training_algorithm", model.training_algorithm, fate, f"--agent {agent}")
+        status = Status.REPLACED if ppo is (Path(agent).stem == "sac") else Status.CONVERTED
+        yield Outcome("training_algorithm", model.training_algorithm, status, f"--agent {agent}")
     else:
         how = f"agents/{agent}.py"
         if agent == "clipped_ppo":
-            how += f": updates of whole episodes; --agent {quicker(sensors)} learns faster"
-        yield Line("training_algorithm", model.training_algorithm, Fate.TAKEN, how)
-    yield Line("version", f"{model.version:g}", Fate.REPLACED, "the car is chosen with --car, whatever the version")
+            how += f", which learns from whole episodes; --agent {quicker(sensors)} learns faster"
+        yield Outcome("training_algorithm", model.training_algorithm, Status.CONVERTED, how)
+    yield Outcome("version", f"{model.version:g}", Status.REPLACED, "choose the car with --car")
 
 
-def learning_lines(learning: Hyperparameters, agent: str, discrete: bool) -> Iterator[Line]:
+def learning_outcomes(learning: Hyperparameters, agent: str, discrete: bool) -> Iterator[Outcome]:
     """How it learns, by a recipe of this name or path; `discrete` if it has a list of actions."""
     recipe = Path(agent).stem
     sac, taken = recipe == "sac", set(knobs_of(agent).values())
-    yield Line("discount_factor", f"{learning.discount_factor:g}", Fate.TAKEN, "what the driver is to care about")
+    yield Outcome("discount_factor", f"{learning.discount_factor:g}", Status.CONVERTED, "gamma")
     entropy, epochs = f"{learning.beta_entropy:g}", str(learning.num_epochs)
     if sac:
-        first = "at the start; from there on it is learned"
-        yield Line("sac_alpha", f"{learning.sac_alpha:g}", Fate.TAKEN, first)
-        yield Line("beta_entropy", entropy, Fate.IDLE, "PPO's; SAC has sac_alpha")
-        yield Line("num_epochs", epochs, Fate.IDLE, "PPO's; SAC draws from all that it remembers")
+        first = "at the start; then SAC tunes it"
+        yield Outcome("sac_alpha", f"{learning.sac_alpha:g}", Status.CONVERTED, first)
+        yield Outcome("beta_entropy", entropy, Status.IGNORED, "for PPO; SAC has sac_alpha")
+        yield Outcome("num_epochs", epochs, Status.IGNORED, "for PPO; SAC samples from its replay buffer")
     else:
-        falling = "" if recipe == "clipped_ppo" else "at the start; it falls to nothing at the end"
-        yield Line("beta_entropy", entropy, Fate.TAKEN, falling)
-        yield Line("num_epochs", epochs, Fate.TAKEN, "passes over the steps of each update")
-    when = "after every step of all cars" if sac else "after some seconds of every car"
+        falling = "" if recipe == "clipped_ppo" else "at the start; it falls to zero at the end"
+        yield Outcome("beta_entropy", entropy, Status.CONVERTED, falling)
+        yield Outcome("num_epochs", epochs, Status.CONVERTED, "passes over the steps of each update")
+    when = "after every step of all cars" if sac else "after a few seconds of driving"
     for key, value, instead in (
-        ("lr", f"{learning.lr:g}", "the recipe's: rate and batch belong together, and many cars give larger batches"),
-        ("batch_size", str(learning.batch_size), "likewise"),
+        ("lr", f"{learning.lr:g}", "the recipe's own: many cars give larger batches, which go with another rate"),
+        ("batch_size", str(learning.batch_size), "the recipe's own"),
         (
             "num_episodes_between_training",
             str(learning.num_episodes_between_training),
-            f"an update {when}; the value network estimates what episodes lack",
+            f"an update {when}; the value network estimates the rest of each episode",
         ),
     ):
-        yield Line(key, value, Fate.TAKEN) if key in taken else Line(key, value, Fate.REPLACED, instead)
+        yield Outcome(key, value, Status.CONVERTED) if key in taken else Outcome(key, value, Status.REPLACED, instead)
     squared = "mean squared error of scaled rewards"
-    yield Line("loss_type", learning.loss_type, Fate.REPLACED if learning.huber else Fate.TAKEN, squared)
+    yield Outcome("loss_type", learning.loss_type, Status.REPLACED if learning.huber else Status.CONVERTED, squared)
     yield from _exploration(learning, discrete)
-    budget = "--seconds or --steps; it counts iterations there"
-    yield Line("term_cond_max_episodes", str(learning.term_cond_max_episodes), Fate.REPLACED, budget)
-    yield Line(
+    budget = "--seconds or --steps; DeepRacer counts iterations"
+    yield Outcome("term_cond_max_episodes", str(learning.term_cond_max_episodes), Status.REPLACED, budget)
+    yield Outcome(
         "term_cond_avg_score",
         f"{learning.term_cond_avg_score:g}",
-        Fate.IDLE,
-        "never looked at, there as here",
+        Status.IGNORED,
+        "DeepRacer does not use it either",
     )
-    yield Line("stack_size", str(learning.stack_size), Fate.IDLE, "always 1, there as here")
+    yield Outcome("stack_size", str(learning.stack_size), Status.IGNORED, "always 1, in DeepRacer too")
 
 
-def _exploration(learning: Hyperparameters, discrete: bool) -> Iterator[Line]:
+def _exploration(learning: Hyperparameters, discrete: bool) -> Iterator[Outcome]:
     value = learning.exploration_type
     if not discrete:
-        yield Line("exploration_type", value, Fate.IDLE, "only discrete actions are explored so, there as here")
+        yield Outcome("exploration_type", value, Status.IGNORED, "only for discrete actions, in DeepRacer too")
     elif value == "categorical":
-        yield Line("exploration_type", value, Fate.TAKEN, "actions are drawn as the policy weighs them")
+        yield Outcome("exploration_type", value, Status.CONVERTED, "actions are sampled from the policy")
     else:
         greedy = f"{value}, {learning.e_greedy_value:g} after {learning.epsilon_steps} steps"
-        yield Line("exploration_type", greedy, Fate.REPLACED, "actions are drawn as the policy weighs them")
+        yield Outcome("exploration_type", greedy, Status.REPLACED, "actions are sampled from the policy")

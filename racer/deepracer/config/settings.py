@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from racer.deepracer.config.documents import Source, text_of
 from racer.errors import DeepRacerError
-from racer.shelf import Section, read_text
+from racer.shelf import LIMITS, Section
 
 __all__ = ["RACE_TYPES", "Settings", "read_settings"]
 
@@ -33,6 +35,9 @@ ENV_NAMES: Mapping[str, tuple[str, ...]] = {
     "BEST_MODEL_METRIC": ("DR_TRAIN_BEST_MODEL_METRIC",),
     "NUM_WORKERS": ("DR_WORKERS",),
     "MULTI_CONFIG": ("DR_TRAIN_MULTI_CONFIG",),
+    "REWARD_FILE_S3_KEY": ("DR_LOCAL_S3_REWARD_KEY",),
+    "MODEL_METADATA_FILE_S3_KEY": ("DR_LOCAL_S3_MODEL_METADATA_KEY",),
+    "HYPERPARAMETER_FILE_S3_KEY": ("DR_LOCAL_S3_HYPERPARAMETERS_KEY",),
 }
 """deepracer-for-cloud's variables for each key of the YAML file, the newest name first."""
 
@@ -42,12 +47,18 @@ REPLACED = (
     "NUM_WORKERS",
     "MULTI_CONFIG",
 )
-"""Keys about training that racer answers in its own way; told, but not interpreted."""
+"""Keys about training that racer answers in its own way; reported, but not interpreted."""
+
+FILES = ("REWARD_FILE_S3_KEY", "MODEL_METADATA_FILE_S3_KEY", "HYPERPARAMETER_FILE_S3_KEY")
+"""Keys that name the other files."""
+
+DEEPEST = 50  # levels of YAML; the C library has no limit of its own, and crashes
+LONGEST = 4096  # characters of a value in which other variables are put in
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a training was told.
+    """The settings of a training, with the original's defaults for what the file does not say.
 
     Attributes:
         world: name of the track; None if the file names none.
@@ -60,6 +71,7 @@ class Settings:
         offset: share of a lap at which the first episode starts.
         randomize: pictures differ from episode to episode.
         others: what the file says under the keys of `REPLACED`.
+        files: likewise, under the keys that name the other files.
     """
 
     world: str | None = None
@@ -72,22 +84,22 @@ class Settings:
     offset: float = 0.0
     randomize: bool = False
     others: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_settings(path: str | Path) -> Settings:
+def read_settings(source: Source) -> Settings:
     """Read a `.yaml` file of the original, or a `.env` file of deepracer-for-cloud.
 
     Args:
-        path: the file. Of a list, which holds a value for each car, the first counts.
+        source: the file. Of a list, which holds a value for each car, the first counts.
 
     Raises:
         DeepRacerError: it cannot be read, or a value makes no sense.
     """
-    source = Path(path)
-    text = read_text(source, DeepRacerError)
-    data = _env(source, text) if source.suffix == ".env" else _yaml(source, text)
-    section = Section(str(source), data)
-    keys = ENV_NAMES if source.suffix == ".env" else {key: (key,) for key in ENV_NAMES}
+    path, text = text_of(source, LIMITS["yaml"])
+    data = _env(path, text) if path.suffix == ".env" else _yaml(path, text)
+    section = Section(str(path), data)
+    keys = ENV_NAMES if path.suffix == ".env" else {key: (key,) for key in ENV_NAMES}
     found = {key: name for key, names in keys.items() if (name := _first(data, names)) is not None}
     named = {key: found.get(key, key) for key in keys}
     return Settings(
@@ -103,6 +115,7 @@ def read_settings(path: str | Path) -> Settings:
         offset=section.number(named["START_POSITION_OFFSET"], 0.0, 0.0, 1.0),
         randomize=section.flag(named["ENABLE_DOMAIN_RANDOMIZATION"], False),
         others=MappingProxyType({key: section.text(found[key], "") for key in REPLACED if key in found}),
+        files=MappingProxyType({key: section.text(found[key], "") for key in FILES if key in found}),
     )
 
 
@@ -114,8 +127,14 @@ def _yaml(path: Path, text: str) -> dict[str, Any]:
     """The values of a YAML file as they are written: they are cast where their meaning is known."""
     import yaml
 
+    loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # many times faster, where the library is there
     try:
-        data = yaml.load(text, Loader=yaml.BaseLoader)
+        depth = 0
+        for event in yaml.parse(text, Loader=loader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEEPEST:
+                raise RecursionError(f"it nests deeper than {DEEPEST} levels")
+        data = yaml.load(text, Loader=loader)
     except yaml.MarkedYAMLError as wrong:
         line = f", line {wrong.problem_mark.line + 1}" if wrong.problem_mark else ""
         raise DeepRacerError(f"{path}{line}: not valid YAML ({wrong.problem}); is the file cut short?") from wrong
@@ -146,7 +165,15 @@ def _env(path: Path, text: str) -> dict[str, Any]:
                 raise DeepRacerError(
                     f"{path}, line {number}: {word!r:.60} sets nothing; a line must look like DR_WORLD_NAME=…"
                 )
-    return _plain(pairs)
+    return _plain(_filled(pairs))
+
+
+def _filled(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Variables with the values of those before them put in, as `$NAME` or `${NAME}`."""
+    known: dict[str, str] = {}
+    for name, value in pairs:
+        known[name] = re.sub(r"\$\{?(\w+)\}?", lambda found: known.get(found[1], found[0]), value)[:LONGEST]
+        yield name, known[name]
 
 
 def _plain(pairs: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
