@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 
 from racer import __version__
-from racer.replay import STEP_DTYPE, STEP_S, Drive, Lap, Replay
-from racer.sim import CARS, DEFAULT, Rules, World, physics_version
+from racer.replay import STEP_DTYPE, STEP_S, Drive, Lap, Recorder, Replay
+from racer.sim import CARS, DEFAULT, Car, Rules, World, physics_version
 from racer.track import Track, load_track, track_from_arrays
 
 CAR = CARS["deepracer"]
@@ -31,13 +31,15 @@ def drive(
     and_go_on: bool = False,
     stop_in_lap: int | None = None,
     limit_s: float = 120.0,
+    car: Car = CAR,
 ) -> Replay:
     """Follow the centre line for `laps` tries; one of them may end off the track, or stop on the way.
 
     With `and_go_on` the car is not put back when it leaves the track, against the rules.
     """
     track = load_track(track)
-    world = World(track, car=CAR, rules=Rules(start="line", laps=1000, time_limit_s=1e6))
+    kind = car
+    world = World(track, car=kind, rules=Rules(start="line", laps=1000, time_limit_s=1e6))
     world.seed(0)
     car = world.cars[0, 0]
     rows: list[tuple[object, ...]] = []
@@ -74,7 +76,7 @@ def drive(
     steps = np.array(rows, STEP_DTYPE)
     mine = Drive("test driver", "progress", tuple(done), steps)
     physics = physics_version()
-    return Replay(track, CAR, (mine,), 0, "2026-01-02T03:04:05+00:00", __version__, physics.motion, physics.bits)
+    return Replay(track, kind, (mine,), 0, "2026-01-02T03:04:05+00:00", __version__, physics.motion, physics.bits)
 
 
 def altered(replay: Replay, **changes: object) -> Replay:
@@ -84,6 +86,26 @@ def altered(replay: Replay, **changes: object) -> Replay:
     of_drive = {name: value for name, value in changes.items() if name in names}
     first = dataclasses.replace(replay.drives[0], **of_drive)
     return dataclasses.replace(replay, drives=(first, *replay.drives[1:]), **own)
+
+
+def otherwise(replay: Replay, number: int) -> Replay:
+    """A replay driven otherwise by a hair: with another fourth command, a different one for each number."""
+    steps = replay.steps
+    commands = np.stack([steps["steering_command_deg"], steps["speed_command"]], axis=-1)
+    commands[3, 1] += number * 1e-9
+    world = World(replay.track, car=replay.car, rules=Rules(start="line", laps=1000, time_limit_s=1e6))
+    world.seed(0)
+    recorder, gained = Recorder(), np.zeros((1, 1))
+    again = np.append(steps["restart"], False)
+    for k, command in enumerate(commands):
+        if again[k]:
+            world.reset()
+        recorder.before(world.cars)
+        recorder.act(command[None, None], gained)
+        world.step(command[None, None], gained)
+        recorder.after(world.cars, world.cars["status"], again[None, k + 1 : k + 2])
+    recorder.close()
+    return altered(replay, laps=tuple(recorder.laps[0][0]), steps=recorder.take()[:, 0, 0])
 
 
 def _towards_the_line(track: Track, car: np.void) -> float:

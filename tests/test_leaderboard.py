@@ -6,18 +6,23 @@ import io
 import json
 import multiprocessing
 import random
+import signal
 import sqlite3
+import subprocess
+import sys
+import threading
 import time
 
 import numpy as np
 import pytest
-from drives import CAR, drive, ring
+from drives import CAR, altered, drive, otherwise, ring
 
-import racer.leaderboard.storage as databases
+from racer import __version__
 from racer.errors import LeaderboardError, ReplayError
-from racer.leaderboard import AlreadyEnteredError, add, as_records, database, standings
-from racer.leaderboard.board import driver_name
+from racer.leaderboard import AlreadyEnteredError, add, add_all, as_records, database, standings
+from racer.leaderboard.names import clean_name
 from racer.replay import save_replay
+from racer.sim import CARS, physics_version
 from racer.track import load_track, save_track, track_from_arrays
 
 
@@ -39,35 +44,74 @@ def quick():
     return drive(ring(), laps=2, speed=2.4)
 
 
-def another(replay, seed):
-    """The same drive, recorded another time."""
-    return dataclasses.replace(replay, seed=seed)
-
-
 # What gets on the board
 
 
 def test_a_drive_gets_on_the_board(replay, folder):
-    save_replay(replay, folder / "drive.npz")
-    entry = add(folder / "drive.npz", " Ada  Lovelace ")
+    save_replay(replay, folder / "drive.replay")
+    entry = add(folder / "drive.replay", " Ada  Lovelace ")
     assert (folder / "leaderboard.sqlite").is_file()
     assert entry.driver == "Ada Lovelace"
     assert (entry.track, entry.direction, entry.car) == ("test-ring", "forward", "deepracer")
     assert entry.best_lap_ms == round(1000.0 * replay.laps[1].time_s)
     assert entry.laps == 2
     assert entry.mean_speed_mps == pytest.approx(4.0 * np.pi / replay.laps[1].time_s, rel=0.03)
+    rows = replay.steps[replay.steps["lap"] == 2]
+    assert entry.mean_speed_mps == pytest.approx(rows["speed"].mean())
     assert entry.track_digest == replay.track.digest
     (row,) = standings("test-ring")
     assert (row.rank, row.attempts, row.entry) == (1, 1, entry)
 
 
-def test_the_same_replay_does_not_count_twice(replay):
+def test_the_same_drive_does_not_count_twice(replay):
     entry = add(replay, "Ada")
+    copies = [
+        replay,
+        altered(replay, driver="Mallory"),
+        dataclasses.replace(replay, created="2030-01-02T03:04:05+00:00"),
+        dataclasses.replace(replay, seed=99),
+        dataclasses.replace(replay, engine="0.0.9"),
+        altered(replay, reward="another"),
+        drive(ring(), laps=3),  # the same two laps, and one more that is no better
+    ]
+    assert copies[-1].laps[2].time_s >= replay.laps[1].time_s
     for name in ("Ada", "Grace"):
-        with pytest.raises(AlreadyEnteredError, match=r"entered by Ada at 20.*another drive") as caught:
-            add(replay, name)
-        assert caught.value.entry == entry
+        for copy in copies:
+            with pytest.raises(AlreadyEnteredError, match=r"entered by Ada at 20.*another drive") as caught:
+                add(copy, name)
+            assert caught.value.entry == entry
     assert [row.attempts for row in standings()] == [1]
+
+
+def test_what_was_driven_decides_not_what_the_replay_says(replay):
+    entry = add(dataclasses.replace(replay, engine="99.0", physics="mine", arithmetic="mine"), "Ada")
+    assert (entry.engine, entry.physics) == (__version__, physics_version().motion)
+
+
+def test_several_at_once_and_each_for_itself(replay, folder):
+    save_replay(altered(otherwise(replay, 1), driver="Grace"), folder / "grace.replay")
+    (folder / "broken.replay").write_bytes(b"{}")
+    outcomes = add_all([replay, folder / "grace.replay", folder / "broken.replay", replay, folder / "missing.replay"])
+    assert [type(outcome).__name__ for outcome in outcomes] == [
+        "Entry",
+        "Entry",
+        "ReplayError",
+        "AlreadyEnteredError",
+        "ReplayError",
+    ]
+    assert {row.entry.driver for row in standings()} == {"test driver", "Grace"}
+    assert [str(error) for error in add_all([folder / "missing.replay"], "Ada", "none.sqlite")]
+    assert not (folder / "none.sqlite").exists()
+    assert [outcome.driver for outcome in add_all([otherwise(replay, 2), otherwise(replay, 3)], "Ada")] == [
+        "Ada",
+        "Ada",
+    ]
+
+
+def test_a_race_of_several_cars_is_no_time_trial(replay):
+    two = dataclasses.replace(replay, drives=replay.drives * 2)
+    with pytest.raises(LeaderboardError, match="2 cars raced; a board takes one car alone"):
+        add(two, "Ada")
 
 
 def test_a_replay_that_does_not_hold_is_refused(replay, folder):
@@ -75,8 +119,8 @@ def test_a_replay_that_does_not_hold_is_refused(replay, folder):
     steps["speed_command"][20:] += 0.01
     faster = (dataclasses.replace(replay.laps[0], time_s=replay.laps[0].time_s - 0.02), replay.laps[1])
     for cheat, word in [
-        (dataclasses.replace(replay, steps=steps), "driving it again gives"),
-        (dataclasses.replace(replay, laps=faster), "time of its lap 1"),
+        (altered(replay, steps=steps), "driving it again gives"),
+        (altered(replay, laps=faster), "time of its lap 1"),
     ]:
         with pytest.raises(LeaderboardError, match=rf"^this replay was refused: .*{word}"):
             add(cheat, "Mallory")
@@ -98,9 +142,9 @@ def test_no_complete_lap_no_entry():
 
 
 def test_the_file_must_be_a_replay(folder):
-    (folder / "drive.npz").write_bytes(b"PK\x03\x04 not really")
-    with pytest.raises(ReplayError, match=r"drive\.npz"):
-        add(folder / "drive.npz", "Ada")
+    (folder / "drive.replay").write_bytes(b"not really")
+    with pytest.raises(ReplayError, match=r"drive\.replay"):
+        add(folder / "drive.replay", "Ada")
 
 
 def test_a_name_on_the_shelf_means_the_road_on_the_shelf(folder):
@@ -131,16 +175,48 @@ def test_roads_of_one_name_never_share_a_board(replay):
     assert standings("another") == []
 
 
+def test_cars_never_share_a_board(replay):
+    """The same road, the same driver, two cars: two boards, and neither is a try on the other."""
+    slow = drive(ring(), laps=2, car=CARS["deepracer-v4"])
+    assert replay.car.name == "deepracer"
+    entries = [add(replay, "Ada"), add(slow, "Ada")]
+    assert entries[0].track_digest == entries[1].track_digest
+    rows = standings("test-ring")
+    assert [(row.rank, row.attempts, row.entry.car) for row in rows] == [(1, 1, "deepracer"), (1, 1, "deepracer-v4")]
+    assert len({row.entry.car_digest for row in rows}) == 2
+    assert [record["car"] for record in as_records(rows)] == ["deepracer", "deepracer-v4"]
+
+
+def test_a_trailing_blank_makes_no_other_board(replay):
+    """Nor do needless blanks, ways to compose a letter, or characters that cannot be seen."""
+    for number, name in enumerate(("test-ring ", " test-ring", "test-ring\ufe0f")):
+        track = dataclasses.replace(replay.track, name=name)
+        add(dataclasses.replace(otherwise(replay, number), track=track), "Ada")
+    assert {(row.entry.track, row.attempts) for row in standings()} == {("test-ring", 3)}
+    with pytest.raises(LeaderboardError, match="cannot be seen"):
+        add(dataclasses.replace(replay, track=dataclasses.replace(replay.track, name="test\u2800ring")), "Ada")
+
+
+def test_a_blank_does_not_hide_a_forged_road(folder):
+    (folder / "tracks").mkdir()
+    save_track(ring(radius=2.0), folder / "tracks" / "oval.csv")
+    smaller = ring(radius=1.5)
+    with pytest.raises(LeaderboardError, match="its track 'oval' is not the road of that name here"):
+        add(drive(track_from_arrays("oval ", smaller.center, smaller.inner, smaller.outer)), "Mallory")
+
+
 def test_a_track_named_like_a_path_opens_nothing(replay, folder):
     (folder / "secret.csv").write_text("not a track")
     add(dataclasses.replace(replay, track=dataclasses.replace(replay.track, name="secret.csv")), "Ada")
-    add(dataclasses.replace(another(replay, 1), track=dataclasses.replace(replay.track, name="../x")), "Ada")
+    add(dataclasses.replace(otherwise(replay, 1), track=dataclasses.replace(replay.track, name="../x")), "Ada")
     assert {row.entry.track for row in standings()} == {"secret.csv", "../x"}
 
 
 def test_what_could_not_be_shown_is_not_stored(replay, folder):
     track = dataclasses.replace(replay.track, name="a\x1b[2Jb")
-    with pytest.raises(LeaderboardError, match=r"its track is 'a\\x1b\[2Jb'"):
+    with pytest.raises(
+        LeaderboardError, match=r"the track's name 'a\\x1b\[2Jb' holds a character that cannot be printed"
+    ):
         add(dataclasses.replace(replay, track=track), "Ada")
     assert not (folder / "leaderboard.sqlite").exists()
 
@@ -157,6 +233,15 @@ def test_what_could_not_be_shown_is_not_stored(replay, folder):
         ("right\u202eleft", "cannot be printed"),
         ("half \ud800", "cannot be printed"),
         ("null\0", "cannot be printed"),
+        ("\u3164", "cannot be seen"),
+        ("\u2800", "cannot be seen"),
+        ("Ada\u3164", "cannot be seen"),
+        ("A\u115fda", "cannot be seen"),
+        ("Ada\U000e0101", "cannot be seen"),
+        ("\u0301", "cannot be seen"),
+        ("Ada\u034f", "cannot be seen"),
+        ("\ufe0f", "empty"),
+        ("Ada\u200b", "cannot be printed"),
     ],
 )
 def test_names_that_are_none(replay, text, word):
@@ -166,10 +251,14 @@ def test_names_that_are_none(replay, text, word):
 
 
 def test_names_of_all_people():
-    for name in ("Ada", "Zoë", "李小龙", "O'Brien; DROP TABLE racer_entries;--", "🏎 team 7", "x" * 40):
-        assert driver_name(name) == name
-    assert driver_name("Zoe\u0308") == "Zoë"
-    assert driver_name("  Ada   L ") == "Ada L"
+    def kept(name):
+        return clean_name(name, "driver's", 40)
+
+    for name in ("Ada", "Zoë", "李小龙", "O'Brien; DROP TABLE racer_entries;--", "🏎 team 7", "x" * 40, "प्रिया", "7"):
+        assert kept(name) == name
+    assert kept("Zoe\u0308") == "Zoë"
+    assert kept("  Ada   L ") == "Ada L"
+    assert kept("🏎\ufe0f team") == "🏎 team", "the same to the eye"
 
 
 # How it ranks
@@ -218,7 +307,7 @@ def test_the_quicker_drive_counts(replay, quick):
     assert quick.best_lap_s < replay.best_lap_s
     add(quick, "Ada")
     add(replay, "Ada")
-    add(replay := another(replay, 5), "Grace")
+    add(replay := otherwise(replay, 5), "Grace")
     rows = standings()
     assert [(row.rank, row.entry.driver, row.attempts) for row in rows] == [(1, "Ada", 2), (2, "Grace", 1)]
     assert rows[0].entry.best_lap_ms == round(1000.0 * quick.best_lap_s)
@@ -271,7 +360,7 @@ def test_which_database(replay, folder, monkeypatch):
 def enter_many(replay, name, tries, go):
     go.wait(20)
     for k in range(tries):
-        add(another(replay, 1000 * int(name[1:]) + k), name, "club.sqlite")
+        add(otherwise(replay, 1000 * int(name[1:]) + k), name, "club.sqlite")
 
 
 def test_eight_processes_lose_nothing(replay):
@@ -286,7 +375,6 @@ def test_eight_processes_lose_nothing(replay):
     assert [worker.exitcode for worker in workers] == [0] * 8
     rows = standings(db="club.sqlite")
     assert {row.entry.driver: row.attempts for row in rows} == {f"p{k}": 10 for k in range(8)}
-    assert {row.rank for row in rows} == {1}
 
 
 def enter_once(replay, name, go, outcomes):
@@ -330,7 +418,7 @@ def test_a_writer_that_is_killed_leaves_the_board_whole(replay):
     with sqlite3.connect("club.sqlite") as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     connection.close()
-    add(another(replay, 1), "Ada", "club.sqlite")
+    add(otherwise(replay, 1), "Ada", "club.sqlite")
 
 
 # Databases that are no good
@@ -375,6 +463,8 @@ def test_places_where_no_database_can_be(replay, folder):
         ("://", "is no database"),
         ("postgresql://user:secret@host:port/x", "is no database"),
         ("nosuchkind://host/name", "cannot reach this kind"),
+        ("postgresql://ada@host/name", "run pip install 'racer[postgres]'"),
+        ("postgresql+psycopg://ada@host/name", "run pip install 'racer[postgres]'"),
         ("oracle+nosuch://host/name", "cannot reach this kind"),
     ]:
         if db:
@@ -384,18 +474,30 @@ def test_places_where_no_database_can_be(replay, folder):
                 standings(db="")
 
 
-def test_a_password_is_not_shown(replay):
-    for db in ("nosuchkind://ada:secret@host/name", "postgresql+nosuch://ada:secret@host/name"):
-        with pytest.raises(LeaderboardError) as caught:
-            standings(db=db)
-        assert "secret" not in str(caught.value)
+@pytest.mark.parametrize(
+    "db",
+    [
+        "nosuchkind://ada:secret@host/name",
+        "postgresql+nosuch://ada:secret@host/name",
+        "postgresql://ada:secret@host:port/name",
+        "postgresql://ada:sec/ret:secret@host/name",
+        "postgresql://ada:s@secret@host/name",
+        "postgresql://host/name?user=ada&password=secret",
+        "nosuchkind://ada:secret@",
+        "sqlite://ada:secret@/board.sqlite",
+    ],
+)
+def test_a_password_is_not_shown(db):
+    with pytest.raises(LeaderboardError) as caught:
+        standings(db=db)
+    assert "secret" not in str(caught.value)
 
 
 def test_files_that_are_no_databases(replay, folder):
     (folder / "text.sqlite").write_text("rank,driver\n1,Ada\n" * 200)
     both_refuse(replay, "text.sqlite", "no SQLite database", "--db")
-    save_replay(replay, folder / "drive.npz")
-    both_refuse(replay, "drive.npz", "no SQLite database")
+    save_replay(replay, folder / "drive.replay")
+    both_refuse(replay, "drive.replay", "no SQLite database")
     assert (folder / "text.sqlite").read_text().startswith("rank,driver")
 
 
@@ -404,7 +506,7 @@ def test_a_truncated_database(replay, folder):
     whole = (folder / "board.sqlite").read_bytes()
     for length in (50, 100, 1000, 4096, len(whole) // 2, len(whole) - 4096):
         (folder / "board.sqlite").write_bytes(whole[:length])
-        both_refuse(another(replay, 2), "board.sqlite")
+        both_refuse(otherwise(replay, 2), "board.sqlite")
 
 
 def test_a_database_with_flipped_bytes(replay, folder):
@@ -422,15 +524,28 @@ def test_a_database_with_flipped_bytes(replay, folder):
             assert str(error).isprintable()
 
 
-def test_a_locked_database_is_waited_for_then_named(replay, folder, monkeypatch):
+def test_a_locked_database_is_named_when_patience_ends(replay):
     add(replay, "Ada", "board.sqlite")
-    monkeypatch.setattr(databases, "BUSY_S", 0.2)
     blocker = sqlite3.connect("board.sqlite", isolation_level=None)
     blocker.execute("BEGIN EXCLUSIVE")
-    both_refuse(another(replay, 3), "board.sqlite", "locked", "try again")
+    with pytest.raises(LeaderboardError, match=r"board\.sqlite cannot be used: .*locked all the time; try again"):
+        add_all([otherwise(replay, 3)], "Ada", "board.sqlite", patience_s=0.2)
     blocker.execute("ROLLBACK")
     blocker.close()
-    add(another(replay, 3), "Ada", "board.sqlite")
+    add(otherwise(replay, 3), "Ada", "board.sqlite")
+
+
+def test_a_locked_database_is_waited_for(replay):
+    add(replay, "Ada", "board.sqlite")
+    blocker = sqlite3.connect("board.sqlite", isolation_level=None, check_same_thread=False)
+    blocker.execute("BEGIN EXCLUSIVE")
+    release = threading.Timer(0.5, lambda: blocker.execute("ROLLBACK"))
+    release.start()
+    add(otherwise(replay, 3), "Ada", "board.sqlite")
+    assert not blocker.in_transaction
+    assert [row.attempts for row in standings(db="board.sqlite")] == [2]
+    release.join()
+    blocker.close()
 
 
 def test_a_read_only_database_can_be_read(replay, folder):
@@ -440,7 +555,7 @@ def test_a_read_only_database_can_be_read(replay, folder):
     (folder / "board.sqlite").write_bytes(content)
     assert len(standings(db="board.sqlite")) == 1
     with pytest.raises(LeaderboardError, match=r"board\.sqlite cannot be used: it is read-only"):
-        add(another(replay, 3), "Ada", "board.sqlite")
+        add(otherwise(replay, 3), "Ada", "board.sqlite")
 
 
 def edited(db, statement, *values):
@@ -451,19 +566,21 @@ def edited(db, statement, *values):
 
 def test_schemas_of_other_times(replay):
     add(replay, "Ada", "board.sqlite")
-    edited("board.sqlite", "UPDATE racer_schema SET version = 2")
-    both_refuse(another(replay, 2), "board.sqlite", "later racer", "update racer")
+    edited("board.sqlite", "UPDATE racer_schema SET version = 3")
+    both_refuse(otherwise(replay, 2), "board.sqlite", "later racer", "update racer")
+    edited("board.sqlite", "UPDATE racer_schema SET version = 1")
+    both_refuse(otherwise(replay, 2), "board.sqlite", "an earlier racer", "--db")
     edited("board.sqlite", "UPDATE racer_schema SET version = 0")
-    both_refuse(another(replay, 2), "board.sqlite", "no known version")
+    both_refuse(otherwise(replay, 2), "board.sqlite", "no known version")
     edited("board.sqlite", "DELETE FROM racer_schema")
-    both_refuse(another(replay, 2), "board.sqlite", "no known version")
+    both_refuse(otherwise(replay, 2), "board.sqlite", "no known version")
     edited("board.sqlite", "DROP TABLE racer_schema")
-    both_refuse(another(replay, 2), "board.sqlite", "lacks racer_schema")
+    both_refuse(otherwise(replay, 2), "board.sqlite", "lacks racer_schema")
     edited("board.sqlite", "DROP TABLE racer_entries")
     edited("board.sqlite", "CREATE TABLE racer_entries (id INTEGER, note TEXT)")
     edited("board.sqlite", "CREATE TABLE racer_schema (version INTEGER)")
-    edited("board.sqlite", "INSERT INTO racer_schema VALUES (1)")
-    both_refuse(another(replay, 2), "board.sqlite", "no such column")
+    edited("board.sqlite", "INSERT INTO racer_schema VALUES (2)")
+    both_refuse(otherwise(replay, 2), "board.sqlite", "altered", "racer_schema")
 
 
 def test_a_database_of_others_is_shared_not_harmed(replay):
@@ -509,3 +626,89 @@ def test_hostile_text_is_only_text(replay):
     add(replay, hostile)
     assert standings(hostile) == []
     assert [row.entry.driver for row in standings()] == [hostile]
+
+
+# Hostile SQLite files
+
+ENDLESS = "CREATE VIEW endless AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n"
+
+HOSTILE = {
+    "endless trigger": [
+        ENDLESS,
+        "CREATE TRIGGER t AFTER INSERT ON racer_entries BEGIN SELECT count(*) FROM endless; END",
+    ],
+    "trigger before": [
+        ENDLESS,
+        "CREATE TRIGGER t BEFORE INSERT ON RACER_ENTRIES BEGIN INSERT INTO racer_schema SELECT * FROM endless; END",
+    ],
+    "renaming trigger": [
+        "CREATE TRIGGER t AFTER INSERT ON racer_entries BEGIN UPDATE racer_entries SET driver = 'Mallory'; END"
+    ],
+    "raising trigger": ["CREATE TRIGGER t AFTER INSERT ON racer_entries BEGIN SELECT RAISE(ABORT, 'no'); END"],
+    "generated column": ["ALTER TABLE racer_entries ADD COLUMN big TEXT AS (hex(zeroblob(1000000000)))"],
+    "column": ["ALTER TABLE racer_entries ADD COLUMN note TEXT"],
+    "index": ["CREATE INDEX i ON racer_entries (hex(zeroblob(1000000)))"],
+    "no index": ["DROP INDEX racer_entries_board"],
+    "view": [
+        "ALTER TABLE racer_entries RENAME TO mine",
+        "CREATE VIEW racer_entries AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
+        "SELECT mine.* FROM mine, n",
+    ],
+    "schema is a view": [
+        "DROP TABLE racer_schema",
+        "CREATE VIEW racer_schema AS WITH RECURSIVE n(version) AS (SELECT 2 UNION ALL SELECT version FROM n) "
+        "SELECT version FROM n",
+    ],
+    "trigger on the version": ["CREATE TRIGGER t AFTER INSERT ON racer_schema BEGIN DELETE FROM racer_entries; END"],
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_database_that_was_altered_is_refused_before_it_is_used(replay, kind):
+    add(replay, "Ada", "board.sqlite")
+    for statement in HOSTILE[kind]:
+        edited("board.sqlite", statement)
+    both_refuse(otherwise(replay, 3), "board.sqlite", "altered", "--db")
+
+
+def test_others_triggers_and_views_on_their_own_tables_do_no_harm(replay):
+    add(replay, "Ada", "board.sqlite")
+    edited("board.sqlite", "CREATE TABLE pupils (name TEXT)")
+    edited("board.sqlite", ENDLESS)
+    edited("board.sqlite", "CREATE TRIGGER t AFTER INSERT ON pupils BEGIN SELECT count(*) FROM endless; END")
+    add(otherwise(replay, 3), "Ada", "board.sqlite")
+    assert [row.attempts for row in standings(db="board.sqlite")] == [2]
+
+
+def test_values_longer_than_any_name_are_refused(replay):
+    add(replay, "Ada", "board.sqlite")
+    edited("board.sqlite", "UPDATE racer_entries SET driver = ?", "x" * 60_000)
+    with pytest.raises(LeaderboardError, match="entry 1 is damaged: its driver is"):
+        standings(db="board.sqlite")
+    edited("board.sqlite", "UPDATE racer_entries SET driver = hex(zeroblob(10000000))")
+    with pytest.raises(LeaderboardError, match="cannot be used: it holds a value above 100,000 bytes"):
+        standings(db="board.sqlite")
+
+
+def test_a_database_too_large_is_not_opened(folder):
+    with (folder / "board.sqlite").open("wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(LeaderboardError, match="larger than 64 MiB"):
+        standings(db="board.sqlite")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
+def test_ctrl_c_ends_the_wait_for_a_locked_database(replay):
+    add(replay, "Ada", "board.sqlite")
+    blocker = sqlite3.connect("board.sqlite", isolation_level=None)
+    blocker.execute("BEGIN EXCLUSIVE")
+    script = (
+        "from racer.leaderboard import standings\nprint('waiting', flush=True)\n"
+        "try:\n    standings(db='board.sqlite')\nexcept KeyboardInterrupt:\n    print('interrupted')"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as waiting:
+        assert waiting.stdout.readline() == "waiting\n"
+        time.sleep(0.5)  # by now it waits for the lock
+        waiting.send_signal(signal.SIGINT)
+        assert waiting.communicate(timeout=60)[0] == "interrupted\n"
+    blocker.close()

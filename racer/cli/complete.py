@@ -7,7 +7,17 @@ from pathlib import Path
 
 from racer import shelf
 
-__all__ = ["agents", "drivers", "replays", "rewards", "runs", "track_files", "track_lists", "tracks"]
+__all__ = [
+    "agents",
+    "drivers",
+    "replays",
+    "replays_and_runs",
+    "rewards",
+    "runs",
+    "track_files",
+    "track_lists",
+    "tracks",
+]
 
 RUNS = Path("runs")
 
@@ -49,6 +59,11 @@ def drivers(incomplete: str) -> list[str]:
 def replays(incomplete: str) -> list[str]:
     """Offer replay files and folders under the path begun."""
     return _paths(incomplete, (".replay",))
+
+
+def replays_and_runs(incomplete: str) -> list[str]:
+    """Offer runs, then replay files and folders under the path begun."""
+    return [*runs(incomplete), *replays(incomplete)]
 
 
 def track_files(incomplete: str) -> list[str]:

@@ -103,7 +103,7 @@ def _rank(replay: "Replay", driver: str) -> None:
     except RacerError as error:  # a board that somebody else broke must not spoil the rest
         console.note(f"Not on the leaderboard: {escape(str(error))}")
         return
-    results.board([row for row in standings(entry.track) if row.entry.track_digest == entry.track_digest])
+    results.board([row for row in standings(entry.track) if row.entry.board == entry.board])
 
 
 def _has_screen() -> bool:

@@ -1,15 +1,15 @@
 """`racer leaderboard` and `racer watch`: what was driven, who was faster, and how it looked."""
 
-import csv
-import sys
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
 from racer.cli import complete, console
+from racer.cli.inputs import expect
+from racer.errors import RacerError, ReplayError, ShelfError
 
 if TYPE_CHECKING:
     from racer.leaderboard import Row
@@ -21,7 +21,7 @@ Database = Annotated[
     typer.Option(
         "--db",
         metavar="FILE|URL",
-        help="A SQLite file or a database URL; $RACER_DB or ./leaderboard.sqlite if left out.",
+        help="A SQLite file or a database URL (default: $RACER_DB, else ./leaderboard.sqlite).",
     ),
 ]
 
@@ -32,7 +32,7 @@ leaderboard_app = typer.Typer(invoke_without_command=True, no_args_is_help=False
 def leaderboard(
     context: typer.Context,
     track: Annotated[
-        str | None, typer.Option(help="Only the boards of this track.", autocompletion=complete.tracks)
+        str | None, typer.Option(help="Show only the boards of this track.", autocompletion=complete.tracks)
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV for a spreadsheet.")] = False,
@@ -40,8 +40,8 @@ def leaderboard(
 ) -> None:
     """Show who drove which track how fast, best lap first; ties share a rank.
 
-    A replay gets on the board only if driving its actions again gives the same
-    laps, so a time cannot be made up.
+    The leaderboard trusts no one: it re-simulates a replay's actions and accepts
+    only laps that reproduce. Each track, direction and car has a board of its own.
 
     Examples:
       [cyan]racer leaderboard --track harbor[/cyan]
@@ -55,47 +55,109 @@ def leaderboard(
     from racer.leaderboard import as_records, standings
 
     rows = standings(track, db)
+    if track is not None and not rows:
+        _check_track_name(track, {row.entry.track for row in standings(db=db)})
     if json:
         console.print_json(as_records(rows))
     elif as_csv:
-        _print_csv(as_records(rows))
+        records = as_records(rows)
+        console.print_csv(list(records[0]) if records else [], [list(record.values()) for record in records])
     elif rows:
         board(rows)
     else:
         on = f" on {escape(track)}" if track else ""
-        console.note(f"Nobody is on the board{on} yet: [cyan]racer leaderboard add REPLAY --driver NAME[/cyan]")
+        console.note(f"Nobody is on the board{on} yet: [cyan]racer leaderboard add REPLAY|RUN --driver NAME[/cyan]")
+
+
+def _check_track_name(track: str, on_boards: set[str]) -> None:
+    """Refuse a name that neither a board nor the shelf has.
+
+    Raises:
+        ShelfError: it is such a name.
+    """
+    from racer.shelf import did_you_mean, names
+
+    known = on_boards | set(names("tracks"))
+    if track not in known:
+        raise ShelfError(f"there is no track {track!r}.{did_you_mean(track, known)} `racer list tracks` lists them.")
 
 
 @leaderboard_app.command("add")
 def add(
-    replay: Annotated[Path, typer.Argument(metavar="REPLAY", help="A replay file.", autocompletion=complete.replays)],
-    driver: Annotated[str, typer.Option(help="Who drove: 1 to 40 characters.")],
+    replays: Annotated[
+        list[str],
+        typer.Argument(metavar="REPLAY|RUN...", help="Replay files or runs.", autocompletion=complete.replays_and_runs),
+    ],
+    driver: Annotated[
+        str | None, typer.Option(help="Who drove, 1 to 40 characters (default: as the replay says).")
+    ] = None,
     db: Database = None,
 ) -> None:
-    """Enter a replay on the board, after driving it again to see that it is true.
+    """Enter replays on the leaderboard, after re-simulating them: only laps that reproduce are accepted.
 
-    The same name again is another try of the same driver.
+    Of a run the replay of its best driver is entered. The same driver's name
+    again is another try of that driver. Several replays are entered at once;
+    those that are refused do not hinder the others.
 
     Examples:
       [cyan]racer leaderboard add fast.replay --driver Ada[/cyan]
-      [cyan]racer leaderboard add lap.replay --driver Ada --db club.sqlite[/cyan]
+      [cyan]racer leaderboard add fast --driver Ada --db club.sqlite[/cyan]
+      [cyan]racer leaderboard add pupils/*.replay[/cyan]
     """
-    from racer.leaderboard import add as enter, standings
+    from racer.leaderboard import add_all, standings
 
-    entry = enter(replay, driver, db)
-    rows = [row for row in standings(entry.track, db) if row.entry.track_digest == entry.track_digest]
+    files = [_replay_file(given) for given in replays]
+    with console.busy(console.loading("Driving again")):
+        outcomes = add_all(files, driver, db)
+    entered = [outcome for outcome in outcomes if not isinstance(outcome, RacerError)]
+    boards = {entry.board for entry in entered}
+    rows = [row for row in standings(db=db) if row.entry.board in boards] if entered else []
     board(rows)
-    rank = next(row.rank for row in rows if row.entry.driver == entry.driver)
-    console.note(
-        f"Entered {escape(entry.driver)} with {entry.best_lap_ms / 1000.0:.3f} s on {escape(entry.track)}: "
-        f"[bold]rank {rank} of {len(rows)}[/bold]"
-    )
+    for outcome in outcomes:
+        if isinstance(outcome, RacerError):
+            console.error(str(outcome))
+            continue
+        ranks = [(row.rank, row.entry.driver) for row in rows if row.entry.board == outcome.board]
+        rank = next(rank for rank, name in ranks if name == outcome.driver)
+        console.note(
+            f"Entered {escape(outcome.driver)} with {outcome.best_lap_ms / 1000.0:.3f} s on {escape(outcome.track)}: "
+            f"[bold]rank {rank} of {len(ranks)}[/bold]"
+        )
+    if len(entered) < len(outcomes):
+        raise typer.Exit(1)
+
+
+def _replay_file(given: str) -> Path:
+    """The replay that a file's or a run's name means.
+
+    Raises:
+        RacerError: it means neither.
+    """
+    path = Path(given)
+    if path.is_file():
+        expect("a replay or a run", path, "replay", "old replay")
+        return path
+    from racer.shelf import did_you_mean
+    from racer.training import find_run, run_names
+
+    run = find_run(given)
+    if run is None:
+        raise ReplayError(f"there is no replay and no run {given!r}.{did_you_mean(given, run_names())}")
+    if not run.replay.is_file():
+        raise ReplayError(
+            f"the run {run.name} has no replay yet; record one with `racer evaluate {run.name} --replay FILE`"
+        )
+    return run.replay
 
 
 def watch(
     replays: Annotated[
-        list[Path],
-        typer.Argument(metavar="REPLAY", help="Of one track; the first in focus.", autocompletion=complete.replays),
+        list[str],
+        typer.Argument(
+            metavar="REPLAY|RUN...",
+            help="Replay files or runs on one track; the first in focus.",
+            autocompletion=complete.replays_and_runs,
+        ),
     ],
     record: Annotated[
         Path | None,
@@ -113,7 +175,7 @@ def watch(
     needs no screen.
 
     Examples:
-      [cyan]racer watch first.replay[/cyan]
+      [cyan]racer watch first[/cyan]
       [cyan]racer watch first.replay classic.replay --speed 0.5[/cyan]
       [cyan]racer watch first.replay --record first.mp4[/cyan]
     """
@@ -121,7 +183,14 @@ def watch(
     from racer.replay import load_replay
     from racer.viewer import watch as show
 
-    show([load_replay(path) for path in replays], record, pixels, speed=speed, camera=camera, overwrite=force)
+    show(
+        [load_replay(_replay_file(given)) for given in replays],
+        record,
+        pixels,
+        speed=speed,
+        camera=camera,
+        overwrite=force,
+    )
     if record is not None:
         console.note(f"Recorded {escape(str(record))}")
 
@@ -134,11 +203,11 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def board(rows: "list[Row]") -> None:
-    """Print one table for each track and direction."""
-    columns = ["rank>", "driver", "best lap>", "gap>", "mean speed>", "laps>", "tries>", "when"]
-    boards = groupby(rows, key=lambda row: (row.entry.track, row.entry.direction, row.entry.track_digest))
-    for index, ((track, direction, _), group) in enumerate(boards):
-        entries = list(group)
+    """Print one table for each track, direction, car and physics."""
+    columns = ["rank>", "driver", "best lap>", "gap>?", "mean speed>?", "laps>?", "tries>?", "when (UTC)?"]
+    boards = [list(group) for _, group in groupby(rows, key=lambda row: row.entry.board)]
+    titles = [_title(entries) for entries in boards]
+    for index, entries in enumerate(boards):
         fastest = entries[0].entry.best_lap_ms
         cells = [
             [
@@ -155,12 +224,14 @@ def board(rows: "list[Row]") -> None:
         ]
         if index:
             console.show("")
-        title = track if direction == "forward" else f"{track} ({direction})"
+        title, first = titles[index], entries[0].entry
+        if titles.count(title) > 1:  # other roads, cars or physics of the same name
+            title += f" ({first.track_digest[:6]}-{first.car_digest[:6]}-{first.physics[:6]})"
         console.show(console.table(columns, cells, title))
 
 
-def _print_csv(records: list[dict[str, Any]]) -> None:
-    if records:
-        writer = csv.DictWriter(sys.stdout, list(records[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(records)
+def _title(rows: "list[Row]") -> str:
+    entry = rows[0].entry
+    way = "" if entry.direction == "forward" else f" ({entry.direction})"
+    engines = ", ".join(sorted({row.entry.engine for row in rows}))
+    return f"{entry.track}{way}, car {entry.car}, racer {engines}"

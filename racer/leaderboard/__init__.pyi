@@ -3,8 +3,8 @@ from .board import (
     Entry as Entry,
     Row as Row,
     add as add,
+    add_all as add_all,
     as_records as as_records,
     database as database,
-    driver_name as driver_name,
     standings as standings,
 )
