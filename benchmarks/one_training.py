@@ -29,7 +29,7 @@ def main() -> None:
 
     def show(progress: Progress) -> None:
         figures.setdefault("first_update_s", time.time() - entered)
-        if progress.score is not None and progress.score.clean:
+        if progress.result is not None and progress.result.clean:
             figures.setdefault("first_clean_s", progress.seconds)
         figures["rate"] = progress.steps / progress.seconds if progress.seconds else 0.0
 

@@ -126,7 +126,7 @@ def test_a_learner_learns_until_it_is_told_to_stop(ppo, learned):
     assert isinstance(agent, Learner) and ppo.load().num_envs >= 1
     steps = [count for count, _ in reports]
     assert len(reports) == 4 and steps[0] == 0 and np.ptp(np.diff(steps)) == 0
-    assert {"episode/reward", "episode/progress"} <= set(reports[-1][1])
+    assert {"rollout/ep_rew_mean", "rollout/ep_progress_mean"} <= set(reports[-1][1])
     assert all(np.isfinite(value) for _, metrics in reports for value in metrics.values())
     fresh = ppo.make(field(8), seed=1)
     assert np.abs(fresh.act(observations((64,))) - agent.act(observations((64,)))).max() > 1e-3

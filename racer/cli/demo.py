@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from racer.cli import complete, console, laps, results
+from racer.cli import complete, console, laps, results, screen
 from racer.cli.training import run_training
 from racer.errors import RacerError
 from racer.shelf import DEFAULTS
@@ -20,13 +20,13 @@ __all__ = ["demo"]
 
 
 def demo(
-    seconds: Annotated[float, typer.Option(help="Of training.")] = 30.0,
-    track: Annotated[str, typer.Option(help="Where.", autocompletion=complete.tracks)] = DEFAULTS["tracks"],
-    reward: Annotated[str, typer.Option(help="What pays.", autocompletion=complete.rewards)] = DEFAULTS[
+    seconds: Annotated[float, typer.Option(help="Train for this long.")] = 30.0,
+    track: Annotated[str, typer.Option(help="Track to train on.", autocompletion=complete.tracks)] = DEFAULTS["tracks"],
+    reward: Annotated[str, typer.Option(help="Reward function.", autocompletion=complete.rewards)] = DEFAULTS[
         "reward_functions"
     ],
     watch: Annotated[
-        bool | None, typer.Option("--watch/--no-watch", help="Open the viewer; if there is a screen.")
+        bool | None, typer.Option("--watch/--no-watch", help="Open the viewer (default: if there is a screen).")
     ] = None,
 ) -> None:
     """Train, race, draw, rank and watch a driver: the main road, in a minute.
@@ -46,9 +46,10 @@ def demo(
         run = _earlier(track, reward, seconds)
         done = run is not None and run.replay.exists()
         if run is None:
-            run = engine.start(track, reward, name=free_name("demo"), seconds=seconds)
+            run = engine.start(engine.RunConfig((track,), reward, seconds=seconds), free_name("demo"))
     if done:
-        console.note(f"{escape(run.name)} has been trained already; for another driver: [cyan]racer train[/cyan]")
+        other = console.command("racer", "train")
+        console.note(f"{escape(run.name)} has been trained already; for another driver: {other}")
     replay = load_replay(run.replay) if done else run_training(run)
     laps.show(replay)
 
@@ -61,16 +62,17 @@ def demo(
     if replay.completed_laps:
         _rank(replay, run.name)
     else:
-        console.note("No complete lap yet, so nothing for the leaderboard: give it more --seconds")
-    how = f"racer watch {escape(str(run.replay))}"
+        screen.explain_no_lap(run, replay)
+        console.note(f"Nothing for the leaderboard yet. Go on with: {screen.go_on(run, '--more-seconds', '60')}")
+    how = ("racer", "watch", run.replay)
     if _has_screen() if watch is None else watch:
-        console.note(f"Opening the viewer; later: [cyan]{how}[/cyan]")
+        console.note(f"Opening the viewer; later: {console.command(*how)}")
         from racer.viewer import watch as show
 
         show([replay])
     else:
-        console.note(f"See it drive, on a machine with a screen: [cyan]{how}[/cyan]")
-        console.note(f"Or film it: [cyan]{how} --record demo.gif[/cyan]")
+        console.note(f"See it drive, on a machine with a screen: {console.command(*how)}")
+        console.note(f"Or film it: {console.command(*how, '--record', 'demo.gif')}")
 
 
 def _earlier(track: str, reward: str, seconds: float) -> "Run | None":
@@ -81,12 +83,9 @@ def _earlier(track: str, reward: str, seconds: float) -> "Run | None":
         if name.startswith("demo-"):
             try:
                 run = find_run(name)
-                same = run is not None and (run.plan.tracks, run.plan.reward, run.plan.seconds) == (
-                    (track,),
-                    reward,
-                    seconds,
-                )
-                if run is not None and same and run.reward() and run.agent().digest == run.plan.agent_digest:
+                config = run and run.config
+                same = config and (config.tracks, config.reward, config.seconds) == ((track,), reward, seconds)
+                if run and config and same and run.reward() and run.agent().digest == config.agent_digest:
                     return run
             except RacerError:  # a damaged one is left alone
                 continue

@@ -1,19 +1,22 @@
 """`racer evaluate` and `racer check`: what a driver does on the clock, and what a reward pays for."""
 
+import contextlib
+import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 
 from racer.cli import complete, console, laps
-from racer.errors import AgentError, FileError
+from racer.errors import AgentError, FileError, RacerError
 from racer.shelf import DEFAULTS
 
 if TYPE_CHECKING:
     from racer.racing import AgentFile, Driver
     from racer.replay import Replay
     from racer.track import Track
+    from racer.training import Run
 
 __all__ = ["check", "evaluate"]
 
@@ -94,6 +97,14 @@ def evaluate(
             autocompletion=complete.track_lists,
         ),
     ] = None,
+    agent: Annotated[
+        str | None,
+        typer.Option(help="The run's recipe, if it is not on the shelf.", autocompletion=complete.agents),
+    ] = None,
+    reward: Annotated[
+        str | None,
+        typer.Option(help="Reward function to record (default: the run's own).", autocompletion=complete.rewards),
+    ] = None,
     number: Annotated[int, typer.Option("--laps", min=1, max=1000, help="Laps to try.")] = 3,
     seed: Annotated[int, typer.Option(help="Of what a driver draws by lot.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
@@ -130,10 +141,10 @@ def evaluate(
     if tracks is not None:
         if track is not None or replay is not None:
             raise typer.BadParameter("a table of many races takes no --track and no --replay", param_hint="--tracks")
-        _evaluate_on(driver, tracks, number, seed, json, penalty)
+        _evaluate_on(_run(driver, agent, reward) or driver, tracks, number, seed, json, penalty)
         return
     with console.busy(console.loading("Driving")):
-        race = _drive(driver, track, number, seed, logs, penalty)
+        race = _drive(_run(driver, agent, reward) or driver, track, number, seed, logs, penalty)
     if replay is not None:
         from racer.replay import save_replay
 
@@ -143,66 +154,85 @@ def evaluate(
     else:
         laps.show(race)
     if replay is not None:
-        file = escape(str(replay))
-        console.note(f"Recorded [bold]{file}[/bold]: [cyan]racer watch {file}[/cyan]")
+        console.note(f"Recorded [bold]{escape(str(replay))}[/bold]: {console.command('racer', 'watch', replay)}")
 
 
-def _drive(name: str, track: str | None, number: int, seed: int, logs: bool, penalty: float | None) -> "Replay":
-    """Let a run's best driver, or an agent that needs no training, drive; a run keeps the logs of it."""
-    from racer.deepracer.logs import Tracer, write_evaluation
+def _run(name: str, agent: str | None, reward: str | None) -> "Run | None":
+    """The run of a name, with the files that the user names; None if there is none."""
+    from racer.training import find_run
+
+    return find_run(name, agent, reward)
+
+
+def _drive(
+    driver: "Run | str", track: str | None, number: int, seed: int, logs: bool, penalty: float | None
+) -> "Replay":
+    """Let a run's best driver, or an agent that needs no training, drive."""
     from racer.racing import RaceConditions, drive
-    from racer.reward import VectorReward
     from racer.track import load_track
-    from racer.training import Prints, find_run
 
-    run = find_run(name)
-    if run is not None:
-        course = run.track() if track is None else load_track(track)
-        reward = run.reward()
-        if reward is None:
-            console.note(f"The reward {escape(run.plan.reward)} is not what it was; recording progress instead")
-        tracer = Tracer(1, endless=True)
-        with Prints(run.folder / "rewards.log") as prints:
-            race = drive(
-                run.driver(course),
-                course,
-                number,
-                RaceConditions(run.car, run.plan.actions, run.plan.sensors, seed, penalty),
-                name=run.name,
-                reward_function=reward and VectorReward(reward, 1, cast(TextIO, prints)),
-                step_callback=tracer if logs else None,
-            )
-        if logs:
-            try:
-                write_evaluation(run.folder, race.laps, tracer.laps(course))
-            except FileError as error:  # somebody else's run, perhaps; the race is as good without
-                console.note(f"[yellow]No logs are kept:[/yellow] {escape(str(error))}; --no-logs asks for none")
-        return race
+    if not isinstance(driver, str):
+        return _drive_run(driver, driver.track() if track is None else load_track(track), number, seed, logs, penalty)
     course = load_track(track or DEFAULTS["tracks"])
-    agent = _agent(name)
+    agent = _agent(driver)
     conditions = RaceConditions(seed=seed, penalty_s=penalty)
     return drive(_ready(agent, course, seed), course, number, conditions, name=agent.name)
 
 
-def _evaluate_on(name: str, words: str, number: int, seed: int, json: bool, penalty: float | None) -> None:
+def _drive_run(run: "Run", course: "Track", number: int, seed: int, logs: bool, penalty: float | None) -> "Replay":
+    """Let a run's best driver drive; the run keeps the logs of it, where they can be written."""
+    from racer.deepracer.logs import Tracer, write_evaluation
+    from racer.racing import drive
+    from racer.reward import VectorReward
+    from racer.training import Prints
+
+    try:
+        reward = run.reward()
+    except RacerError as error:
+        console.note(f"The reward recorded is progress instead: {escape(str(error))}")
+        reward = None
+    tracer = Tracer(1, endless=True)
+    with contextlib.ExitStack() as stack:
+        prints: Any = io.StringIO()
+        try:
+            prints = stack.enter_context(Prints(run.folder / "rewards.log"))
+        except FileError as error:  # somebody else's run, perhaps; the race is as good without
+            console.note(f"[yellow]What the reward prints is not kept:[/yellow] {escape(str(error))}")
+        race = drive(
+            run.driver(course),
+            course,
+            number,
+            run.conditions(seed, penalty),
+            name=run.name,
+            reward_function=reward and VectorReward(reward, 1, prints),
+            step_callback=tracer if logs else None,
+        )
+    if logs:
+        try:
+            write_evaluation(run.folder, race.laps, tracer.laps(course))
+        except FileError as error:
+            console.note(f"[yellow]No logs are kept:[/yellow] {escape(str(error))}; --no-logs asks for none")
+    return race
+
+
+def _evaluate_on(driver: "Run | str", words: str, number: int, seed: int, json: bool, penalty: float | None) -> None:
     """Let a driver race on several tracks, and print a table of how it fared."""
     with console.busy(console.loading("Driving")):
         from racer.racing import RaceConditions, courses_of, trials
-        from racer.training import find_run
 
-        run, courses = find_run(name), courses_of(words)
-    if run is None:
-        agent = _agent(name)
-        conditions = RaceConditions(seed=seed, penalty_s=penalty)
-        made = trials(lambda course: _ready(agent, course, seed), courses, number, conditions=conditions)
+        courses = courses_of(words)
+    if isinstance(driver, str):
+        agent = _agent(driver)
+        own = RaceConditions(seed=seed, penalty_s=penalty)
+        made, name = trials(lambda course: _ready(agent, course, seed), courses, number, conditions=own), driver
     else:
-        conditions = RaceConditions(run.car, run.plan.actions, run.plan.sensors, seed, penalty)
-        made = trials(run.driver, courses, number, run.courses(), conditions)
+        trained, own = driver.training_tracks(), driver.conditions(seed, penalty)
+        made, name = trials(driver.driver, courses, number, trained, own), driver.name
     found = list(console.progress(made, len(courses), "Driving"))
     if json:
-        console.print_json(laps.trial_records(run.name if run else name, found))
+        console.print_json(laps.trial_records(name, found))
     else:
-        laps.show_trials(run.name if run else name, found)
+        laps.show_trials(name, found)
 
 
 def _agent(name: str) -> "AgentFile":

@@ -1,5 +1,7 @@
 """`racer list runs`: what was trained in this folder."""
 
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from rich.text import Text
@@ -16,31 +18,60 @@ def list_runs(json: bool) -> None:
     if json:
         console.print_json(records)
     elif records:
-        columns = ["run", "tracks", "reward", "agent", "budget"]
+        columns = [
+            "run",
+            "best lap>",
+            "laps completed>",
+            "tracks?",
+            "reward?",
+            "agent?",
+            "budget>?",
+            "last trained (local time)?",
+            "",
+        ]
         console.show(console.table(columns, [_cells(record) for record in records]))
     else:
-        console.note("No run in this folder yet: [cyan]racer train --reward REWARD --name NAME[/cyan]")
+        command = console.command("racer", "train", "--reward", "REWARD", "--name", "NAME")
+        console.note(f"No run in this folder yet: {command}")
 
 
 def _records() -> list[dict[str, Any]]:
-    from racer.training import RUNS, open_run, run_names
+    from racer.training import RUNS, run_names
 
-    records: list[dict[str, Any]] = []
-    for name in run_names():
-        try:
-            plan = open_run(RUNS / name).plan
-        except RacerError as error:
-            records.append({"name": name, "problem": str(error)})
-        else:
-            facts = {key: getattr(plan, key) for key in ("tracks", "reward", "agent", "seed", "steps", "seconds")}
-            records.append({"name": name, **facts, "problem": None})
-    return records
+    return [_record(RUNS / name) for name in run_names()]
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    """What is known about a run; a damaged one says what is wrong with it, and hides nothing of the others."""
+    from racer.training import open_run, trained
+
+    found: dict[str, Any] = {"name": folder.name}
+    try:
+        run = open_run(folder)
+        config = run.config
+        found |= {key: getattr(config, key) for key in ("reward", "agent", "seed", "steps", "seconds")}
+        notes = run.notes() if run.best.exists() else {}
+        found |= {"tracks": config.track_names, "budget": config.budget}
+        found |= {key: notes.get(key) for key in ("best_lap_s", "completed")}
+        found["trained"] = datetime.fromtimestamp(trained(folder)).astimezone().isoformat(timespec="seconds")
+    except (RacerError, OSError) as error:
+        return {"name": folder.name, "problem": str(error)}
+    return found | {"problem": None}
 
 
 def _cells(record: dict[str, Any]) -> list[str | Text]:
     if record["problem"] is not None:
-        told = Text.assemble(("broken: ", "bold red"), record["problem"])
-        return [Text(record["name"], style="red"), "", "", "", told]
-    steps = record["steps"]
-    budget = f"{record['seconds']:g} s" if steps is None else f"{steps:,} steps"
-    return [record["name"], ", ".join(record["tracks"]), record["reward"], record["agent"], budget]
+        told = Text.assemble(("damaged: ", "bold red"), record["problem"])
+        return [Text(record["name"], style="red"), *[""] * 7, told]
+    lap, completed = record["best_lap_s"], record["completed"]
+    return [
+        record["name"],
+        "" if lap is None else f"{lap:.3f} s",
+        "" if completed is None else f"{completed:.0%}",
+        ", ".join(record["tracks"]),
+        record["reward"],
+        record["agent"],
+        record["budget"],
+        record["trained"][:16].replace("T", " "),
+        "",
+    ]

@@ -1,196 +1,290 @@
-"""`racer train`, and how a training looks while it goes on."""
+"""`racer train`: a new training, one that goes on, or a new one that begins with the driver of an old one."""
 
-import contextlib
-import math
-import sys
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 
-from racer.cli import complete, console, deepracer, laps
+from racer.cli import complete, console, deepracer, laps, screen
 from racer.errors import RacerError
 from racer.shelf import DEFAULTS
 
 if TYPE_CHECKING:
     from racer.deepracer.config import Conversion
     from racer.replay import Replay
-    from racer.training import Progress as State, Run, Show
+    from racer.training import Run, RunConfig
 
 __all__ = ["run_training", "train"]
 
-FILES = "DeepRacer's files"
-LINE_EVERY_S = 5.0  # of training, between two lines where there is no terminal to draw a bar on
+BUDGET, DRIVING, FILES = "How long", "What it drives and observes", "DeepRacer's files"
+
+
+def count(text: str) -> int:
+    """A number of steps, as people write it: 1e6, 400_000, 400,000.
+
+    Raises:
+        typer.BadParameter: it is no whole number.
+    """
+    try:
+        number = float(text.replace(",", ""))
+        if number != int(number):
+            raise ValueError
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(f"{text!r} is not a whole number; write it as 1000000 or 1e6") from None
+    return int(number)
 
 
 def train(
     track: Annotated[
         str | None,
-        typer.Option(help=f"Where. {DEFAULTS['tracks']} if left out.", autocompletion=complete.tracks),
+        typer.Option(help=f"Track to train on (default: {DEFAULTS['tracks']}).", autocompletion=complete.tracks),
     ] = None,
     tracks: Annotated[
         str | None,
         typer.Option(
             metavar="A,B,...",
-            help="One driver for several tracks, both directions; random: another track in each episode.",
+            help="Several tracks, in both directions; `random` stands for a new track in each episode.",
             autocompletion=complete.track_lists,
         ),
     ] = None,
     reward: Annotated[
         str | None,
-        typer.Option(help=f"What pays. {DEFAULTS['reward_functions']} if left out.", autocompletion=complete.rewards),
+        typer.Option(
+            help=f"Reward function (default: {DEFAULTS['reward_functions']}).", autocompletion=complete.rewards
+        ),
     ] = None,
     agent: Annotated[
         str | None,
         typer.Option(
-            help=f"The recipe; {DEFAULTS['agents']}, or what fits --sensors, if left out.",
+            help=f"Training recipe (default: {DEFAULTS['agents']}, or one that fits --sensors).",
             autocompletion=complete.agents,
         ),
     ] = None,
-    seconds: Annotated[float | None, typer.Option(help="Budget in time; 60 if none is given.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Budget in car steps; repeatable.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of everything drawn by lot; 0 if left out.")] = None,
     name: Annotated[
-        str | None, typer.Option(help="Of the run, kept in runs/NAME.", autocompletion=complete.runs)
+        str | None,
+        typer.Option(help="Name of the run, which is kept in runs/NAME.", autocompletion=complete.runs),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run NAME, or the newest.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue the run NAME, or the newest one if no name is given.")
+    ] = False,
+    origin: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="RUN",
+            help="Start a new run with the best driver of another run; track, reward and name may differ.",
+            autocompletion=complete.runs,
+        ),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Random seed (default: 0).")] = None,
     logs: Annotated[
-        bool | None, typer.Option("--logs/--no-logs", help="Keep DeepRacer's logs, too; yes if left out.")
+        bool | None, typer.Option("--logs/--no-logs", help="Keep logs in DeepRacer's format, too (default: yes).")
     ] = None,
-    car: Annotated[str | None, typer.Option(help="Kind of car: deepracer if left out, or deepracer-v4.")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="Where the networks are trained: auto, cpu or cuda (default: auto).")
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="Train for this long in total (default: 60).", rich_help_panel=BUDGET)
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(parser=count, metavar="N", help="Train for this many car steps in total.", rich_help_panel=BUDGET),
+    ] = None,
+    more_seconds: Annotated[
+        float | None,
+        typer.Option(help="With --resume: train for this much longer.", rich_help_panel=BUDGET),
+    ] = None,
+    more_steps: Annotated[
+        int | None,
+        typer.Option(
+            parser=count, metavar="N", help="With --resume: train for this many more steps.", rich_help_panel=BUDGET
+        ),
+    ] = None,
+    car: Annotated[
+        str | None,
+        typer.Option(help="Car model: deepracer or deepracer-v4 (default: deepracer).", rich_help_panel=DRIVING),
+    ] = None,
     sensors: Annotated[
         str | None,
-        typer.Option(help="What the driver perceives, with commas; the recipe's own if left out."),
+        typer.Option(
+            metavar="A,B,...",
+            help="Sensors that the driver observes (default: those of the recipe). See `racer sensors`.",
+            rich_help_panel=DRIVING,
+        ),
     ] = None,
     start: Annotated[
-        str | None, typer.Option(help="Of episodes: random if left out, rotate (as DeepRacer) or line.")
+        str | None,
+        typer.Option(
+            help="Where episodes start: random, rotate (as in DeepRacer) or line (default: random).",
+            rich_help_panel=DRIVING,
+        ),
     ] = None,
-    reverse: Annotated[bool, typer.Option("--reverse", help="Drive against the track's direction.")] = False,
-    both_ways: Annotated[bool, typer.Option("--both-ways", help="Half of the cars train in each direction.")] = False,
-    randomize: Annotated[
-        bool, typer.Option("--randomize", help="Cars, senses and starts differ from episode to episode.")
+    reverse: Annotated[
+        bool, typer.Option("--reverse", help="Drive the track in the opposite direction.", rich_help_panel=DRIVING)
     ] = False,
-    device: Annotated[str | None, typer.Option(help="Where it learns: auto, cpu or cuda (a GPU).")] = None,
+    both_directions: Annotated[
+        bool,
+        typer.Option(
+            "--both-directions",
+            "--both-ways",
+            help="Train half of the cars in each direction.",
+            rich_help_panel=DRIVING,
+        ),
+    ] = False,
+    randomize: Annotated[
+        bool,
+        typer.Option(
+            "--randomize", help="Vary the car, its sensors and the start in each episode.", rich_help_panel=DRIVING
+        ),
+    ] = False,
     folder: Annotated[
         Path | None,
-        typer.Option("--deepracer", metavar="FOLDER", help="All of the following in one.", rich_help_panel=FILES),
+        typer.Option("--deepracer", metavar="FOLDER", help="A whole model folder.", rich_help_panel=FILES),
     ] = None,
     metadata: Annotated[
         Path | None,
         typer.Option("--model-metadata", metavar="FILE", help="Actions and sensors.", rich_help_panel=FILES),
     ] = None,
     hyperparameters: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="How to learn.", rich_help_panel=FILES)
+        Path | None, typer.Option(metavar="FILE", help="Hyperparameters.", rich_help_panel=FILES)
     ] = None,
 ) -> None:
     """Train a driver with a reward function.
 
     The best driver is kept: complete laps first, then lap time. Ctrl-C keeps
-    what was learnt. With --steps the same seed gives the same driver.
+    what was learned. With --steps, the same seed gives the same driver.
 
     A folder that DeepRacer's console exported, or that deepracer-for-cloud
-    trains from, runs as it is: --deepracer reports the outcome of every setting.
+    trains from, works as it is: --deepracer reports the outcome of every setting.
+
+    The learning curves of all runs: [cyan]tensorboard --logdir runs[/cyan]
 
     Examples:
       [cyan]racer train --reward centerline --seconds 30[/cyan]
       [cyan]racer train --track dune --reward my_reward --name fast[/cyan]
-      [cyan]racer train --name fast --resume --seconds 120[/cyan]
+      [cyan]racer train --name fast --resume --more-seconds 120[/cyan]
+      [cyan]racer train --from fast --reward speed --name faster[/cyan]
       [cyan]racer train --agent ppo_camera[/cyan]
       [cyan]racer train --tracks harbor,needle,random --seconds 300[/cyan]
       [cyan]racer train --deepracer my-model/[/cyan]
     """
     if steps is not None and seconds is not None:
         raise typer.BadParameter("choose one of --steps and --seconds", param_hint="--steps")
+    more = {"more_steps": more_steps, "more_seconds": more_seconds}
+    if any(given is not None for given in more.values()) and not resume:
+        raise typer.BadParameter("this continues a run; add --resume", param_hint="--more-seconds, --more-steps")
     if tracks is not None and (track is not None or reverse):
         raise typer.BadParameter(
             "choose one of --tracks (which are driven in both directions) and --track, --reverse", param_hint="--tracks"
         )
-    new = (track, tracks, agent, seed, car, sensors, start, device, folder, metadata, hyperparameters)
-    if resume and (reverse or both_ways or randomize or any(option is not None for option in new)):
+    new = (track, tracks, seed, car, sensors, start, device, folder, metadata, hyperparameters, origin)
+    if resume and (reverse or both_directions or randomize or any(option is not None for option in new)):
         raise typer.BadParameter(
-            "a run that goes on keeps its track, agent, seed and all but its budget and reward",
+            "a run that goes on keeps its track, seed and all but its budget and reward; "
+            "for a new run with its driver use --from RUN instead",
             param_hint="--resume",
         )
     with console.busy(console.loading("Loading the engine")):
         from racer import training as engine
-        from racer.deepracer.config import quicker
-        from racer.track import load_track
 
-        asked = _asked(track, tracks, reward, agent, sensors, start, both_ways, randomize)
-        converted = _converted((folder, metadata, hyperparameters), asked, reverse)
-    if converted is not None:
-        deepracer.show(converted, folder)
-    if resume:
-        run = engine.resume(_folder(name), steps=steps, seconds=seconds, reward=reward, logs=logs)
-    else:
-        usual = {"tracks": DEFAULTS["tracks"], "reward": DEFAULTS["reward_functions"], "agent": DEFAULTS["agents"]}
-        if "sensors" in asked:
-            usual["agent"] = quicker(asked["sensors"])
-        asked = usual | asked
-        if reverse and folder is None:  # a folder's own direction is settled already
-            asked["tracks"] = load_track(asked["tracks"]).reverse()
-        run = engine.start(
-            name=name or (deepracer.run_name(folder) if folder is not None else None),
-            steps=steps,
-            seconds=seconds,
-            seed=seed or 0,
-            car=car or "deepracer",
-            device=device or "auto",
-            logs=logs is not False,
-            **asked,
-        )
+        if resume:
+            budget: dict[str, Any] = {"steps": steps, "seconds": seconds, **more}
+            run = engine.resume(_folder(name), **budget, agent=agent, reward=reward, logs=logs)
+        else:
+            given: dict[str, Any] = {
+                "reward": reward,
+                "agent": agent,
+                "seed": seed,
+                "car": car,
+                "starts": start,
+                "device": device,
+            }
+            given |= {"tracks": (track,) if track else _words(tracks), "sensors": _words(sensors), "logs": logs}
+            given |= {"randomize": randomize or None, "both_directions": both_directions or bool(tracks) or None}
+            asked = {key: value for key, value in given.items() if value is not None}
+            converted = _converted((folder, metadata, hyperparameters), asked, reverse)
+            weights = None if origin is None else _known(origin, agent, reward)
+            config = _config(asked, steps, seconds, reverse and folder is None, weights)  # a folder's way is settled
+    if not resume:
+        if converted is not None:
+            deepracer.show(converted, folder)
+        called = name or (deepracer.run_name(folder) if folder is not None else None)
+        run = engine.start(config, called, weights)
     replay = run_training(run)
-    laps.show(replay)
-    called = escape(run.name)
-    console.note(f"Kept in [bold]{escape(str(run.folder))}[/bold]. Next:")
-    console.note(f"  [cyan]racer watch {escape(str(run.replay))}[/cyan]")
-    console.note(f"  [cyan]racer evaluate {called} --replay {called}.replay[/cyan]")
-    console.note(f"  [cyan]racer train --name {called} --resume --seconds 120[/cyan]")
+    _show(run, replay)
 
 
 def run_training(run: "Run") -> "Replay":
     """Train with everything shown on stderr; says how to go on when it is stopped."""
+    from racer.deepracer.logs import TrainingLogs
     from racer.training import train as engine_train
 
-    plan = run.plan
+    config = run.config
     console.note(
-        f"Training [bold]{escape(run.name)}[/bold]: {escape(plan.agent)} on {escape(', '.join(plan.tracks))} "
-        f"with the reward {escape(plan.reward)}, seed {plan.seed}"
+        f"Training [bold]{escape(run.name)}[/bold]: {escape(str(config.agent))} on "
+        f"{escape(', '.join(config.track_names))} with the reward {escape(str(config.reward))}, seed {config.seed}"
     )
+    logs = [TrainingLogs(run.folder)] if config.logs else []
     try:
-        with _shown() as show:
-            return engine_train(run, show, lambda about: console.note(escape(about)))
+        with screen.shown(config) as shown:
+            return engine_train(run, [*logs, shown])
     except (KeyboardInterrupt, RacerError):
         if run.checkpoint.exists():
-            again = f"racer train --name {escape(run.name)} --resume"
-            console.note(f"What was learnt is kept in {escape(str(run.folder))}; [cyan]{again}[/cyan] goes on")
+            console.note(f"What was learned is kept in {escape(str(run.folder))}; go on with:")
+            console.note(f"  {screen.go_on(run)}")
         raise
 
 
-def _asked(
-    track: str | None,
-    tracks: str | None,
-    reward: str | None,
-    agent: str | None,
-    sensors: str | None,
-    start: str | None,
-    both_ways: bool,
-    randomize: bool,
-) -> dict[str, Any]:
-    """What `racer.training.start` is to be told, as far as the options say it."""
-    names = tuple(sensors.split(",")) if sensors is not None else None
-    given = {
-        "tracks": track if tracks is None else tuple(tracks.split(",")),
-        "reward": reward,
-        "agent": agent,
-        "sensors": names,
-        "starts": start,
-        "both_ways": both_ways or tracks is not None or None,
-        "randomize": randomize or None,
-    }
-    return {key: value for key, value in given.items() if value is not None}
+def _show(run: "Run", replay: "Replay") -> None:
+    """Print how the best driver drives, and what can be done next."""
+    from racer.racing import trials
+    from racer.training import evaluation_tracks
+
+    courses = evaluation_tracks(run)
+    if len(courses) > 1:
+        found = trials(run.driver, courses, len(replay.laps), run.training_tracks(), run.conditions())
+        laps.show_trials(run.name, list(console.progress(found, len(courses), "Driving all tracks")))
+    else:
+        laps.show(replay)
+    if not replay.completed_laps:
+        screen.explain_no_lap(run, replay)
+    console.note(f"Kept in [bold]{escape(str(run.folder))}[/bold]. Next:")
+    console.note(f"  {console.command('racer', 'watch', run.replay)}")
+    console.note(
+        f"  {console.command('racer', 'evaluate', run.called, *run.unshelved, '--replay', f'{run.name}.replay')}"
+    )
+    console.note(f"  {screen.go_on(run, '--more-seconds', '60')}")
+
+
+def _words(text: str | None) -> tuple[str, ...] | None:
+    """Words separated by commas, with or without blanks."""
+    return None if text is None else tuple(word.strip() for word in text.split(","))
+
+
+def _config(
+    asked: dict[str, Any], steps: int | None, seconds: float | None, reverse: bool, weights: "Run | None"
+) -> "RunConfig":
+    """What is asked for, on top of the defaults or of the run whose driver is to begin with."""
+    from racer.deepracer.config import quicker
+    from racer.sim import RANDOM
+    from racer.track import load_track
+    from racer.training import RunConfig
+
+    if weights is None:
+        if "sensors" in asked and "agent" not in asked:
+            asked["agent"] = quicker(asked["sensors"])
+        old = RunConfig()
+    else:
+        random = (RANDOM,) if RANDOM in weights.config.tracks else ()
+        old = replace(weights.config, tracks=(*weights.tracks(), *random))
+        if "tracks" in asked:
+            asked.setdefault("both_directions", None)
+    config = replace(old, steps=steps, seconds=seconds, **asked)
+    if reverse:
+        config = replace(config, tracks=tuple(load_track(track).reverse() for track in config.tracks))
+    return config
 
 
 def _converted(
@@ -202,95 +296,47 @@ def _converted(
         return None
     from racer.deepracer.config import Document, convert
 
-    where = asked.get("tracks")
-    first = where if isinstance(where, str | None) else next((name for name in where if name != "random"), None)
+    where = asked.get("tracks", ())
+    first = next((name for name in where if name != "random"), None)
     given = {key: asked.get(key) for key in ("reward", "agent", "sensors")}
     converted = convert(
         folder, metadata=metadata, hyperparameters=hyperparameters, track=first, reverse=reverse, **given
     )
-    if converted.track is not None and not isinstance(where, tuple):
-        asked["tracks"] = converted.track
+    if converted.track is not None and len(where) < 2:
+        asked["tracks"] = (converted.track,)
     if isinstance(converted.reward, Document) and folder is not None:
         asked["reward"] = deepracer.shelved(converted.reward, folder)
-    asked |= {"both_ways": asked.get("both_ways", converted.both_directions)}
-    asked |= {"knobs": converted.hyperparameters} if converted.hyperparameters is not None else {}
-    for key in ("reward", "agent", "actions", "sensors", "starts", "randomize"):
+    for key in ("reward", "agent", "actions", "sensors", "starts", "both_directions", "randomize", "hyperparameters"):
         if (value := getattr(converted, key)) is not None:
             asked.setdefault(key, value)
     return converted
 
 
+def _known(name: str, agent: str | None = None, reward: str | None = None) -> "Run":
+    """The run of a name, with the files that the user names.
+
+    Raises:
+        RunError: there is none.
+    """
+    from racer.errors import RunError
+    from racer.shelf import did_you_mean
+    from racer.training import find_run, run_names
+
+    found = find_run(name, agent, reward)
+    if found is None:
+        hint = did_you_mean(name, run_names())
+        raise RunError(f"there is no run {name!r}.{hint} `racer list runs` lists them.")
+    return found
+
+
 def _folder(name: str | None) -> Path:
     """The run folder that `--resume` means."""
     from racer.errors import RunError
-    from racer.shelf import did_you_mean
-    from racer.training import RUNS, find_run, run_names
+    from racer.training import RUNS, run_names
 
+    if name is not None:
+        return _known(name).folder
     known = run_names()
-    if name is None:
-        if not known:
-            raise RunError("there is no run to go on with; begin one: racer train --name NAME")
-        return RUNS / known[0]
-    found = find_run(name)
-    if found is None:
-        raise RunError(f"there is no run {name!r}.{did_you_mean(name, known)} `racer list runs` lists them.")
-    return found.folder
-
-
-@contextlib.contextmanager
-def _shown() -> "Iterator[Show]":
-    """A live picture of the training on a terminal, else a line now and then."""
-    if not sys.stderr.isatty():
-        yield _Lines()
-        return
-    from rich.console import Group
-    from rich.live import Live
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-    from rich.spinner import Spinner
-    from rich.text import Text
-
-    bar = Progress(
-        BarColumn(bar_width=None),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[speed]}"),
-        console=console.messages(),
-    )
-    task = bar.add_task("", total=1.0, speed="", start=False)
-    with Live(Spinner("dots", console.loading("Preparing")), console=console.messages(), refresh_per_second=8) as live:
-
-        def show(state: "State") -> None:
-            if not bar.tasks[0].started:
-                bar.start_task(task)
-            bar.update(task, completed=state.used, speed=f"{state.steps_per_s:,.0f} steps/s")
-            live.update(Group(bar, Text(_facts(state), style="dim")))
-
-        yield show
-
-
-class _Lines:
-    """Prints how a training stands, every few seconds, for logs."""
-
-    def __init__(self) -> None:
-        self._next = 0.0
-
-    def __call__(self, state: "State") -> None:
-        if state.seconds >= self._next or state.used >= 1.0:
-            self._next = state.seconds + LINE_EVERY_S
-            console.note(
-                f"{state.used:4.0%}  {state.seconds:6.1f} s  {state.steps:>9,} steps  "
-                f"{state.steps_per_s:,.0f} steps/s  {_facts(state)}"
-            )
-
-
-def _facts(state: "State") -> str:
-    """Completion, best lap and reward, as far as known."""
-    facts = []
-    if state.score is not None:
-        facts.append(f"laps completed {state.score.completed:.0%}")
-    if state.best is not None and state.best.best_lap_s is not None:
-        facts.append(f"best lap {state.best.best_lap_s:.3f} s")
-    reward = state.metrics.get("episode/reward", math.nan)
-    if math.isfinite(reward):
-        facts.append(f"reward per episode {reward:.4g}")
-    return "  ".join(facts)
+    if not known:
+        raise RunError("there is no run to go on with; begin one: racer train --name NAME")
+    return RUNS / known[0]

@@ -59,6 +59,10 @@ class Learner(Driver, Protocol):
         ...
 
 
+_LOADED: dict[tuple[Path, str], type[Any]] = {}
+"""The classes of agent files that this process has run, by path and source."""
+
+
 @dataclass(frozen=True)
 class AgentFile:
     """A file on the agents' shelf, read but not run.
@@ -79,13 +83,15 @@ class AgentFile:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
     def load(self) -> type[Any]:
-        """Run the file and return its class `Agent`.
+        """Run the file, once in a process, and return its class `Agent`.
 
         Raises:
             AgentError: it raises, or its `Agent` cannot act.
         """
         # The text itself, not the import system: what was read is what runs, and no bytecode is left beside the file.
         path = self.path.absolute()
+        if (path, self.text) in _LOADED:
+            return _LOADED[path, self.text]
         module = types.ModuleType(f"racer_agent_{self.name}_{self.digest[:8]}")
         module.__file__ = str(path)
         sys.modules[module.__name__] = module
@@ -96,6 +102,7 @@ class AgentFile:
         agent = getattr(module, "Agent", None)
         if not isinstance(agent, type) or not callable(getattr(agent, "act", None)):
             raise AgentError(f"{self.path}: its Agent must be a class with a method act(observation)")
+        _LOADED[path, self.text] = agent
         return agent
 
     def sensors(self) -> tuple[str, ...]:

@@ -68,7 +68,7 @@ def courses_of(words: str) -> list[Track]:
         ShelfError, TrackError: a track does not exist, or cannot be driven.
     """
     tracks: list[Track] = []
-    for word in words.split(","):
+    for word in map(str.strip, words.split(",")):
         kind, _, count = word.partition(":")
         if word == SHELF:
             tracks += map(load_track, shelf.names("tracks"))

@@ -3,6 +3,8 @@ from .actions import (
     ActionSpace as ActionSpace,
     ContinuousActions as ContinuousActions,
     DiscreteActions as DiscreteActions,
+    actions_as_json as actions_as_json,
+    actions_from_json as actions_from_json,
 )
 from .borders import nearest_borders as nearest_borders
 from .car import CARS as CARS, STEP_S as STEP_S, Car as Car, CarConstants as CarConstants, drive as drive

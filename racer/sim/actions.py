@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from math import isfinite
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -103,3 +105,29 @@ ActionSpace = ContinuousActions | DiscreteActions
 
 DEFAULT = ContinuousActions()
 """The whole range of the car."""
+
+
+def actions_as_json(space: ActionSpace) -> dict[str, Any]:
+    """An action space as JSON holds it: its fields by name, for `actions_from_json`."""
+    return asdict(space)
+
+
+def actions_from_json(data: Any) -> ActionSpace:
+    """The action space that `actions_as_json` wrote.
+
+    Raises:
+        ValueError: the data is no action space.
+    """
+    if isinstance(data, Mapping) and data.keys() == {"choices"} and isinstance(data["choices"], list):
+        return DiscreteActions(tuple(_pair("choices", choice) for choice in data["choices"]))
+    if isinstance(data, Mapping) and data.keys() == {"steering_angle", "speed"}:
+        return ContinuousActions(*(_pair(name, data[name]) for name in ("steering_angle", "speed")))
+    raise ValueError(f"{data!r:.60} is no action space: it must hold choices, or the ranges steering_angle and speed")
+
+
+def _pair(name: str, data: Any) -> tuple[float, float]:
+    try:
+        first, second = map(float, data)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"{name} holds {data!r:.60}; it must be two numbers") from None
+    return first, second

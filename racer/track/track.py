@@ -25,7 +25,7 @@ __all__ = ["Track", "track_from_arrays", "track_of", "track_summary"]
 WIDTH_SPACING_M = 0.1  # of the places whose median is the width of a track
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Track:
     """A road to race on.
 
@@ -59,6 +59,10 @@ class Track:
             line.setflags(write=False)
             object.__setattr__(self, key, line)
         object.__setattr__(self, "about", MappingProxyType(dict(self.about)))
+
+    def __repr__(self) -> str:
+        """Say in a few words which track this is."""
+        return f"<Track {self.name!r}{' reversed' if self.reversed else ''}: {self.length:.2f} m>"
 
     def __reduce__(self) -> tuple[type["Track"], tuple[Any, ...]]:
         """Pickle as the constructor's arguments: a copy in another process is as read-only as this one."""

@@ -1,11 +1,14 @@
-from .metrics import Prints as Prints
-from .run import (
+from .callbacks import Callback as Callback, Progress as Progress
+from .config import SECONDS as SECONDS, RunConfig as RunConfig
+from .environments import evaluation_tracks as evaluation_tracks
+from .folder import (
     RUNS as RUNS,
-    Run as Run,
-    create_run as create_run,
-    find_run as find_run,
     free_name as free_name,
-    open_run as open_run,
+    run_folder as run_folder,
     run_names as run_names,
+    trained as trained,
 )
-from .trainer import Progress as Progress, Show as Show, resume as resume, start as start, train as train
+from .metrics import Prints as Prints
+from .run import Run as Run, find_run as find_run, open_run as open_run
+from .start import resume as resume, start as start
+from .trainer import train as train

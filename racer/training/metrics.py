@@ -1,4 +1,9 @@
-"""A training's logs: what the learner's function prints, and the numbers of each update, for TensorBoard too."""
+"""A training's logs: what the learner's function prints, and the numbers of each update, for TensorBoard too.
+
+Numbers have Stable-Baselines3's names (`rollout/ep_rew_mean`, `time/fps`, `train/…`), so that one dashboard shows
+both. Its writers are not used: its CSV file begins anew when a training goes on, and its TensorBoard writer is a thread
+that dies of a full disk with a traceback.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +16,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from racer.shelf import file_error, read_text, write_atomically
+from racer.shelf import file_error, make_folder, read_text, refuse_links, write_atomically
+
+__all__ = ["Metrics", "Prints"]
 
 PRINTED_LIMIT = 5_000_000
 """Characters of a reward's prints that are kept: 256 cars that print on every step fill a disk in minutes."""
@@ -29,7 +36,9 @@ class Prints(io.TextIOBase):
 
         Raises:
             FileError: it cannot be written.
+            RunError: it is a link.
         """
+        refuse_links(path, path.parent)
         self._path, self._waiting = path, io.StringIO()
         try:
             with path.open("a") as file:
@@ -65,21 +74,36 @@ class Prints(io.TextIOBase):
             self._waiting = io.StringIO()
 
 
-class Logbook:
+class Metrics:
     """Rows of numbers: one CSV file, and TensorBoard's events beside it."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str = "metrics", steps: int = 0) -> None:
         """Log to `folder/name.csv`, going on where an earlier training stopped, and to `folder/tensorboard`.
+
+        Args:
+            folder: the run's.
+            name: of the table.
+            steps: at which the training goes on; rows of later steps are cut off, as their checkpoint was never made.
 
         Raises:
             FileError: a file cannot be read or written.
+            RunError: one of them is a link.
         """
         self._path = folder / f"{name}.csv"
+        refuse_links(self._path, folder)
         try:
-            self._columns = _header(self._path)
-            self._events = _Events(folder / "tensorboard")
+            self._columns = _go_on(self._path, steps)
+            self._events = _Events(make_folder(folder / "tensorboard", within=folder), steps)
         except OSError as wrong:
             raise file_error("open", Path(wrong.filename or folder), wrong) from wrong
+
+    def describe(self, hyperparameters: Mapping[str, Any], texts: Mapping[str, str]) -> None:
+        """Tell TensorBoard what is trained: hyperparameters by name, and texts (Markdown) by title.
+
+        Raises:
+            FileError: the file cannot be written.
+        """
+        self._events.describe(hyperparameters, texts)
 
     def write(self, steps: int, seconds: float, numbers: Mapping[str, float | None]) -> None:
         """Add a row; a new number makes a new column. What is None or not finite is left blank.
@@ -119,19 +143,27 @@ class Logbook:
 
 
 class _Events:
-    """TensorBoard's event file, one event a row.
+    """TensorBoard's event file, one event a row."""
 
-    Its own writer is a thread that dies of a full disk with a traceback, and brings PyTorch.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(exist_ok=True)
+    def __init__(self, folder: Path, steps: int) -> None:
         self._path = folder / f"events.out.tfevents.{time.time_ns() // 1000}.{os.getpid()}.racer"
-        self._file = self._path.open("wb")
+        self._file = self._path.open("xb")
+        from tensorboard.compat.proto.event_pb2 import SessionLog  # type: ignore[import-untyped]
         from tensorboard.summary.writer.record_writer import RecordWriter  # type: ignore[import-untyped]
 
         self._records = RecordWriter(self._file)
         self._add(file_version="brain.Event:2")
+        if steps:  # events of later steps, in earlier files, count no more
+            self._add(step=steps + 1, session_log=SessionLog(status=SessionLog.START))
+
+    def describe(self, hyperparameters: Mapping[str, Any], texts: Mapping[str, str]) -> None:
+        from tensorboard.plugins.hparams.summary_v2 import hparams_pb  # type: ignore[import-untyped]
+        from tensorboard.plugins.text.summary_v2 import text_pb  # type: ignore[import-untyped]
+
+        plain = {key: v if isinstance(v, bool | int | float | str) else str(v) for key, v in hyperparameters.items()}
+        self._add(summary=hparams_pb(plain))
+        for title, text in texts.items():
+            self._add(summary=text_pb(title, text))
 
     def write(self, steps: int, numbers: Mapping[str, float]) -> None:
         from tensorboard.compat.proto.summary_pb2 import Summary  # type: ignore[import-untyped]
@@ -146,7 +178,7 @@ class _Events:
             raise file_error("write", self._path, wrong) from wrong
 
     def _add(self, **fields: Any) -> None:
-        from tensorboard.compat.proto.event_pb2 import Event  # type: ignore[import-untyped]
+        from tensorboard.compat.proto.event_pb2 import Event
 
         try:
             self._records.write(Event(wall_time=time.time(), **fields).SerializeToString())
@@ -155,11 +187,26 @@ class _Events:
             raise file_error("write", self._path, wrong) from wrong
 
 
-def _header(path: Path) -> list[str]:
+def _go_on(path: Path, steps: int) -> list[str]:
+    """The columns of a table, whose rows of later steps are cut off; what is no table stays as it is."""
     if not path.exists():
         return []
     with path.open(encoding="utf-8", errors="replace", newline="") as file:
         try:
-            return next(csv.reader(file), [])
+            columns = next(csv.reader(file), [])
         except csv.Error:  # no longer a table; what was there is kept, with rows as before behind it
             return []
+        if columns[:1] != ["steps"]:
+            return columns
+        rows = file.readlines()
+    kept = [row for row in rows if not _later(row, steps)]
+    if len(kept) < len(rows):
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerow(columns)
+        write_atomically(path, text.getvalue() + "".join(kept))
+    return columns
+
+
+def _later(row: str, steps: int) -> bool:
+    number = row.partition(",")[0]
+    return number.isdecimal() and len(number) < 20 and int(number) > steps

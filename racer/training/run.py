@@ -1,7 +1,7 @@
-"""Run folders: everything that a training leaves behind, in files that explain themselves.
+"""A run: the folder of a training, in files that explain themselves.
 
-A run folder is data. The recipe and the reward that made it are kept there as text, to be read and compared, but what
-is executed comes from the shelves or from the command line, never from the folder itself.
+The recipe and the reward that made it are kept there as text, to be read and compared; what is executed comes from the
+shelves or from the command line, never from the folder itself.
 """
 
 from __future__ import annotations
@@ -9,88 +9,49 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from racer import __version__
-from racer.deepracer.config import NETWORKS, action_space_json, read_action_space
 from racer.env import TimeTrialVector
-from racer.errors import DeepRacerError, RacerError, RunError, SensorError
-from racer.racing import AgentFile, Driver, Knobs, State, load_agent, load_state, restore, save_state
+from racer.errors import RacerError, RunError
+from racer.racing import AgentFile, Driver, RaceConditions, State, load_agent, load_state, restore, save_state
 from racer.reward import RewardFunction, load_reward
-from racer.sensors import make_sensors
-from racer.shelf import Section, make_folder, read_json, write_atomically
-from racer.sim import CARS, DEFAULT, STARTS, ActionSpace, Car, Rotation, Start, TrackSampler
+from racer.shelf import read_json, write_atomically
+from racer.sim import CARS, Car, TrackSampler
 from racer.track import Track, track_from_arrays
+from racer.training.config import RunConfig, config_text, read_config
+from racer.training.folder import RUNS, check_folder, locked, make_run_folder, on_shelf, run_folder
 
-FORMAT = 3  # 2 had one track; 1 had the defaults of actions, sensors, starts, directions and knobs, too
-MOST_SEED, MOST_STEPS, MOST_SECONDS = 2**32 - 1, 10**12, 1e7
-DEVICES = ("auto", "cpu", "cuda")
-"""Where a recipe may calculate; with `auto` it chooses."""
-RUNS = Path("runs")
-"""Where runs are kept, in the working folder."""
+__all__ = ["Run", "create_run", "digest", "find_run", "open_run", "write_config"]
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What a run was asked to do, as its `run.json` says it.
-
-    Attributes:
-        tracks, reward, agent: names, or paths as they were given; one of the tracks may be `RANDOM`.
-        reward_digest, agent_digest: SHA-256 of the sources.
-        car: name.
-        seed: of everything.
-        steps, seconds: the budget, one of them None.
-        actions: what the driver's actions mean.
-        sensors: what it perceives, as `racer.sensors.make_sensors` takes it.
-        starts: where the episodes of the training start.
-        both_ways: whether half of the cars train against the tracks' directions.
-        randomize: whether the cars of the training, their senses and their starts differ from episode to episode.
-        knobs: of the recipe, where they are not its own.
-        device: where it trains: `auto`, `cpu` or `cuda`.
-        logs: whether DeepRacer's logs are written too.
-        engine: racer's version.
-        format: of the folder.
-    """
-
-    tracks: tuple[str, ...]
-    reward: str
-    agent: str
-    reward_digest: str
-    agent_digest: str
-    car: str
-    seed: int
-    steps: int | None
-    seconds: float | None
-    actions: ActionSpace = DEFAULT
-    sensors: tuple[str, ...] = ("state",)
-    starts: Start = "random"
-    both_ways: bool = False
-    randomize: bool = False
-    knobs: Knobs = field(default_factory=dict)
-    device: str = "auto"
-    logs: bool = True
-    engine: str = __version__
-    format: int = FORMAT
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """A run folder.
 
     Attributes:
         folder: where it is.
-        plan: what it was asked to do.
+        config: what it was asked to do.
+        recipe: the agent file, if it is known already or the user has named it; the shelf's is used otherwise.
+        reward_function: the reward function, likewise.
     """
 
     folder: Path
-    plan: Plan
+    config: RunConfig
+    recipe: AgentFile | None = field(default=None, compare=False)
+    reward_function: RewardFunction | None = field(default=None, compare=False)
+
+    def __repr__(self) -> str:
+        """Say in a line which run this is."""
+        config = self.config
+        what = f"{config.agent} on {', '.join(config.track_names)}, reward {config.reward}, {config.budget}"
+        return f"<Run {str(self.folder)!r}: {what}>"
 
     @property
     def name(self) -> str:
@@ -98,9 +59,33 @@ class Run:
         return self.folder.name
 
     @property
+    def called(self) -> str:
+        """What is typed to mean it: the name of a run below `RUNS`, else the folder."""
+        return self.name if self.folder == RUNS / self.name else str(self.folder)
+
+    @property
+    def unshelved(self) -> tuple[str, ...]:
+        """What has to be typed, too, to use it again: `--agent` and `--reward` with files that are on no shelf."""
+        words: list[str] = []
+        for option, shelf, name in (
+            ("--agent", "agents", self.config.agent),
+            ("--reward", "reward_functions", self.config.reward),
+        ):
+            try:
+                on_shelf(shelf, str(name), self.folder)
+            except RacerError:
+                words += [option, str(name)]
+        return tuple(words)
+
+    @property
     def checkpoint(self) -> Path:
         """What was learned last, to go on from."""
         return self.folder / "checkpoint.safetensors"
+
+    @property
+    def initial(self) -> Path:
+        """What it began with, if that was taken over from another run."""
+        return self.folder / "initial.safetensors"
 
     @property
     def best(self) -> Path:
@@ -115,10 +100,15 @@ class Run:
     @property
     def car(self) -> Car:
         """The car that is driven."""
-        return CARS[self.plan.car]
+        return CARS[self.config.car]
+
+    @property
+    def random(self) -> TrackSampler:
+        """The random tracks, if it trains on such."""
+        return TrackSampler(self.config.seed)
 
     def track(self) -> Track:
-        """The first track; of a run on random tracks alone, the first one that its drivers are judged on.
+        """The first track; of a run on random tracks alone, the first one that its drivers are evaluated on.
 
         Raises:
             RunError, TrackError: the folder's `track.json` is damaged.
@@ -130,43 +120,63 @@ class Run:
         """The tracks as they were, but for the random ones.
 
         Raises:
-            RunError, TrackError: the folder's `track.json` is damaged.
+            RunError, TrackError: the folder's `track.json` is damaged, or holds other tracks than `run.json` names.
         """
         path = self.folder / "track.json"
         data = read_json(path, RunError)
-        return tuple(_track(path, one) for one in (data if isinstance(data, list) else [data]))
+        kept = data if isinstance(data, list) else [data]
+        if len(kept) != len(self.config.fixed):
+            raise RunError(f"{path} holds {len(kept)} tracks, but run.json names {len(self.config.fixed)}")
+        return tuple(_track(path, one) for one in kept)
 
-    def courses(self) -> list[Track]:
+    def training_tracks(self) -> list[Track]:
         """The same, each in the directions in which cars train.
 
         Raises:
             RunError, TrackError: as `tracks`.
         """
-        return [
-            way for track in self.tracks() for way in ((track, track.reverse()) if self.plan.both_ways else (track,))
-        ]
-
-    @property
-    def random(self) -> TrackSampler:
-        """The random tracks, if it trains on such."""
-        return TrackSampler(self.plan.seed)
+        both = self.config.both_directions
+        return [way for track in self.tracks() for way in ((track, track.reverse()) if both else (track,))]
 
     def agent(self) -> AgentFile:
-        """The recipe, from the shelf.
+        """The recipe: what the user named, or else the file on the shelf.
 
         Raises:
-            RunError: it was given by a path inside the folder.
+            RunError: it is not on the shelf.
             ShelfError, AgentError: it is gone or broken.
         """
-        return load_agent(self._outside(self.plan.agent, "agent"))
+        return self.recipe or load_agent(on_shelf("agents", str(self.config.agent), self.folder))
 
-    def reward(self) -> RewardFunction | None:
-        """The reward function, if it is still what it was; else None."""
+    def reward(self) -> RewardFunction:
+        """The reward function: what the user named, or else the file on the shelf, if it is still what it was.
+
+        Raises:
+            RunError: it is not on the shelf, has changed, or is gone or broken.
+        """
+        if self.reward_function is not None:
+            return self.reward_function
+        kept = f"with --reward {shlex.quote(str(self.folder / 'reward.py.txt'))} it goes on with what was kept of it"
         try:
-            reward = load_reward(self._outside(self.plan.reward, "reward"))
-        except RacerError:
-            return None
-        return reward if digest(reward.text) == self.plan.reward_digest else None
+            reward = load_reward(on_shelf("reward_functions", str(self.config.reward), self.folder))
+        except RacerError as wrong:
+            raise RunError(f"the reward function of {self.name} cannot be used: {wrong}\n{kept}") from wrong
+        if digest(reward.text) != self.config.reward_digest:
+            raise RunError(
+                f"the reward function {self.config.reward} has changed since {self.name} was trained with it: "
+                f"name with --reward the one to go on with; {kept}"
+            )
+        return reward
+
+    def conditions(self, seed: int | None = None, penalty_s: float | None = None) -> RaceConditions:
+        """How its drivers race: with its car, actions and sensors.
+
+        Args:
+            seed: of the race; the run's own by default.
+            penalty_s: for leaving the track; see `racer.sim.Rules`.
+        """
+        config = self.config
+        own = config.seed if seed is None else seed
+        return RaceConditions(self.car, config.actions, config.sensors or (), own, penalty_s)
 
     def driver(self, track: Track | None = None) -> Driver:
         """The best driver of the run.
@@ -181,21 +191,25 @@ class Run:
         path = self.best if self.best.exists() else self.checkpoint
         if not path.exists():
             raise RunError(
-                f"{self.folder} holds no trained driver yet; go on with 'racer train --name {self.name} --resume'"
+                f"{self.folder} holds no trained driver yet; "
+                f"go on with: racer train --name {shlex.quote(self.name)} --resume"
             )
-        plan = self.plan
-        env = TimeTrialVector(1, track or self.track(), None, self.car, actions=plan.actions, sensors=plan.sensors)
-        agent = self.agent().make(env, plan.seed, plan.knobs, "cpu")
+        config = self.config
+        env = TimeTrialVector(
+            1, track or self.track(), None, self.car, actions=config.actions, sensors=config.sensors or ()
+        )
+        agent = self.agent().make(env, config.seed, config.hyperparameters, "cpu")
         restore(agent, self.load(path)[0], path)
         return agent
 
     def save(self, path: Path, state: State, notes: Mapping[str, Any]) -> None:
-        """Write a driver with notes on it, and with what it perceives.
+        """Write a driver with notes on it, and with what it observes.
 
         Raises:
             AgentError, FileError: as `save_state`.
         """
-        save_state(path, state, {"racer": json.dumps({"sensors": list(self.plan.sensors), **notes})})
+        told = {"sensors": list(self.config.sensors or ()), **notes}
+        save_state(path, state, {"racer": json.dumps(told)})
 
     def load(self, path: Path) -> tuple[State, dict[str, Any]]:
         """Read a driver and the notes on it: among others `steps` and `seconds`, both finite.
@@ -204,6 +218,20 @@ class Run:
             AgentError, RunError: the file is damaged, or its driver learned with other sensors than the run has.
         """
         state, notes = load_state(path)
+        return state, self._read(path, notes)
+
+    def notes(self) -> dict[str, Any]:
+        """The notes on the best driver: `steps`, `seconds`, and of its evaluation `completed` and `best_lap_s`.
+
+        Raises:
+            AgentError, RunError: as `load`.
+        """
+        notes = self.load(self.best)[1]
+        numbers = {key: notes.get(key) for key in ("completed", "best_lap_s")}
+        fine = {key: isinstance(v, float) and 0.0 <= v < math.inf for key, v in numbers.items()}
+        return {**notes, **{key: v if fine[key] else None for key, v in numbers.items()}}
+
+    def _read(self, path: Path, notes: Mapping[str, str]) -> dict[str, Any]:
         try:
             told = dict(json.loads(notes["racer"]))
             told |= {"steps": int(told["steps"]), "seconds": float(told["seconds"])}
@@ -211,21 +239,13 @@ class Run:
                 raise ValueError(f"{told['steps']:g} steps in {told['seconds']:g} s")
         except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as wrong:
             raise RunError(f"{path} lacks racer's notes; it cannot be resumed: {wrong!r:.100}") from wrong
-        learned_with = told.get("sensors", own := list(self.plan.sensors))
+        learned_with = told.get("sensors", own := list(self.config.sensors or ()))
         if learned_with != own:
             raise RunError(
                 f"{path} learned with {learned_with!r:.200}, but {self.folder / 'run.json'} says sensors are {own}; "
                 "a driver can drive only by what it learned with"
             )
-        return state, told
-
-    def _outside(self, given: str, what: str) -> str:
-        path = Path(given)
-        if _exists(path) and path.resolve().is_relative_to(self.folder.resolve()):
-            raise RunError(
-                f"{self.folder}: its {what} {given} lies in the run folder; name it yourself with --{what} {given}"
-            )
-        return given
+        return told
 
 
 def _track(path: Path, data: Any) -> Track:
@@ -234,183 +254,82 @@ def _track(path: Path, data: Any) -> Track:
         about = {str(key): str(value) for key, value in data["about"].items()}
         lines = [np.array(data[key], dtype=np.float64) for key in ("center", "inner", "outer")]
         return track_from_arrays(str(data["name"]), *lines, reversed=bool(data["reversed"]), **about)
-    except (KeyError, TypeError, ValueError, AttributeError) as wrong:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as wrong:
         if isinstance(wrong, RacerError):
             raise
         raise RunError(f"{path} is damaged: {wrong}") from wrong
 
 
-def create_run(
-    folder: Path,
-    tracks: Sequence[Track],
-    reward: RewardFunction,
-    agent: AgentFile,
-    names: tuple[tuple[str, ...], str, str],
-    plan: Mapping[str, Any],
-) -> Run:
-    """Make a new run folder.
+def create_run(run: Run, tracks: Sequence[Track]) -> None:
+    """Make the folder of a new run.
 
     Args:
-        folder: must not exist, or be empty, or hold a run that ended before anything was learned.
-        tracks, reward, agent: what is kept in it.
-        names: what they were called on the command line.
-        plan: the remaining fields of `Plan`.
+        run: its folder must not exist, or be empty, or hold a run that ended before anything was learned.
+        tracks: the fixed ones.
 
     Raises:
-        RunError: the folder is taken.
+        RunError: the folder is taken, or another process trains in it.
         FileError: it cannot be written.
     """
-    if os.path.lexists(folder) and not _free(folder):
-        how = "add --resume to go on with it" if _exists(folder / "run.json") else "it is no run"
-        raise RunError(f"{folder} exists already; {how}, or choose another --name")
-    made = Plan(
-        *names,
-        reward_digest=digest(reward.text),
-        agent_digest=agent.digest,
-        **plan,
-    )
-    make_folder(folder)
-    lines = [{key: getattr(track, key).tolist() for key in ("center", "inner", "outer")} for track in tracks]
-    kept = [
-        {"name": track.name, "reversed": track.reversed, "about": dict(track.about), **geometry}
-        for track, geometry in zip(tracks, lines, strict=True)
-    ]
-    write_atomically(folder / "track.json", json.dumps(kept[0] if len(kept) == 1 else kept))
-    write_atomically(folder / "reward.py.txt", reward.text)
-    write_atomically(folder / "agent.py.txt", agent.text)
-    run = Run(folder, made)
-    write_plan(run)
-    return run
+    folder = run.folder
+    make_run_folder(folder)
+    with locked(folder):
+        make_run_folder(folder)  # again: another process may have used it before the lock was ours
+        lines = [{key: getattr(track, key).tolist() for key in ("center", "inner", "outer")} for track in tracks]
+        kept = [
+            {"name": track.name, "reversed": track.reversed, "about": dict(track.about), **geometry}
+            for track, geometry in zip(tracks, lines, strict=True)
+        ]
+        write_atomically(folder / "track.json", json.dumps(kept[0] if len(kept) == 1 else kept))
+        write_atomically(folder / "agent.py.txt", run.agent().text)
+        write_config(run)
 
 
-def _free(folder: Path) -> bool:
-    """Whether a run may be made in an existing folder: nothing is lost."""
-    if not folder.is_dir():
-        return False
-    held = {path.name for path in folder.iterdir()}
-    return not held or ("track.json" in held and not any(name.endswith(".safetensors") for name in held))
-
-
-def write_plan(run: Run) -> None:
-    """Write a run's plan; `run.json` is what makes a folder a run.
+def write_config(run: Run) -> None:
+    """Write a run's config and its reward; `run.json` is what makes a folder a run.
 
     Raises:
         FileError: it cannot be written.
     """
-    plan = run.plan
-    data = {name: getattr(plan, name) for name in Plan.__dataclass_fields__}
-    data |= {"actions": action_space_json(plan.actions), "knobs": dict(plan.knobs)}
-    data |= {"tracks": list(plan.tracks), "sensors": list(plan.sensors)}
-    if isinstance(plan.starts, Rotation):
-        data["starts"] = asdict(plan.starts)
-    write_atomically(run.folder / "run.json", json.dumps(data, indent=2) + "\n")
+    if run.reward_function is not None:
+        write_atomically(run.folder / "reward.py.txt", run.reward_function.text)
+    write_atomically(run.folder / "run.json", config_text(run.config))
 
 
-def open_run(folder: Path) -> Run:
+def open_run(folder: Path, agent: str | Path | None = None, reward: str | Path | None = None) -> Run:
     """Open a run folder, trusting nothing in it.
 
+    Args:
+        folder: the run's.
+        agent: the recipe's file, if the user names it.
+        reward: the reward function, likewise; it need not be what the run was trained with.
+
     Raises:
-        RunError: it is missing, incomplete, damaged, or made by a later racer.
+        RunError: it is missing, incomplete, damaged, or made by a later racer, or holds a link.
+        RacerError: the agent or the reward cannot be read.
     """
     path = folder / "run.json"
     if not folder.is_dir():
         raise RunError(f"there is no run {folder}; 'racer list runs' shows the runs of this folder")
+    check_folder(folder)
     if not path.exists():
         raise RunError(f"{folder} is not a run: it holds no run.json")
-    data = read_json(path, RunError)
-    if isinstance(data, dict) and "track" in data:  # before format 3
-        data["tracks"] = [data["track"]]
-    kinds = {
-        "tracks": list,
-        "reward": str,
-        "agent": str,
-        "reward_digest": str,
-        "agent_digest": str,
-        "car": str,
-    }
-    if not isinstance(data, dict) or any(not isinstance(data.get(key), kind) for key, kind in kinds.items()):
-        raise RunError(f"{path}: this is not a run's plan; it needs {', '.join(kinds)}")
-    if not data["tracks"] or not all(isinstance(name, str) for name in data["tracks"]):
-        raise RunError(f"{path}: tracks is {data['tracks']!r:.80}; it must be a list of names")
-    if data.get("format") not in range(1, FORMAT + 1):
-        raise RunError(f"{path}: format {data.get('format')!r}; this racer reads formats up to {FORMAT}")
-    if data["car"] not in CARS:
-        raise RunError(f"{path}: there is no car {data['car']!r}; the cars are {', '.join(CARS)}")
-    if not isinstance(data.get("logs", True), bool):
-        raise RunError(f"{path}: logs is {data['logs']!r}; it must be true or false")
-    given = {name: data[name] for name in Plan.__dataclass_fields__ if name in data}
-    return Run(folder, Plan(**given | _how(path, data) | {"tracks": tuple(data["tracks"]), "format": FORMAT}))
+    recipe = None if agent is None else load_agent(agent)
+    return Run(folder, read_config(path), recipe, None if reward is None else load_reward(reward))
 
 
-def _how(path: Path, data: dict[str, Any]) -> dict[str, Any]:
-    """What a plan says about its budget, and, as far as it does, about how its driver acts, perceives and trains."""
-    section, found = Section(str(path), data), {"steps": None, "seconds": None}  # type: tuple[Section, dict[str, Any]]
-    try:
-        found["seed"] = section.whole("seed", None, 0, MOST_SEED)
-        if data.get("steps") is not None:
-            found["steps"] = section.whole("steps", None, 1, MOST_STEPS)
-        elif data.get("seconds") is not None:
-            found["seconds"] = section.number("seconds", None, 0.0, MOST_SECONDS)
-        if "actions" in data:
-            found["actions"] = read_action_space(section.section("actions"))
-        if isinstance(data.get("starts"), dict):
-            starts = section.section("starts")
-            found["starts"] = Rotation(*(starts.number(name, None, 0.0, 1.0) for name in ("advance", "offset")))
-        else:
-            found["starts"] = section.choice("starts", "random", STARTS)
-        found |= {name: section.flag(name, False) for name in ("both_ways", "randomize")}
-        if "knobs" in data:
-            knobs = section.section("knobs")
-            for name in knobs.data:
-                knobs.choice(name, "", NETWORKS) if name == "network" else knobs.number(name)
-            found["knobs"] = dict(knobs.data)
-        found["device"] = section.choice("device", "auto", DEVICES)
-    except DeepRacerError as wrong:
-        raise RunError(str(wrong)) from wrong
-    sensors = data.get("sensors", ["state"])
-    if not isinstance(sensors, list) or not all(isinstance(spec, str) for spec in sensors):
-        raise RunError(f"{path}: sensors is {sensors!r:.80}; it must be a list of sensors")
-    try:
-        make_sensors(tuple(sensors))
-    except SensorError as wrong:
-        raise RunError(f"{path}: sensors: {wrong}") from wrong
-    return found | {"sensors": tuple(sensors)}
+def find_run(name: str, agent: str | Path | None = None, reward: str | Path | None = None) -> Run | None:
+    """The run that a name or a path means: a folder with a `run.json`, or one below `RUNS`; None if there is none.
 
-
-def find_run(name: str) -> Run | None:
-    """The run that a name or a path means: a folder with a run.json, or one below `RUNS`; None if there is none.
+    Args:
+        name: of the run, or its folder.
+        agent, reward: as for `open_run`.
 
     Raises:
-        RunError: there is one, but it is damaged.
+        RacerError: as `open_run`.
     """
-    for folder in (Path(name), RUNS / name):
-        if _exists(folder / "run.json"):
-            return open_run(folder)
-    return None
-
-
-def run_names() -> list[str]:
-    """Names of the runs below `RUNS`, newest first."""
-    found = [path.parent for path in RUNS.glob("*/run.json")]
-    return [folder.name for folder in sorted(found, key=_trained, reverse=True)]
-
-
-def _trained(folder: Path) -> float:
-    """When a run was last trained; its folder changes when it is evaluated, too."""
-    files = (folder / "run.json", folder / "checkpoint.safetensors")
-    return max(file.stat().st_mtime for file in files if file.exists())
-
-
-def free_name(stem: str) -> str:
-    """The first name below `RUNS` that is not taken: `stem-1`, `stem-2` and so on."""
-    number = 1
-    while os.path.lexists(RUNS / f"{stem}-{number}"):
-        number += 1
-    return f"{stem}-{number}"
-
-
-def _exists(path: Path) -> bool:
-    return os.path.exists(path)  # noqa: PTH110 (false, not an error, for names that no system can hold)
+    folder = run_folder(name)
+    return None if folder is None else open_run(folder, agent, reward)
 
 
 def digest(text: str) -> str:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from racer.deepracer.config import ModelMetadata
 from racer.deepracer.logs.simtrace import LABELS, csv_text
 from racer.deepracer.logs.step_recorder import Tracer
-from racer.env import ConcatVectorEnv, TimeTrialVector
+from racer.env import ConcatVectorEnv, TimeTrialVector, StepCallback
 from racer.errors import LogError
 from racer.racing import EvaluationResult
-from racer.replay import STEP_S, Lap, whole_steps
+from racer.replay import STEP_S, Lap, Replay, whole_steps
 from racer.shelf import make_folder, read_json, read_text, write_atomically
 
 __all__ = ["EPISODES", "TrainingLogs", "write_evaluation"]
@@ -50,23 +50,35 @@ s earlier.
 """
 
 
-class TrainingLogs:
-    """The logs of a training while it goes on: fed by the environment, written between two updates."""
+class Stage(Protocol):
+    """How far a training is."""
 
-    def __init__(
-        self, folder: Path, env: TimeTrialVector | ConcatVectorEnv, hyperparameters: Mapping[str, Any]
-    ) -> None:
+    @property
+    def steps(self) -> int:
+        """Steps of all cars so far."""
+        ...
+
+
+class TrainingLogs:
+    """The logs of a training while it goes on: a `racer.training.Callback`, fed by the environment."""
+
+    def __init__(self, folder: Path) -> None:
+        """Write into `folder`, the run's; nothing yet."""
+        self._folder = folder
+        self._race = Tracer(1, endless=True)
+
+    def on_training_start(self, env: TimeTrialVector | ConcatVectorEnv, learner: object) -> None:
         """Begin, or go on after the files that are there.
 
         Args:
-            folder: the run's.
             env: in which is trained.
-            hyperparameters: content of `hyperparameters.json`, but for the number of episodes in a file.
+            learner: its `hyperparameters`, by DeepRacer's names, go into `hyperparameters.json`, if it has any.
 
         Raises:
             LogError: the metrics that are there are damaged.
             FileError: a file cannot be written.
         """
+        folder, hyperparameters = self._folder, getattr(learner, "hyperparameters", {})
         traced = env.parts[0].num_envs if isinstance(env, ConcatVectorEnv) else env.num_envs
         self._episodes = min(EPISODES, max(1, env.num_envs // 2), traced)
         self._traces, metrics = make_folder(folder / "training-simtrace"), make_folder(folder / "metrics")
@@ -83,15 +95,13 @@ class TrainingLogs:
         self._tracer, self._begin_at, self._waiting = Tracer(self._episodes), 0.0, False
         env.step_callback = self._tracer
 
-    def update(self, steps: int) -> None:
+    def on_update(self, progress: Stage) -> None:
         """Write a file if it is complete, and begin the next one if it is due.
-
-        Args:
-            steps: of all cars so far.
 
         Raises:
             FileError: a file cannot be written.
         """
+        steps = progress.steps
         if self._tracer.done and not self._waiting:
             self._write()
             self._waiting = True
@@ -100,16 +110,28 @@ class TrainingLogs:
             self._waiting = False
             self._begin_at = steps + max(APART, SHARE * steps)
 
-    def evaluated(self, score: EvaluationResult) -> None:
+    def on_evaluation(self, result: EvaluationResult) -> None:
         """Add an evaluation to the metrics of the newest iteration; there is none to add to before the first."""
         if self._items:
             last = {key: self._items[-1][key] for key in ("episode", "trial")}
-            for lap, steps, (status, progress) in zip(score.laps, whole_steps(score.laps), score.ends, strict=True):
+            for lap, steps, (status, progress) in zip(result.laps, whole_steps(result.laps), result.ends, strict=True):
                 times = _times(lap.start_s, steps)
                 told = {"completion_percentage": int(progress), "episode_status": LABELS[status]}
                 self._items.append({"reward_score": None, **times, **last, "phase": "evaluation", **told})
 
-    def close(self) -> None:
+    def on_race_start(self) -> StepCallback:
+        """Have every step of the best driver's last laps told."""
+        return self._race
+
+    def on_race_end(self, replay: Replay) -> None:
+        """Write down the best driver's last laps, as an evaluation.
+
+        Raises:
+            FileError: a file cannot be written.
+        """
+        write_evaluation(self._folder, replay.laps, self._race.laps(replay.track))
+
+    def on_training_end(self) -> None:
         """Write the last evaluations, and what a very short training has brought, so that it leaves some log.
 
         Raises:
@@ -148,7 +170,9 @@ class TrainingLogs:
             return number, []
         data = read_json(self._metrics, LogError)
         items = data.get("metrics") if isinstance(data, dict) else None
-        if not isinstance(items, list):
+        if not isinstance(items, list) or not all(
+            isinstance(item, dict) and {"episode", "trial"} <= item.keys() for item in items
+        ):
             raise LogError(f"{self._metrics} is damaged: it holds no list of metrics; delete it, or add --no-logs")
         return number, items
 

@@ -118,7 +118,7 @@ class Recipe:
 
         Args:
             report: called before each update as `report(steps, metrics)`; returns the share of the budget that is used.
-                Racer shows `episode/reward` and `episode/progress`, and logs all the metrics.
+                Racer shows `rollout/ep_rew_mean` and `rollout/ep_progress_mean`, and logs all the metrics.
         """
         self.model.set_logger(Logger(None, []))
         callback, never = _Reporter(self, report), cast(int, None)
@@ -317,8 +317,8 @@ class _Reporter(BaseCallback):
         metrics = dict(self.logger.name_to_value)
         episodes = list(self.model.ep_info_buffer or ())
         if episodes:
-            for name, key in (("reward", "r"), ("progress", "progress"), ("steps", "l")):
-                metrics[f"episode/{name}"] = float(np.mean([episode[key] for episode in episodes]))
+            for name, key in (("rew", "r"), ("progress", "progress"), ("len", "l")):
+                metrics[f"rollout/ep_{name}_mean"] = float(np.mean([episode[key] for episode in episodes]))
         self._used = self._report(self.model.num_timesteps, metrics)
         self._recipe.tune(min(1.0, self._used))
 

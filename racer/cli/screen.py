@@ -1,0 +1,139 @@
+"""How a training looks while it goes on, and what is worth knowing about it: its pace, and why there is no lap."""
+
+import contextlib
+import math
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
+
+from racer.cli import console
+from racer.errors import RacerError
+
+if TYPE_CHECKING:
+    from racer.replay import Replay
+    from racer.training import Callback, Progress as State, Run, RunConfig
+
+__all__ = ["explain_no_lap", "go_on", "shown"]
+
+LINE_EVERY_S = 5.0  # of training, between two lines where there is no terminal to draw a bar on
+PACE_AFTER_S = 3.0  # of training, before its pace says anything
+SLOW = 0.5  # of the usual pace: below, it is worth a word
+
+
+def go_on(run: "Run", *more: str) -> str:
+    """The command that goes on with a run, in markup."""
+    return console.command("racer", "train", "--name", run.called, "--resume", *run.unshelved, *more)
+
+
+@contextlib.contextmanager
+def shown(config: "RunConfig") -> "Iterator[Callback]":
+    """Shows a training on stderr: a live picture on a terminal, else a line now and then."""
+    from racer.training import Callback
+
+    class Shown(Callback):
+        """Says what learns, then how it goes."""
+
+        def __init__(self, show: Any) -> None:
+            self.show = show
+
+        def on_training_start(self, env: Any, learner: Any) -> None:
+            if about := getattr(learner, "about", ""):
+                console.note(escape(str(about)))
+
+        def on_update(self, progress: "State") -> None:
+            self.show(progress)
+
+    if not sys.stderr.isatty():
+        yield Shown(_Lines(config))
+        return
+    from rich.console import Group
+    from rich.live import Live
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+    from rich.spinner import Spinner
+    from rich.text import Text
+
+    bar = Progress(
+        BarColumn(bar_width=None),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[speed]}"),
+        console=console.messages(),
+    )
+    task = bar.add_task("", total=1.0, speed="", start=False)
+    with Live(Spinner("dots", console.loading("Preparing")), console=console.messages(), refresh_per_second=8) as live:
+
+        def show(state: "State") -> None:
+            if not bar.tasks[0].started:
+                bar.start_task(task)
+            bar.update(task, completed=state.used, speed=f"{state.steps_per_s:,.0f} steps/s")
+            lines = [_facts(state), _pace(state, config)]
+            live.update(Group(bar, *(Text(line, style="dim") for line in lines if line)))
+
+        yield Shown(show)
+
+
+def explain_no_lap(run: "Run", replay: "Replay") -> None:
+    """Say how far a driver got that completed no lap, and what its reward function looks like."""
+    from racer.reward import check
+
+    farthest = max(float(replay.steps["distance"].max(initial=0.0)), 0.0) / replay.track.length
+    console.note(f"[yellow]No complete lap yet:[/yellow] the best try got {min(farthest, 0.99):.0%} of the way around.")
+    try:
+        warnings = check(run.reward(), run.track()).warnings
+    except RacerError as error:
+        warnings = (str(error),)
+    for warning in warnings[:1]:
+        console.note(f"Its reward function: {escape(warning)}")
+    if not warnings:
+        console.note("Its reward function pays good driving best, so more training should help.")
+
+
+class _Lines:
+    """Prints how a training stands, every few seconds, for logs."""
+
+    def __init__(self, config: "RunConfig") -> None:
+        self._config, self._next, self._paced = config, 0.0, False
+
+    def __call__(self, state: "State") -> None:
+        if state.seconds >= self._next or state.used >= 1.0:
+            self._next = state.seconds + LINE_EVERY_S
+            console.note(
+                f"{state.used:4.0%}  {state.seconds:6.1f} s  {state.steps:>9,} steps  "
+                f"{state.steps_per_s:,.0f} steps/s  {_facts(state)}"
+            )
+        if not self._paced and (pace := _pace(state, self._config)):
+            self._paced = True
+            console.note(f"[yellow]{escape(pace)}[/yellow]")
+
+
+def _pace(state: "State", config: "RunConfig") -> str:
+    """Say what it means where a training is much slower than usual; nothing where it is not."""
+    slow = 0.0 < state.steps_per_s < SLOW * state.usual_steps_per_s
+    if not slow or state.elapsed_s < PACE_AFTER_S:
+        return ""
+    times = state.usual_steps_per_s / state.steps_per_s
+    said = f"{_rounded(state.steps_per_s):,.0f} steps/s here: about {times:.0f} times slower than usual"
+    if config.steps is not None:
+        left = max(0.0, 1.0 - state.used) * config.steps / state.steps_per_s
+        return f"{said}; the rest takes about {_rounded(left):,.0f} s"
+    return f"{said}; give it --seconds {_rounded((config.seconds or 0.0) * times):.0f}"
+
+
+def _rounded(number: float) -> float:
+    """The number with two significant digits."""
+    return float(f"{number:.2g}")
+
+
+def _facts(state: "State") -> str:
+    """Completion, best lap and reward, as far as known."""
+    facts = []
+    if state.result is not None:
+        facts.append(f"laps completed {state.result.completed:.0%}")
+    if state.best is not None and state.best.best_lap_s is not None:
+        facts.append(f"best lap {state.best.best_lap_s:.3f} s")
+    reward = state.metrics.get("rollout/ep_rew_mean", math.nan)
+    if math.isfinite(reward):
+        facts.append(f"reward per episode {reward:.4g}")
+    return "  ".join(facts)

@@ -1,0 +1,96 @@
+"""The environments of a training: the cars that train, and those that a driver is evaluated with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from racer.env import ConcatVectorEnv, TimeTrialVector
+from racer.errors import AgentError, RunError
+from racer.racing import AgentFile
+from racer.reward import VectorReward
+from racer.sim import OFF, RANDOM, SIM_TO_REAL, TrackSampler
+from racer.track import Track
+from racer.training.run import Run
+
+__all__ = ["LAPS", "cars_of", "evaluation_env", "evaluation_tracks", "shares", "training_env"]
+
+LAPS = 3  # of each car in an evaluation, and of the best driver in the end
+EVALUATED = 8  # cars in each evaluation: one undisturbed, the others with noise on their actions ...
+LEAST_EVALUATED = 3  # ... on each track, where there are several
+EVALUATED_RANDOM = 6  # random tracks in each evaluation, if such are trained on
+SLOWEST = 0.5  # m/s: a car slower than this does not finish its laps in an evaluation
+
+
+def training_env(run: Run, rewards: Callable[[int], VectorReward], cars: int) -> TimeTrialVector | ConcatVectorEnv:
+    """The cars that train, part by part: see `shares`.
+
+    Args:
+        run: whose.
+        rewards: gives the reward function at work on a number of cars.
+        cars: how many, in all.
+    """
+    config = run.config
+    tracks: list[Track | TrackSampler] = [*run.training_tracks()]
+    if RANDOM in config.tracks:
+        tracks.append(run.random)
+    varies = SIM_TO_REAL if config.randomize else OFF
+    how: Any = {"actions": config.actions, "sensors": config.sensors, "randomization": varies}
+    parts = []
+    numbers = shares(cars, config.track_names, bool(config.both_directions))
+    for number, track in zip(numbers, tracks, strict=True):
+        parts.append(TimeTrialVector(number, track, rewards(number), run.car, config.starts, **how))
+    return parts[0] if len(parts) == 1 else ConcatVectorEnv(parts)
+
+
+def evaluation_tracks(run: Run) -> list[Track]:
+    """The tracks that drivers are evaluated on, in the directions trained, with unseen random ones."""
+    unseen = run.random.unseen(EVALUATED_RANDOM) if RANDOM in run.config.tracks else ()
+    return [*run.training_tracks(), *unseen]
+
+
+def evaluation_env(run: Run) -> TimeTrialVector | ConcatVectorEnv:
+    """The cars that a driver is evaluated with, on every one of `evaluation_tracks`."""
+    tracks = evaluation_tracks(run)
+    number = max(LEAST_EVALUATED, EVALUATED // len(tracks))
+    how: Any = {"actions": run.config.actions, "sensors": run.config.sensors}
+    parts = [
+        TimeTrialVector(number, track, None, run.car, "line", LAPS, track.length / SLOWEST * LAPS, **how)
+        for track in tracks
+    ]
+    return parts[0] if len(parts) == 1 else ConcatVectorEnv(parts)
+
+
+def cars_of(recipe: AgentFile) -> int:
+    """How many cars a recipe trains with.
+
+    Raises:
+        AgentError: it does not learn, or does not say so.
+    """
+    kind = recipe.load()
+    if not callable(getattr(kind, "learn", None)):
+        raise AgentError(f"{recipe.path}: this agent does not learn; evaluate it with 'racer evaluate {recipe.name}'")
+    for method in ("state_dict", "load_state_dict"):
+        if not callable(getattr(kind, method, None)):
+            raise AgentError(f"{recipe.path}: Agent lacks {method}(), so what it learns could not be kept")
+    count = getattr(kind, "num_envs", None)
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise AgentError(f"{recipe.path}: Agent.num_envs is {count!r}; it must be the number of cars to train with")
+    return count
+
+
+def shares(cars: int, tracks: Sequence[str], both_directions: bool) -> list[int]:
+    """How many cars drive on each track, in each direction of it; half of all on random ones, which come last.
+
+    Raises:
+        RunError: there are too few.
+    """
+    fixed = (2 if both_directions else 1) * sum(track != RANDOM for track in tracks)
+    parts = [1.0] * fixed + [float(max(1, fixed))] * (RANDOM in tracks)
+    ends = np.ceil(np.cumsum(parts) / sum(parts) * cars - 1e-9).astype(int)
+    found = np.diff(ends, prepend=0)
+    if min(found) < 1:
+        raise RunError(f"the agent trains {cars} cars, too few to share out among {len(parts)} tracks and directions")
+    return [int(share) for share in found]
