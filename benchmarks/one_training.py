@@ -12,8 +12,9 @@ import sys
 import time
 from pathlib import Path
 
+from racer.deepracer.logs import TrainingLogs
 from racer.sim import DEFAULT, DiscreteActions
-from racer.training import Progress, start, train
+from racer.training import Callback, Progress, RunConfig, start, train
 
 ACTIONS = {
     "continuous": DEFAULT,
@@ -27,14 +28,19 @@ def main() -> None:
     agent, actions = sys.argv[5], ACTIONS[sys.argv[6]]
     figures: dict[str, float] = {}
 
-    def show(progress: Progress) -> None:
-        figures.setdefault("first_update_s", time.time() - entered)
-        if progress.result is not None and progress.result.clean:
-            figures.setdefault("first_clean_s", progress.seconds)
-        figures["rate"] = progress.steps / progress.seconds if progress.seconds else 0.0
+    class Figures(Callback):
+        """Takes the time of what happens first."""
 
-    run = start("harbor", "progress", agent, name=str(folder), seconds=seconds, seed=seed, actions=actions)
-    replay = train(run, show)
+        def on_update(self, progress: Progress) -> None:
+            """Keep the pace, and when the first clean laps were driven."""
+            figures.setdefault("first_update_s", time.time() - entered)
+            if progress.result is not None and progress.result.clean:
+                figures.setdefault("first_clean_s", progress.seconds)
+            figures["rate"] = progress.steps / progress.seconds if progress.seconds else 0.0
+
+    run = start(RunConfig("harbor", "progress", agent, seconds=seconds, seed=seed, actions=actions), str(folder))
+    logs: list[Callback] = [TrainingLogs(run.folder)]
+    replay = train(run, [*logs, Figures()])
     figures["best_lap_s"] = replay.best_lap_s or float("inf")
     figures["memory_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     for name, value in figures.items():

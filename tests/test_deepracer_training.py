@@ -15,8 +15,7 @@ from racer.errors import AgentError, RunError
 from racer.racing import load_agent
 from racer.replay import load_replay, verify
 from racer.sim import DEFAULT, ContinuousActions, DiscreteActions, Rotation, Rules
-from racer.training import open_run, start, train
-from racer.training.trainer import resume
+from racer.training import RunConfig, open_run, resume, start, train
 
 FIVE_BY_TWO = DiscreteActions(tuple((a, v) for a in (-30.0, -15.0, 0.0, 15.0, 30.0) for v in (1.0, 2.0)))
 RUNNER = CliRunner()
@@ -87,14 +86,14 @@ def test_a_rotation_is_a_share_of_a_lap(values):
 
 
 def test_discrete_ppo_drives_three_clean_laps_after_seconds_of_training(tmp_path):
-    run = start("harbor", "progress", name=str(tmp_path / "five"), steps=100_000, actions=FIVE_BY_TWO, logs=False)
+    run = start(RunConfig("harbor", steps=100_000, actions=FIVE_BY_TWO, logs=False), str(tmp_path / "five"))
     replay = train(run)
     assert replay.completed_laps == 3 and not any(lap.off_track for lap in replay.laps)
     commands = np.stack([replay.steps["steering_command_deg"], replay.steps["speed_command"]], axis=1)
     assert {tuple(row) for row in commands.round(6)} <= set(FIVE_BY_TWO.choices)
     assert verify(load_replay(run.replay)).ok
     again = open_run(run.folder)
-    assert again.plan == run.plan and again.plan.actions == FIVE_BY_TWO
+    assert again.config == run.config and again.config.actions == FIVE_BY_TWO
     env = TimeTrialVector(1, "harbor")
     driver = again.driver()
     size = env.single_observation_space.shape[0]
@@ -135,26 +134,27 @@ def test_a_recipe_without_knobs_says_so(tmp_path):
 
 
 def make(folder, **how):
-    return start("harbor", "progress", name=str(folder), steps=1000, **how)
+    return start(RunConfig("harbor", steps=1000, **how), str(folder))
 
 
 def test_a_plan_is_read_as_it_was_written(tmp_path):
     space = ContinuousActions((-20.0, 10.0), (0.7, 3.3))
-    how = {"starts": Rotation(0.1, 0.9), "both_ways": True, "knobs": {"gamma": 0.9}, "actions": space}
+    own = {"gamma": 0.9}
+    how = {"starts": Rotation(0.1, 0.9), "both_directions": True, "hyperparameters": own, "actions": space}
     run = make(tmp_path / "one", car="deepracer-v4", **how)
-    assert open_run(run.folder).plan == run.plan
-    assert run.plan.starts == Rotation(0.1, 0.9)
+    assert open_run(run.folder).config == run.config
+    assert run.config.starts == Rotation(0.1, 0.9)
 
 
 def test_runs_of_the_first_format_have_the_defaults(tmp_path):
     run = make(tmp_path / "old")
     path = run.folder / "run.json"
     data = json.loads(path.read_text())
-    for key in ("actions", "sensors", "starts", "both_ways", "knobs"):
+    for key in ("actions", "sensors", "starts", "both_directions", "hyperparameters"):
         del data[key]
     path.write_text(json.dumps(data | {"format": 1}))
-    plan = open_run(run.folder).plan
-    assert (plan.actions, plan.sensors, plan.starts, plan.both_ways, plan.knobs) == (
+    plan = open_run(run.folder).config
+    assert (plan.actions, plan.sensors, plan.starts, plan.both_directions, plan.hyperparameters) == (
         DEFAULT,
         ("state",),
         "random",
@@ -167,20 +167,21 @@ def test_runs_of_the_first_format_have_the_defaults(tmp_path):
     "key, value, message",
     [
         ("actions", 5, "actions is 5"),
-        ("actions", {"action_space": []}, r"holds 0 actions"),
+        ("actions", {"choices": []}, r"holds 0 choices"),
+        ("actions", {"choices": [[1, "fast"]]}, r"choices holds \[1, 'fast'\]"),
+        ("actions", {"steering_angle": [1, 2]}, "is no action space"),
         ("sensors", [], "sensors: .* at least one"),
         ("sensors", ["radar"], "no sensor 'radar'"),
         ("sensors", [{}], "sensors is"),
         ("starts", "turn", "starts is 'turn'"),
-        ("starts", {"advance": 2, "offset": 0}, "starts.advance is 2"),
-        ("starts", {"advance": 0.5}, "starts.offset is missing"),
+        ("starts", {"advance": 2, "offset": 0}, "advance of the starts is 2"),
+        ("starts", {"advance": 0.5, "speed": 1}, "unexpected keyword argument 'speed'"),
         ("starts", [], "starts is"),
-        ("both_ways", "perhaps", "both_ways is 'perhaps'"),
-        ("knobs", {"gamma": "much"}, "knobs.gamma is 'much'"),
-        ("knobs", {"network": "DEEP"}, "knobs.network is 'DEEP'"),
-        ("knobs", 3, "knobs is 3"),
+        ("both_directions", "perhaps", "both_directions is 'perhaps'"),
+        ("hyperparameters", {"gamma": {}}, "hyperparameters is {'gamma': {}}"),
+        ("hyperparameters", 3, "hyperparameters is 3"),
         ("device", "tpu", "device is 'tpu'"),
-        ("format", 4, "format 4"),
+        ("format", 5, "format 5"),
         ("format", 0, "format 0"),
     ],
 )
@@ -201,6 +202,9 @@ def test_a_training_that_makes_no_sense_is_not_begun(tmp_path, how):
 
 
 # --- the command line ------------------------------------------------------------------------------------------------
+
+
+PAYS = "model/reward_function.py"
 
 
 def racer(*arguments):
@@ -229,10 +233,17 @@ def at_home(home, monkeypatch):
 
 
 def test_a_folder_of_the_console_trains_as_it_is(at_home):
-    plan = open_run(Path("runs/model-1")).plan
+    plan = open_run(Path("runs/model-1")).config
     assert plan.actions == FIVE_BY_TWO
-    assert plan.knobs == {"gamma": 0.97, "entropy": 0.02, "epochs": 4, "rate": 3e-4, "batch": 64, "episodes": 20}
-    assert (plan.starts, plan.both_ways, plan.sensors) == (Rotation(), True, ("state",))
+    assert plan.hyperparameters == {
+        "gamma": 0.97,
+        "entropy": 0.02,
+        "epochs": 4,
+        "rate": 3e-4,
+        "batch": 64,
+        "episodes": 20,
+    }
+    assert (plan.starts, plan.both_directions, plan.sensors) == (Rotation(), True, ("state",))
     assert open_run(Path("runs/model-1")).track().reversed
     assert load_replay("runs/model-1/best.replay").track.reversed
 
@@ -256,9 +267,9 @@ def test_what_was_trained_with_discrete_actions_is_evaluated_and_goes_on(at_home
     commands = np.stack([replay.steps["steering_command_deg"], replay.steps["speed_command"]], axis=1)
     assert {tuple(row) for row in commands.round(6)} <= set(FIVE_BY_TWO.choices)
     shutil.copytree("runs/model-1", "runs/model-2")
-    went_on = racer("train", "--name", "model-2", "--resume", "--steps", 30_000)
+    went_on = racer("train", "--name", "model-2", "--resume", "--steps", 30_000, "--reward", PAYS)
     assert went_on.exit_code == 0, went_on.output
-    assert open_run(Path("runs/model-2")).plan.actions == FIVE_BY_TWO
+    assert open_run(Path("runs/model-2")).config.actions == FIVE_BY_TWO
 
 
 @pytest.mark.parametrize("option", [["--start", "line"], ["--both-ways"], ["--reverse"], ["--deepracer", "model"]])
@@ -272,7 +283,7 @@ def test_rules_may_be_chosen_without_deepracers_files(at_home):
     trained = racer("train", "--name", "chosen", *options)
     assert trained.exit_code == 0, trained.output
     run = open_run(Path("runs/chosen"))
-    assert (run.plan.starts, run.plan.both_ways, run.plan.car) == ("rotate", True, "deepracer-v4")
+    assert (run.config.starts, run.config.both_directions, run.config.car) == ("rotate", True, "deepracer-v4")
     assert run.track().reversed
 
 
@@ -281,7 +292,7 @@ def test_rules_may_be_chosen_without_deepracers_files(at_home):
     [
         (["--start", "turn"], "it must be one of random, rotate, line"),
         (["--sensors", "radar"], "'radar'"),
-        (["--car", "truck"], "there is no car 'truck'"),
+        (["--car", "truck"], "car is 'truck'"),
         (["--deepracer", "nowhere"], "nowhere is no folder"),
         (["--model-metadata", "said"], "said, line 1: not valid JSON"),
         (["--hyperparameters", "none.json"], "cannot read none.json"),
@@ -294,8 +305,15 @@ def test_mistakes_get_one_message(at_home, options, part):
 
 
 def test_resume_keeps_the_knobs(at_home):
-    run = resume(Path("runs/model-1"), steps=40_000)
-    assert run.plan.knobs == {"gamma": 0.97, "entropy": 0.02, "epochs": 4, "rate": 3e-4, "batch": 64, "episodes": 20}
+    run = resume(Path("runs/model-1"), steps=40_000, reward=PAYS)
+    assert run.config.hyperparameters == {
+        "gamma": 0.97,
+        "entropy": 0.02,
+        "epochs": 4,
+        "rate": 3e-4,
+        "batch": 64,
+        "episodes": 20,
+    }
 
 
 @pytest.mark.parametrize("sensor", ["FRONT_FACING_CAMERA", "STEREO_CAMERAS", "LIDAR"])
@@ -312,7 +330,7 @@ def test_a_recipe_that_does_not_know_a_sensor_says_so_in_one_line(at_home, senso
 def test_sensors_choose_the_recipe(at_home, sensors, agent):
     trained = racer("train", "--sensors", sensors, "--steps", 100, "--name", agent, "--no-logs")
     assert trained.exit_code == 0, trained.output
-    assert (plan := open_run(Path("runs") / agent).plan).agent == agent and ",".join(plan.sensors) == sensors
+    assert (plan := open_run(Path("runs") / agent).config).agent == agent and ",".join(plan.sensors) == sensors
     assert racer("train", "--sensors", "", "--steps", 100).stderr.count("there is no sensor ''") == 1
 
 
@@ -321,9 +339,12 @@ def test_a_driver_drives_only_by_what_it_learned_with(at_home):
     shutil.copytree("runs/model-1", "runs/changed")
     plan = Path("runs/changed/run.json")
     plan.write_text(
-        json.dumps(json.loads(plan.read_text()) | {"sensors": ["LIDAR"], "agent": "ppo_lidar", "knobs": {}})
+        json.dumps(json.loads(plan.read_text()) | {"sensors": ["LIDAR"], "agent": "ppo_lidar", "hyperparameters": {}})
     )
-    for command in (["evaluate", "changed"], ["train", "--name", "changed", "--resume", "--steps", 90_000]):
+    for command in (
+        ["evaluate", "changed"],
+        ["train", "--name", "changed", "--resume", "--steps", 90_000, "--reward", PAYS],
+    ):
         refused = racer(*command)
         assert refused.exit_code == 1
         (said,) = [line for line in refused.stderr.splitlines() if line.startswith("Error")]
@@ -352,9 +373,9 @@ def test_algorithm_sensor_and_network_of_a_folder_train_and_race(
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
     trained = racer("train", "--deepracer", "model", "--steps", 2_200)
     assert trained.exit_code == 0, trained.output
-    plan = open_run(Path("runs/model-1")).plan
+    plan = open_run(Path("runs/model-1")).config
     assert (plan.agent, ", ".join(plan.sensors)) == (agent, perceived)
-    assert plan.knobs.items() >= knobs.items()
+    assert plan.hyperparameters.items() >= knobs.items()
     said = trained.stderr
     assert any("training_algorithm" in line and "taken over" in line and agent in line for line in said.splitlines())
     assert "cannot" not in said and "yet" not in said

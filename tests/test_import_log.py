@@ -504,12 +504,10 @@ def test_rescore_shows_old_and_new_side_by_side(driven, tmp_path, monkeypatch):
 
 def test_a_run_of_ours_is_imported_without_naming_its_track(tmp_path, monkeypatch):
     """A log in a run folder finds the run's own track, which no shelf need hold."""
-    from test_simtrace import small_run
-
-    import racer.training.trainer as engine
+    from test_simtrace import small_run, train_logged
 
     run = small_run(tmp_path, monkeypatch, 2_000)
-    engine.train(run)
+    train_logged(run)
     (found,) = run.folder.glob("evaluation-*")
     placed, _ = read_episodes(found)
     assert placed[0].track.digest == run.track().digest

@@ -16,8 +16,7 @@ from racer.errors import RacerError
 from racer.racing import Learner, load_agent, load_state, restore, save_state
 from racer.sensors.camera import LENSES
 from racer.sim import ContinuousActions, DiscreteActions
-from racer.training import start, train
-from racer.training.trainer import resume
+from racer.training import RunConfig, resume, start, train
 
 CONTINUOUS, FIVE = ContinuousActions(), DiscreteActions(tuple((a, 1.5) for a in (-30.0, -15.0, 0.0, 15.0, 30.0)))
 CARS = 4
@@ -100,7 +99,7 @@ def test_every_recipe_learns_by_every_fitting_sensor_and_comes_back_whole(name, 
 )
 def test_what_does_not_fit_together_is_refused_before_there_is_a_run(tmp_path, agent, sensors, actions, message):
     with pytest.raises(RacerError) as caught:
-        start("harbor", "progress", agent, name=str(tmp_path / "none"), sensors=sensors, actions=actions)
+        start(RunConfig("harbor", agent=agent, sensors=sensors, actions=actions), str(tmp_path / "none"))
     assert message in str(caught.value) and "\n" not in str(caught.value)
     assert not (tmp_path / "none").exists()
 
@@ -146,10 +145,10 @@ def test_sac_goes_on_by_its_policy_and_learns_only_when_it_remembers_enough():
 def test_sac_trains_a_run_and_resumes_it(tmp_path):
     path = tmp_path / "quick.py"
     path.write_text(quick_sac().text)
-    run = start("harbor", "progress", path, name=str(tmp_path / "run"), steps=2_000, knobs={"alpha": 0.0})
+    run = start(RunConfig("harbor", agent=path, steps=2_000, hyperparameters={"alpha": 0.0}), str(tmp_path / "run"))
     train(run)
     first = run.load(run.checkpoint)[0]
-    again = resume(run.folder, steps=4_000)
+    again = resume(run.folder, steps=4_000, agent=path)
     train(again)
     second, notes = again.load(again.checkpoint)
     assert notes["steps"] >= 4_000 > first["steps"]
@@ -203,7 +202,7 @@ def test_without_a_gpu_all_learn_on_the_cpu_and_say_why(tmp_path):
         agent = file.make(cars(file.sensors()))
         assert f"on the CPU, {why}" in agent.about and {part.device.type for part in weights(agent)} == {"cpu"}
     with pytest.raises(RacerError, match="PyTorch finds no GPU here; train with --device cpu"):
-        start("harbor", "progress", "ppo_camera", name=str(tmp_path / "none"), device="cuda")
+        start(RunConfig("harbor", agent="ppo_camera", device="cuda"), str(tmp_path / "none"))
     assert not (tmp_path / "none").exists()
 
 

@@ -15,7 +15,7 @@ import racer.deepracer.logs.writing as run_logs
 from racer.cli import app
 from racer.deepracer.config.hyperparameters import read_hyperparameters
 from racer.deepracer.config.metadata import read_model_metadata
-from racer.deepracer.logs import Tracer, read_logs, write_evaluation
+from racer.deepracer.logs import Tracer, TrainingLogs, read_logs, write_evaluation
 from racer.deepracer.logs.reading import read_log
 from racer.deepracer.logs.simtrace import COLUMNS, csv_text
 from racer.deepracer.logs.writing import EPISODES
@@ -24,8 +24,7 @@ from racer.errors import LogError
 from racer.racing import drive, load_agent
 from racer.replay import whole_steps
 from racer.sim import STEP_S
-from racer.training import open_run, start, train
-from racer.training.trainer import resume
+from racer.training import RunConfig, open_run, resume, start, train
 
 RECIPE = '''
 """A recipe that learns nothing: it follows the centre line, some cars with much noise."""
@@ -84,6 +83,11 @@ def client():
     return deepracer.logs
 
 
+def train_logged(run):
+    """Train as the command line does: with DeepRacer's logs, if the run keeps them."""
+    return train(run, [TrainingLogs(run.folder)] if run.config.logs else [])
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A run folder, what the environment told of the training's episodes, and the race at its end."""
@@ -93,8 +97,8 @@ def trained(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(run_logs, "APART", 15_000)
-        run = start("harbor", "./pay.py", "./follow.py", name=str(folder / "run"), steps=STEPS, seed=1)
-        replay = train(run)
+        run = start(RunConfig("harbor", "./pay.py", "./follow.py", steps=STEPS, seed=1), str(folder / "run"))
+        replay = train_logged(run)
     told = [json.loads(line) for line in (folder / "told.jsonl").read_text().splitlines()]
     return run.folder, told, replay
 
@@ -352,17 +356,18 @@ def small_run(tmp_path, monkeypatch, steps, **how):
     (tmp_path / "pay.py").write_text(REWARD)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(run_logs, "APART", 10_000)
-    return start("harbor", "./pay.py", "./follow.py", name=str(tmp_path / "run"), steps=steps, **how)
+    return start(RunConfig("harbor", "./pay.py", "./follow.py", steps=steps, **how), str(tmp_path / "run"))
 
 
 def test_a_run_that_goes_on_goes_on_with_its_logs(client, tmp_path, monkeypatch):
     run = small_run(tmp_path, monkeypatch, 1_920)
-    train(run)
+    train_logged(run)
     lone = read_logs(run.folder / "training-simtrace")
     assert len(lone) == 1, "a training too short for a whole file leaves what it has"
     assert 0 < len(lone[0].episodes) < EPISODES
+    own = {"reward": "./pay.py", "agent": "./follow.py"}
     for steps in (20_000, 40_000):
-        train(resume(run.folder, steps=steps))
+        train_logged(resume(run.folder, steps=steps, **own))
     logs = read_logs(run.folder / "training-simtrace")
     assert [log.path.name for log in logs] == [f"{k}-iteration.csv" for k in range(len(logs))]
     assert len(logs) >= 3
@@ -374,15 +379,15 @@ def test_a_run_that_goes_on_goes_on_with_its_logs(client, tmp_path, monkeypatch)
 
     (run.folder / "metrics/TrainingMetrics.json").write_text('{"metrics": 3}')
     with pytest.raises(LogError, match=r"TrainingMetrics\.json is damaged.*--no-logs"):
-        train(resume(run.folder, steps=50_000))
-    train(resume(run.folder, steps=50_000, logs=False))
+        train_logged(resume(run.folder, steps=50_000, **own))
+    train_logged(resume(run.folder, steps=50_000, logs=False, **own))
 
 
 def test_without_logs_there_are_none(tmp_path, monkeypatch):
     run = small_run(tmp_path, monkeypatch, 5_000, logs=False)
-    train(run)
+    train_logged(run)
     assert not [path.name for path in run.folder.iterdir() if path.is_dir() and path.name != "tensorboard"]
-    assert not open_run(run.folder).plan.logs
+    assert not open_run(run.folder).config.logs
 
 
 def test_what_is_read_is_written_again_to_the_letter(logs):

@@ -21,9 +21,8 @@ import racer.training.trainer as engine
 from racer.errors import AgentError, FileError, RacerError, RewardError, RunError
 from racer.racing import load_state, save_state
 from racer.replay import load_replay, verify
-from racer.training import Prints, find_run, open_run, start, train
-from racer.training.metrics import Logbook
-from racer.training.trainer import resume
+from racer.training import Callback, Prints, RunConfig, find_run, open_run, resume, start, train
+from racer.training.metrics import Metrics
 
 REPO = Path(__file__).resolve().parents[1]
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX only")
@@ -52,7 +51,7 @@ class Agent:
 
     def learn(self, report):
         seen, _ = self.env.reset(seed=0)
-        while report(self.steps, {"episode/reward": float(self.weights.sum())}) < 1.0:
+        while report(self.steps, {"rollout/ep_rew_mean": float(self.weights.sum())}) < 1.0:
             for _ in range(16):
                 seen = self.env.step(self.act(seen))[0]
             self.steps += 64
@@ -80,19 +79,31 @@ def reward_function(params):
 def home(tmp_path, monkeypatch):
     """A working folder of a learner's own."""
     monkeypatch.chdir(tmp_path)
-    Path("climber.py").write_text(CLIMBER)
-    Path("mine.py").write_text(REWARD)
+    Path("agents").mkdir()
+    Path("reward_functions").mkdir()
+    Path("agents/climber.py").write_text(CLIMBER)
+    Path("reward_functions/mine.py").write_text(REWARD)
     return tmp_path
 
 
 def begin(name="a", agent="climber.py", reward="mine.py", **more):
     budget = {} if {"steps", "seconds"} & set(more) else {"steps": 1280}
-    return start("pebble", reward, agent, name=name, **budget, **more)
+    return start(RunConfig("pebble", reward, agent, **budget, **more), name)
+
+
+class Told(Callback):
+    """Keeps what a training tells."""
+
+    def __init__(self, progress):
+        self.progress = progress
+
+    def on_update(self, progress):
+        self.progress.append(progress)
 
 
 def problem(code):
     """A climber that does this after ten updates; `agent` is the climber."""
-    Path("climber.py").write_text(CLIMBER + f"\n\ndef PROBLEM(agent):\n    {code}\n")
+    Path("agents/climber.py").write_text(CLIMBER + f"\n\ndef PROBLEM(agent):\n    {code}\n")
 
 
 def metrics(run):
@@ -114,7 +125,7 @@ def contents(state):
 def test_a_training_leaves_everything_that_explains_it():
     shown = []
     run = begin(seed=3, steps=1280)
-    replay = train(run, shown.append)
+    replay = train(run, [Told(shown)])
     assert open_run(run.folder) == run
     assert json.loads((run.folder / "run.json").read_text())["seed"] == 3
     assert (run.folder / "reward.py.txt").read_text() == REWARD
@@ -126,9 +137,9 @@ def test_a_training_leaves_everything_that_explains_it():
     assert steps == list(range(64, 1281, 64))
     seconds = [float(row["seconds"]) for row in rows]
     assert seconds == sorted(seconds)
-    assert {"steps_per_s", "evaluation/completed", "evaluation/best_lap_s", "episode/reward"} <= set(rows[0])
-    assert rows[0]["evaluation/completed"] == "" and 0.0 <= float(rows[-1]["evaluation/completed"]) <= 1.0
-    assert all(math.isfinite(float(row["episode/reward"])) for row in rows)
+    assert {"time/fps", "eval/success_rate", "eval/best_lap_s", "rollout/ep_rew_mean"} <= set(rows[0])
+    assert rows[0]["eval/success_rate"] == "" and 0.0 <= float(rows[-1]["eval/success_rate"]) <= 1.0
+    assert all(math.isfinite(float(row["rollout/ep_rew_mean"])) for row in rows)
 
     assert notes(run.checkpoint)["steps"] == 1280
     assert load_state(run.best)[0].keys() == {"weights", "steps", "ballast"}
@@ -140,7 +151,7 @@ def test_a_training_leaves_everything_that_explains_it():
 
     assert [state.steps for state in shown] == [0, *steps]
     assert [state.used for state in shown] == pytest.approx([k / 20 for k in range(21)])
-    assert shown[-1].judged and shown[-1].best is not None and not shown[0].judged
+    assert shown[-1].evaluated and shown[-1].best is not None and not shown[0].evaluated
 
 
 def test_tensorboard_can_read_the_log():
@@ -152,7 +163,7 @@ def test_tensorboard_can_read_the_log():
     events.Reload()
     rows = metrics(run)
     assert set(events.Tags()["scalars"]) == set(rows[0]) - {"steps", "seconds"}
-    for key in ("episode/reward", "evaluation/completed"):
+    for key in ("rollout/ep_rew_mean", "eval/success_rate"):
         told = {event.step: event.value for event in events.Scalars(key)}
         kept = {int(row["steps"]): float(row[key]) for row in rows if row[key]}
         assert told == pytest.approx(kept, rel=1e-5)
@@ -166,7 +177,7 @@ def test_ppo_with_the_same_seed_and_steps_gives_the_same_driver():
     laps = [[lap.time_s for lap in replay.laps] for replay in replays]
     assert laps[0] == laps[1]
     told = [
-        [(row["steps"], row["evaluation/completed"], row["episode/reward"]) for row in metrics(run)] for run in runs
+        [(row["steps"], row["eval/success_rate"], row["rollout/ep_rew_mean"]) for row in metrics(run)] for run in runs
     ]
     assert told[0] == told[1]
     assert int(told[0][-1][0]) >= 60_000
@@ -197,7 +208,7 @@ def test_the_best_driver_is_kept_not_the_last():
 
 
 def test_prints_go_to_the_runs_log_to_the_last(capfd):
-    Path("mine.py").write_text(
+    Path("reward_functions/mine.py").write_text(
         "print('loaded')\ndef reward_function(params):\n    print('ä', params['steps'])\n    return 1\n"
     )
     run = begin()
@@ -218,14 +229,14 @@ def test_a_run_goes_on_where_it_stopped():
     train(begin())
     run = resume(Path("runs/a"), steps=2560)
     reports = []
-    train(run, reports.append)
+    train(run, [Told(reports)])
     assert [state.steps for state in reports] == list(range(1280, 2561, 64))
     assert reports[0].best is not None, "the best driver so far is known from the start"
     assert [int(row["steps"]) for row in metrics(run)] == list(range(64, 2561, 64))
     seconds = [float(row["seconds"]) for row in metrics(run)]
     assert seconds == sorted(seconds)
     assert notes(run.checkpoint)["steps"] == 2560 and notes(run.checkpoint)["seconds"] >= seconds[19]
-    assert open_run(run.folder).plan.steps == 2560
+    assert open_run(run.folder).config.steps == 2560
 
 
 def test_a_run_killed_before_its_first_checkpoint_begins_again():
@@ -239,7 +250,7 @@ def test_a_finished_run_needs_a_larger_budget():
     for budget in ({}, {"steps": 1280}, {"steps": 64}, {"seconds": 1e-9}):
         with pytest.raises(RunError, match="has used up its budget; give it a larger one"):
             resume(Path("runs/a"), **budget)
-    assert open_run(Path("runs/a")).plan.steps == 1280, "what was refused was not written down"
+    assert open_run(Path("runs/a")).config.steps == 1280, "what was refused was not written down"
 
 
 def test_a_best_driver_is_not_lost_by_going_on_with_worse_ones():
@@ -253,16 +264,16 @@ def test_a_best_driver_is_not_lost_by_going_on_with_worse_ones():
 
 def test_a_reward_that_has_changed_is_not_gone_on_with():
     train(begin())
-    Path("mine.py").write_text(REWARD + "# changed\n")
-    with pytest.raises(RunError, match=r"mine\.py is not the one that a was trained with.*reward\.py\.txt"):
+    Path("reward_functions/mine.py").write_text(REWARD + "# changed\n")
+    with pytest.raises(RunError, match=r"mine\.py has changed since a was trained with it.*reward\.py\.txt"):
         resume(Path("runs/a"), steps=2560)
     with pytest.raises(RunError, match="has changed since"):
         train(open_run(Path("runs/a")))
     Path("other.py").write_text(REWARD)
     run = resume(Path("runs/a"), steps=1400, reward="other.py")
-    assert run.plan.reward == "other.py"
+    assert run.config.reward == "other.py"
     train(run)
-    Path("mine.py").unlink()
+    Path("reward_functions/mine.py").unlink()
     Path("other.py").unlink()
     with pytest.raises(RunError, match="restore it"):
         resume(Path("runs/a"), steps=2560)
@@ -286,8 +297,8 @@ def test_nothing_is_lost_by_ctrl_c_and_little_by_kill(home):
     """Two trainings without an end, one interrupted, one killed; both go on."""
     script = (
         "import racer.training.trainer as engine; engine.CHECKPOINT_S = 0.3\n"
-        "import sys; run = engine.start('pebble', 'mine.py', 'climber.py', name=sys.argv[1], steps=10**9)\n"
-        "engine.train(run)\n"
+        "import sys; from racer.training import RunConfig, start\n"
+        "engine.train(start(RunConfig('pebble', 'mine', 'climber', steps=10**9), sys.argv[1]))\n"
     )
     environment = dict(os.environ, PYTHONPATH=str(REPO))
     jobs = {
@@ -327,7 +338,7 @@ def test_nothing_is_lost_by_ctrl_c_and_little_by_kill(home):
 
 
 def test_a_reward_that_fails_stops_the_training_and_what_was_learned_is_kept():
-    Path("mine.py").write_text(
+    Path("reward_functions/mine.py").write_text(
         "calls = 0\n\n\ndef reward_function(params):\n    global calls\n    calls += 1\n"
         "    return 1.0 if calls < 100 else params['no such key']\n"
     )
@@ -338,7 +349,7 @@ def test_a_reward_that_fails_stops_the_training_and_what_was_learned_is_kept():
     learned = notes(run.checkpoint)["steps"]
     assert learned == 64 * 6  # the hundredth call of each car is in its seventh update
     assert not run.replay.exists()
-    Path("mine.py").write_text(REWARD)
+    Path("reward_functions/mine.py").write_text(REWARD)
     run = resume(run.folder, steps=learned + 640, reward="mine.py")
     train(run)
     assert notes(run.checkpoint)["steps"] == learned + 640
@@ -368,15 +379,15 @@ def test_a_recipe_that_fails_gives_one_message_and_spoils_nothing(code, message)
         state, _ = load_state(path)
         assert all(np.isfinite(values).all() for values in state.values())
     assert run.best.read_bytes() == kept[1]
-    Path("climber.py").write_text(CLIMBER)
+    Path("agents/climber.py").write_text(CLIMBER)
     train(resume(run.folder, steps=6400))
 
 
 def test_numbers_that_are_not_finite_stay_out_of_the_logs():
     text = CLIMBER.replace(
-        '{"episode/reward": float(self.weights.sum())}', '{"a": float("nan"), "b": float("inf"), "c": 1}'
+        '{"rollout/ep_rew_mean": float(self.weights.sum())}', '{"a": float("nan"), "b": float("inf"), "c": 1}'
     )
-    Path("climber.py").write_text(text)
+    Path("agents/climber.py").write_text(text)
     run = begin()
     train(run)
     rows = metrics(run)
@@ -400,7 +411,7 @@ def test_numbers_that_are_not_finite_stay_out_of_the_logs():
     ids=["no learner", "no cars", "words for cars", "cars untold", "cannot load", "raises"],
 )
 def test_a_recipe_that_cannot_learn_leaves_no_run(text, message):
-    Path("climber.py").write_text(text)
+    Path("agents/climber.py").write_text(text)
     with pytest.raises(AgentError, match=message):
         begin()
     assert not Path("runs").exists()
@@ -481,9 +492,11 @@ def files_of_at_most(size):
 )
 def test_a_full_disk_is_told_and_the_old_checkpoint_stays(size, steps, prints, file, capfd):
     if file == "safetensors":
-        Path("climber.py").write_text(CLIMBER.replace("np.zeros(20)", "np.zeros(25_000)"))
+        Path("agents/climber.py").write_text(CLIMBER.replace("np.zeros(20)", "np.zeros(25_000)"))
     if prints:
-        Path("mine.py").write_text("def reward_function(params):\n    print('x' * 80)\n    return 1.0\n")
+        Path("reward_functions/mine.py").write_text(
+            "def reward_function(params):\n    print('x' * 80)\n    return 1.0\n"
+        )
     run = begin(steps=64)
     train(run)
     run = resume(run.folder, steps=steps)
@@ -545,7 +558,7 @@ def test_any_text_can_be_printed(tmp_path):
 
 def test_a_number_that_comes_later_gets_a_column_of_its_own(tmp_path):
     """A recipe may not know its reward per episode before the first one has ended."""
-    book = Logbook(tmp_path, "m")
+    book = Metrics(tmp_path, "m")
     for steps, numbers in ((1, {"a": 1.0}), (2, {"b": 2.0, "a": 3.0}), (3, {}), (4, {"c,d": 4.0, "b": 5.0})):
         book.write(steps, 0.0, numbers)
     book.close()
@@ -563,7 +576,7 @@ def test_a_number_that_comes_later_gets_a_column_of_its_own(tmp_path):
 def test_a_table_of_metrics_is_gone_on_with_whatever_it_holds(tmp_path, old):
     (tmp_path / "m.csv").write_text(old)
     for steps in (1, 2):
-        book = Logbook(tmp_path, "m")
+        book = Metrics(tmp_path, "m")
         book.write(steps, 0.5, {"x": 3.0, "y": None, "z": math.nan})
         book.close()
     text = (tmp_path / "m.csv").read_text()
@@ -584,8 +597,8 @@ def trained(tmp_path_factory):
     old = Path.cwd()
     os.chdir(folder)
     try:
-        Path("climber.py").write_text(CLIMBER)
-        Path("mine.py").write_text(REWARD)
+        Path("agents/climber.py").write_text(CLIMBER)
+        Path("reward_functions/mine.py").write_text(REWARD)
         train(begin(agent=str(folder / "climber.py"), reward=str(folder / "mine.py")))
     finally:
         os.chdir(old)

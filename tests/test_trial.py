@@ -12,9 +12,7 @@ from racer.env import ConcatVectorEnv, TimeTrialVector
 from racer.errors import RunError, ShelfError, TrackError
 from racer.racing import EvaluationResult, courses_of, drive, evaluate, load_agent, load_state, trials
 from racer.track import load_track, make_track
-from racer.training import open_run, start, train
-from racer.training.run import FORMAT
-from racer.training.trainer import resume
+from racer.training import RunConfig, open_run, resume, start, train
 
 RUNNER = CliRunner()
 TRACKS = ("pebble", "bean", "random")
@@ -24,13 +22,15 @@ TRACKS = ("pebble", "bean", "random")
 def home(tmp_path, monkeypatch):
     """A working folder of a learner's own."""
     monkeypatch.chdir(tmp_path)
-    Path("climber.py").write_text(CLIMBER.replace("num_envs = 4", "num_envs = 10"))
-    Path("mine.py").write_text(REWARD)
+    Path("agents").mkdir()
+    Path("reward_functions").mkdir()
+    Path("agents/climber.py").write_text(CLIMBER.replace("num_envs = 4", "num_envs = 10"))
+    Path("reward_functions/mine.py").write_text(REWARD)
     return tmp_path
 
 
 def begin(name="a", tracks=TRACKS, steps=1280, **more):
-    return start(tracks, "mine.py", "climber.py", name=name, steps=steps, **more)
+    return start(RunConfig(tracks, "mine", "climber", steps=steps, **more), name)
 
 
 def learned(run):
@@ -54,9 +54,9 @@ def test_a_training_on_several_tracks_goes_on_where_it_stopped():
     replay = train(again)
     assert int(load_state(run.checkpoint)[0]["steps"]) == 640 and learned(again) != first
     assert replay.track.name == "pebble" and len(replay.laps) == 3
-    plan = open_run(run.folder).plan
-    assert (plan, plan.tracks, plan.both_ways, plan.format) == (again.plan, TRACKS, True, FORMAT)
-    ways = [(track.name, track.reversed) for track in run.courses()]
+    config = open_run(run.folder).config
+    assert (config, config.tracks, config.both_directions) == (again.config, TRACKS, True)
+    ways = [(track.name, track.reversed) for track in run.training_tracks()]
     assert ways == [("pebble", False), ("pebble", True), ("bean", False), ("bean", True)]
     assert [track.digest for track in run.tracks()] == [load_track(name).digest for name in TRACKS[:2]]
     assert run.track().digest == run.tracks()[0].digest
@@ -69,7 +69,7 @@ def test_random_tracks_alone():
     assert learned(runs[0]) == learned(runs[1])
     assert replays[0].track.digest == runs[0].random.unseen(1)[0].digest
     assert runs[0].tracks() == () and not (runs[0].folder / "training-simtrace").exists()
-    assert not runs[0].plan.logs and not runs[0].plan.both_ways
+    assert not runs[0].config.logs and not runs[0].config.both_directions
 
 
 @pytest.mark.parametrize(
@@ -91,9 +91,12 @@ def test_a_run_of_an_earlier_format_has_one_track():
     run = begin(tracks="pebble")
     path = run.folder / "run.json"
     data = json.loads(path.read_text())
-    del data["tracks"]
-    path.write_text(json.dumps(data | {"track": "pebble", "format": 2}))
-    assert open_run(run.folder).plan == run.plan
+    del data["tracks"], data["both_directions"], data["hyperparameters"]
+    data |= {"track": "pebble", "format": 2, "both_ways": False, "knobs": {}}
+    ranges = {"steering_angle": {"low": -30.0, "high": 30.0}, "speed": {"low": 0.5, "high": 4.0}}
+    data["actions"] = {"action_space_type": "continuous", "action_space": ranges}
+    path.write_text(json.dumps(data))
+    assert open_run(run.folder).config == run.config
     for wrong in ([], [3], "pebble", None):
         path.write_text(json.dumps(data | {"tracks": wrong}))
         with pytest.raises(RunError, match="tracks"):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from racer.env import ConcatVectorEnv, TimeTrialVector, StepCallback
+from racer.env import ConcatVectorEnv, StepCallback, TimeTrialVector
 from racer.racing import EvaluationResult, Learner
 from racer.replay import Replay
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from racer.deepracer.config import ModelMetadata
 from racer.deepracer.logs.simtrace import LABELS, csv_text
 from racer.deepracer.logs.step_recorder import Tracer
-from racer.env import ConcatVectorEnv, TimeTrialVector, StepCallback
+from racer.env import ConcatVectorEnv, StepCallback, TimeTrialVector
 from racer.errors import LogError
 from racer.racing import EvaluationResult
 from racer.replay import STEP_S, Lap, Replay, whole_steps
