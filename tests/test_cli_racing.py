@@ -135,7 +135,7 @@ def test_list_runs(home: Path) -> None:
     assert records["first"]["tracks"] == ["my_track"]
     assert "line 1" in records["odd"]["problem"]
     shown = run("list", "runs").stdout
-    assert "broken: " in next(line for line in shown.splitlines() if line.startswith("odd"))
+    assert "damaged: " in next(line for line in shown.splitlines() if line.startswith("odd"))
 
 
 @pytest.mark.skipif(os.name != "posix", reason="POSIX only")

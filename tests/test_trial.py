@@ -8,6 +8,7 @@ from test_train import CLIMBER, REWARD
 from typer.testing import CliRunner
 
 from racer.cli import app
+from racer.deepracer.logs import TrainingLogs
 from racer.env import ConcatVectorEnv, TimeTrialVector
 from racer.errors import RunError, ShelfError, TrackError
 from racer.racing import EvaluationResult, courses_of, drive, evaluate, load_agent, load_state, trials
@@ -51,7 +52,7 @@ def test_a_training_on_several_tracks_goes_on_where_it_stopped():
     train(run)
     first = learned(run)
     again = resume(run.folder, steps=640)
-    replay = train(again)
+    replay = train(again, [TrainingLogs(again.folder)])
     assert int(load_state(run.checkpoint)[0]["steps"]) == 640 and learned(again) != first
     assert replay.track.name == "pebble" and len(replay.laps) == 3
     config = open_run(run.folder).config
@@ -76,7 +77,7 @@ def test_random_tracks_alone():
     ("tracks", "error", "message"),
     [
         (("pebble", "harbr"), ShelfError, "Did you mean 'harbor'"),
-        (("pebble", "pebble"), RunError, "each once"),
+        (("pebble", "pebble"), RunError, "each of them once"),
         ((), RunError, "at least one"),
         (("pebble", "harbor", "needle", "dune", "bean", "fjord"), RunError, "10 cars, too few .* 12 tracks"),
     ],

@@ -155,15 +155,15 @@ class Run:
         """
         if self.reward_function is not None:
             return self.reward_function
-        kept = f"with --reward {shlex.quote(str(self.folder / 'reward.py.txt'))} it goes on with what was kept of it"
+        kept = f"To go on with what was kept of it, add --reward {shlex.quote(str(self.folder / 'reward.py.txt'))}"
         try:
             reward = load_reward(on_shelf("reward_functions", str(self.config.reward), self.folder))
         except RacerError as wrong:
-            raise RunError(f"the reward function of {self.name} cannot be used: {wrong}\n{kept}") from wrong
+            raise RunError(f"the reward function of {self.name} cannot be used: {wrong} {kept}") from wrong
         if digest(reward.text) != self.config.reward_digest:
             raise RunError(
                 f"the reward function {self.config.reward} has changed since {self.name} was trained with it: "
-                f"name with --reward the one to go on with; {kept}"
+                f"name with --reward the one to go on with. {kept}"
             )
         return reward
 

@@ -170,6 +170,18 @@ class Recipe:
         self.env.ret_rms.mean, self.env.ret_rms.var, self.env.ret_rms.count = state["returns"].tolist()
         self.model.num_timesteps = int(state["steps"])
 
+    def take_over(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Begin a new training with the networks of another; its counters, scales and exploration are left behind.
+
+        Raises:
+            Exception: the networks are not those of this recipe.
+        """
+        fresh = self.state_dict()
+        own, given = ({key for key in one if key.startswith("policy/")} for one in (fresh, state))
+        if own != given:
+            raise ValueError("its networks are others")
+        self.load_state_dict(fresh | {key: state[key] for key in given - {"policy/log_std"}})
+
     def tensors(self) -> dict[str, torch.Tensor]:
         """What is learned beside the networks, by name; nothing as a rule."""
         return {}
