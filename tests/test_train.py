@@ -248,7 +248,9 @@ def test_a_run_killed_before_its_first_checkpoint_begins_again():
 def test_a_finished_run_needs_a_larger_budget():
     train(begin())
     for budget in ({}, {"steps": 1280}, {"steps": 64}, {"seconds": 1e-9}):
-        with pytest.raises(RunError, match="has used up its budget: it was trained for .* Go on with: racer train --name a --resume --more-"):
+        with pytest.raises(
+            RunError, match=r"has used up its budget: .* Go on with: racer train --name a --resume --more"
+        ):
             resume(Path("runs/a"), **budget)
     assert open_run(Path("runs/a")).config.steps == 1280, "what was refused was not written down"
 
@@ -286,7 +288,7 @@ def test_a_run_folder_may_be_moved_away_and_its_code_is_not_run(home):
     (folder / "climber.py").write_text("raise SystemExit('executed')")
     text = (folder / "run.json").read_text().replace('"climber.py"', '"runs/a/climber"')
     (folder / "run.json").write_text(text)
-    with pytest.raises(RunError, match="is not on the shelf .* name it with --agent"):
+    with pytest.raises(RunError, match=r"is not on the shelf .* name it with --agent"):
         open_run(folder).driver()
     with pytest.raises(RunError, match="is not on the shelf"):
         train(resume(folder, steps=2560))

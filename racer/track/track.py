@@ -60,10 +60,6 @@ class Track:
             object.__setattr__(self, key, line)
         object.__setattr__(self, "about", MappingProxyType(dict(self.about)))
 
-    def __repr__(self) -> str:
-        """Say in a few words which track this is."""
-        return f"<Track {self.name!r}{' reversed' if self.reversed else ''}: {self.length:.2f} m>"
-
     def __reduce__(self) -> tuple[type["Track"], tuple[Any, ...]]:
         """Pickle as the constructor's arguments: a copy in another process is as read-only as this one."""
         lines = self.center, self.inner, self.outer

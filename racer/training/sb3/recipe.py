@@ -171,16 +171,10 @@ class Recipe:
         self.model.num_timesteps = int(state["steps"])
 
     def take_over(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Begin a new training with the networks of another; its counters, scales and exploration are left behind.
-
-        Raises:
-            Exception: the networks are not those of this recipe.
-        """
-        fresh = self.state_dict()
-        own, given = ({key for key in one if key.startswith("policy/")} for one in (fresh, state))
-        if own != given:
-            raise ValueError("its networks are others")
-        self.load_state_dict(fresh | {key: state[key] for key in given - {"policy/log_std"}})
+        """Begin a new training with the networks of another, without its counters, scales and exploration."""
+        fresh, known = self.state_dict(), "policy/"
+        networks = {key: state[key] for key in {**fresh, **state} if key.startswith(known) and "log_std" not in key}
+        self.load_state_dict(fresh | networks)
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """What is learned beside the networks, by name; nothing as a rule."""
