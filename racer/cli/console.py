@@ -34,10 +34,12 @@ __all__ = [
     "progress",
     "quoted",
     "show",
+    "show_printed",
     "table",
 ]
 
 Item = TypeVar("Item")
+PRINTED_LINES = 20  # of what a reward function prints
 PIPE_WIDTH = 200  # columns when no terminal says how many it has, so that `racer list | grep` sees whole rows
 LAST_COLUMN = 24  # columns of the screen that the last column of a table gets at least, before others are left out
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for a formula at the start of a cell
@@ -93,6 +95,13 @@ def print_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     writer.writerow(columns)
     for row in rows:
         writer.writerow([_harmless(cell) if isinstance(cell, str) else cell for cell in row])
+
+
+def show_printed(text: str, lines: int, where: str = "") -> None:
+    """Show on stderr the beginning of what a reward function printed: `lines` in all."""
+    if lines:
+        note(f"\nThe reward function prints ({lines:,} lines{where}):")
+        note(escape("\n".join(line[:PIPE_WIDTH] for line in text.splitlines()[:PRINTED_LINES])))
 
 
 def print_json(data: Any) -> None:

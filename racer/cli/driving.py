@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["check", "evaluate"]
 
-PRINTED_LINES = 20  # of what a reward prints while it is checked
-
 
 def check(
     reward: Annotated[str, typer.Argument(metavar="REWARD", help="A name or a file.", autocompletion=complete.rewards)],
@@ -74,10 +72,7 @@ def check(
     ]
     columns = ["drive", "reward per step>", "per episode>", "steps>", "ended by"]
     console.show(console.table(columns, rows, f"{reward} on {track}"))
-    printed = report.printed.splitlines()
-    if printed:
-        console.note(f"\nIt prints ({len(printed):,} lines; in a training they go to rewards.log):")
-        console.note(escape("\n".join(printed[:PRINTED_LINES])))
+    console.show_printed(report.printed, report.printed_lines, "; in a training they go to rewards.log")
     for warning in report.warnings:
         console.note(f"[yellow]Warning:[/yellow] {escape(warning)}")
     if not report.warnings:

@@ -1,7 +1,6 @@
 """`racer import-log` and `racer rescore`: laps that DeepRacer logged, to watch, and to try a reward on."""
 
 import csv
-import io
 import re
 import sys
 from pathlib import Path
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["import_log", "rescore"]
 
 RUN_DEPTH = 4  # folders above a log in which its run is sought
-PRINTED_LINES = 20  # of what a reward prints
 
 Source = Annotated[
     Path, typer.Argument(metavar="FILE|FOLDER", help="A simtrace CSV, a text log, a folder or an archive of logs.")
@@ -93,12 +91,11 @@ def rescore(
     """
     if json and as_csv:
         raise typer.BadParameter("choose one of --json and --csv")
-    printed = io.StringIO()
     with console.busy(console.loading("Running the reward function over every step")):
         from racer.deepracer.logs import rescore as run_over
-        from racer.reward import load_reward
+        from racer.reward import OutputBuffer, load_reward
 
-        function = load_reward(reward)
+        function, printed = load_reward(reward), OutputBuffer()
         placed, notices = _episodes(log, track, episode)
         found = run_over(placed, function, printed)
     _warn(notices)
@@ -110,10 +107,7 @@ def rescore(
     else:
         _show(found, f"{reward} on {placed[0].track.name}")
         _say_where(placed, track)
-    lines = printed.getvalue().splitlines()
-    if lines:
-        console.note(f"\nThe reward function prints ({len(lines):,} lines):")
-        console.note(escape("\n".join(lines[:PRINTED_LINES])))
+    console.show_printed(printed.getvalue(), printed.lines)
 
 
 def _episodes(log: Path, track: str | None, episode: int | None) -> "tuple[list[Placed], list[str]]":

@@ -6,7 +6,6 @@ them, as a training would. A reward that pays a bad drive better than the good o
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from racer.reward.function import RewardFunction, VectorReward
 from racer.reward.params import Params
+from racer.reward.sandbox import OutputBuffer
 from racer.sim import IMMOBILIZED, IN_PROGRESS, LAP_COMPLETE, STATUS, Road, Rules, World
 from racer.track import Track
 
@@ -66,13 +66,15 @@ class Report:
     Attributes:
         drives: the good lap first.
         warnings: plain sentences; none if the good lap earns the most.
-        printed: what the function printed.
+        printed: what the function printed, as far as it was kept.
+        printed_lines: how many lines that would be.
         call_us: mean time of a call, microseconds, `params` included.
     """
 
     drives: tuple[Drive, ...]
     warnings: tuple[str, ...]
     printed: str
+    printed_lines: int
     call_us: float
 
 
@@ -83,7 +85,7 @@ def check(reward: RewardFunction, track: Track) -> Report:
         RewardError: it fails on one of them.
         TrackError: the track is open.
     """
-    printed = io.StringIO()
+    printed = OutputBuffer()
     rewards = VectorReward(reward, 1, printed)
     drives, calls, seconds = [], 0, 0.0
     for name, bad, script in _SCRIPTS:
@@ -101,7 +103,7 @@ def check(reward: RewardFunction, track: Track) -> Report:
         calls += len(earned)
         end = IMMOBILIZED if name == "stopped" else int(world.cars["status"][0, 0])
         drives.append(Drive(name, STATUS[end], tuple(earned), bad))
-    return Report(tuple(drives), tuple(_warnings(drives)), printed.getvalue(), seconds / calls * 1e6)
+    return Report(tuple(drives), tuple(_warnings(drives)), printed.getvalue(), printed.lines, seconds / calls * 1e6)
 
 
 def _warnings(drives: list[Drive]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from operator import call
 from pathlib import Path
 from types import CodeType
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ from racer.errors import RewardError
 from racer.reward.messages import LIMIT, defined_at, explained, for_car, is_interrupt, refused, unsuitable
 from racer.reward.module import FUNCTION, StopEscaped, UserCode, UserModule
 from racer.reward.params import Params
-from racer.reward.sandbox import Sandbox, changes_the_process
+from racer.reward.sandbox import Sandbox, TextStream, changes_the_process
 from racer.reward.watchdog import RewardTimeout, Watchdog, patience_s
 from racer.shelf import read_source, shown
 
@@ -82,7 +82,7 @@ class VectorReward:
         reward: the function.
     """
 
-    def __init__(self, reward: RewardFunction, count: int, stdout: TextIO | None = None) -> None:
+    def __init__(self, reward: RewardFunction, count: int, stdout: TextStream | None = None) -> None:
         """Run the file once for each car.
 
         Args:

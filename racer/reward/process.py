@@ -1,79 +1,78 @@
 """Ending this process where a reward function hangs and Python cannot interrupt it.
 
-`sum(itertools.repeat(0))` never lets another thread run, and no signal handler either. So `faulthandler`, whose timer
-and signal handlers are written in C, writes where every thread is into a pipe, and ends the process. At the other end
-of the pipe a small process makes one sentence of it.
+`sum(itertools.repeat(0))` never lets another thread run, and no signal handler either. But `faulthandler` has a timer
+and signal handlers written in C: they write where every thread is into a pipe. At its other end a small process waits
+a moment for a sign of life, then makes one sentence of what it read, and ends this process.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import faulthandler
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 _REPORTER = r"""
-import os, re, signal, sys, threading
+import os, re, signal, sys, threading, time
 
 parent, limit, wait, package, watched = int(sys.argv[1]), sys.argv[2], float(sys.argv[3]), sys.argv[4], sys.argv[5]
 signal.signal(signal.SIGINT, signal.SIG_IGN)
-place, timed_out, frames, timer = None, False, [], None
+late = "no answer for " + limit + " s"
+what, frames, timer = "no answer to Ctrl-C", [], None
 
-def say(what):
+def end(place, what):
     cursor = "\x1b[?25h" if sys.stderr.isatty() else ""
-    where = place + ": " if place else ""
-    sys.stderr.write(cursor + "\nError: " + where + what + ", and Python cannot interrupt it there: giving up\n")
+    sys.stderr.write(cursor + f"\nError: {place}: {what}, and Python cannot interrupt it there: giving up\n")
     sys.stderr.flush()
-
-def interrupt():
-    say("no answer to Ctrl-C")
-    os.kill(parent, signal.SIGKILL)
+    for number in (getattr(signal, "SIGHUP", signal.SIGTERM), getattr(signal, "SIGKILL", signal.SIGTERM)):
+        try:
+            os.kill(parent, number)
+        except OSError:
+            break
+        time.sleep(0.5)
     os._exit(0)
 
 for line in sys.stdin:
-    if line.startswith("Timeout"):
-        timed_out = True
-    elif "most recent call first" in line:
-        frames = []
-    elif line.startswith("alive"):
+    if line.startswith("alive"):
+        what, frames = "no answer to Ctrl-C", []
         if timer is not None:
             timer.cancel()
             timer = None
+    elif line.startswith("Timeout"):
+        what = late
+    elif "most recent call first" in line:
+        frames = []
     elif found := re.match(r'  File "(.*)", line (\d+) in (.*)', line):
-        if found[1].startswith(package) and found[3] == watched and frames:
-            outermost = [*frames[-2:], *(frame for frame in frames if not frame[1].startswith(package))][-1]
-            name = re.sub(r"\\(?:x..|u....|U........)", lambda code: chr(int(code[0][2:], 16)), outermost[1])
-            place = name + ", line " + outermost[2]
-            if not timed_out and timer is None:
-                timer = threading.Timer(wait, interrupt)
-                timer.daemon = True
-                timer.start()
+        if found[1].startswith(package) and found[3] == watched and frames and timer is None:
+            frame = [*frames[-2:], *(frame for frame in frames if not frame[1].startswith(package))][-1]
+            name = re.sub(r"\\(?:x..|u....|U........)", lambda code: chr(int(code[0][2:], 16)), frame[1])
+            timer = threading.Timer(wait, end, (name + ", line " + frame[2], what))
+            timer.daemon = True
+            timer.start()
         frames.append(found)
-if timer is not None:
-    timer.cancel()
-if timed_out:
-    say("no answer for " + limit + " s")
 """
-"""What the small process does: it reads what `faulthandler` wrote, and prints one sentence of it."""
+"""What the small process does."""
 
 PACKAGE = str(Path(__file__).parents[1]) + os.sep
-"""Where racer's own code lies: a message names the first line of a stack that lies elsewhere."""
+"""Where racer's own code lies: a message names the outermost line of a stack that lies elsewhere."""
 
 INTERRUPT_S = 1.5
 """Time that code has to answer Ctrl-C, s."""
 
 
 class Reporter:
-    """The timer that ends this process unless it is set again in time, and whoever says why."""
+    """The small process that ends this one, and the timer that it is told by."""
 
     def __init__(self, limit_s: float, watched: str) -> None:
-        """Start the small process, and set the timer.
+        """Start the small process.
 
         Args:
-            limit_s: time after which the process ends, s, unless `set_timer` is called again.
+            limit_s: time after which this process ends if no thread of it can run, s.
             watched: name of racer's function that calls the learner's code.
 
         Raises:
@@ -85,28 +84,30 @@ class Reporter:
         self._process = subprocess.Popen([*command, *arguments], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
         assert self._process.stdin is not None
         self._pipe = self._process.stdin.fileno()
-        if hasattr(faulthandler, "register"):  # not on Windows
+        if sys.platform != "win32":
             os.set_blocking(self._pipe, False)
-            faulthandler.register(signal.SIGINT, file=self._pipe, all_threads=True, chain=True)
-        self.set_timer()
+            if callable(signal.getsignal(signal.SIGINT)):  # not if it is ignored
+                faulthandler.register(signal.SIGINT, file=self._pipe, all_threads=True, chain=True)
+            if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+                _exit_by_hangup()
 
     def set_timer(self) -> None:
         """Give the process another `limit_s` seconds."""
-        faulthandler.dump_traceback_later(self._limit_s, exit=True, file=self._pipe)
+        faulthandler.dump_traceback_later(self._limit_s, repeat=True, file=self._pipe)
 
     def stop_timer(self) -> None:
         """Let the process live on, whatever it does."""
         faulthandler.cancel_dump_traceback_later()
 
     def show_life(self) -> None:
-        """Say that threads can run, so that Ctrl-C does not end the process from outside."""
+        """Say that threads can run."""
         with contextlib.suppress(OSError):
             os.write(self._pipe, b"alive\n")
 
 
-def give_up(place: str, silent_s: float) -> None:
+def give_up(place: str, what: str) -> NoReturn:
     """End the process at once with one message, and its children (on Linux), for whom nobody would wait any more."""
-    message = f"{place}: no answer for {silent_s:.0f} s, and Python cannot interrupt it there: giving up"
+    message = f"{place}: {what}, and Python cannot interrupt it there: giving up"
     show_cursor = "\x1b[?25h" if sys.__stderr__ is not None and sys.__stderr__.isatty() else ""
     with contextlib.suppress(OSError, ValueError):
         print(f"{show_cursor}\nError: {message}", file=sys.__stderr__, flush=True)
@@ -115,3 +116,14 @@ def give_up(place: str, silent_s: float) -> None:
             for child in file.read_text().split():
                 os.kill(int(child), signal.SIGKILL)
     os._exit(1)
+
+
+def _exit_by_hangup() -> None:
+    """Have SIGHUP end the process with exit code 1 and not as killed.
+
+    No handler written in Python would run while C code hangs. C's own `_exit` does: as a handler it is given the
+    number of the signal, which is 1.
+    """
+    library = ctypes.CDLL(None)
+    library.signal.argtypes, library.signal.restype = (ctypes.c_int, ctypes.c_void_p), ctypes.c_void_p
+    library.signal(int(signal.SIGHUP), ctypes.cast(library._exit, ctypes.c_void_p))

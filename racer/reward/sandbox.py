@@ -21,6 +21,8 @@ import numpy as np
 KEPT_CHARACTERS = 100_000
 """Characters that an `OutputBuffer` keeps."""
 
+TextStream = TextIO | io.TextIOBase
+
 _CHANGES_THE_PROCESS = re.compile(r"chdir|signal|seterr|warnings")
 
 
@@ -67,7 +69,7 @@ class Sandbox:
             not only what costs nothing to look at (streams, recursion limit).
     """
 
-    def __init__(self, log: TextIO | None) -> None:
+    def __init__(self, log: TextStream | None) -> None:
         """Redirect output to `log`; None leaves the streams alone."""
         self.thorough = True
         self._streams = () if log is None else (_Redirected(log), _Redirected(log))
@@ -124,14 +126,15 @@ class _Process:
         if warnings.filters != self._warnings:
             warnings.filters[:] = self._warnings  # type: ignore[index]
             warnings._filters_mutated()  # type: ignore[attr-defined]
-        if self._interrupt is not None and threading.current_thread() is threading.main_thread():
+        changed = signal.getsignal(signal.SIGINT) is not self._interrupt
+        if changed and self._interrupt is not None and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, self._interrupt)
 
 
 class _Redirected:
     """The log for one thread, the usual stream for all others."""
 
-    def __init__(self, log: TextIO) -> None:
+    def __init__(self, log: TextStream) -> None:
         self._log = log
         self.usual: Any = None
         self.thread = 0

@@ -15,6 +15,7 @@ import contextlib
 import ctypes
 import math
 import os
+import signal
 import sys
 import threading
 import time
@@ -24,7 +25,7 @@ from types import FrameType
 from typing import TypeVar
 
 from racer.errors import RewardError
-from racer.reward.process import PACKAGE, Reporter, give_up
+from racer.reward.process import INTERRUPT_S, PACKAGE, Reporter, give_up
 
 Result = TypeVar("Result")
 
@@ -56,11 +57,14 @@ def patience_s() -> float:
 
 
 def end_process_when_stuck() -> None:
-    """Let this process end with exit code 1 when a reward function hangs where Python cannot interrupt it.
+    """Let this process end when a reward function hangs where Python cannot interrupt it, or swallows Ctrl-C.
 
-    For a process that is racer's own, such as the command line's. In somebody's notebook nothing may end the process.
+    For a process that is racer's own, such as the command line's; to be called in its main thread. In somebody's
+    notebook nothing may end the process.
     """
     _PATROL.ends_process = True
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
 
 
 class Watchdog:
@@ -79,6 +83,7 @@ class Watchdog:
         self._bitten: tuple[str, int] | None = None  # where and at which sign of life it first raised
         self._seen: tuple[object, int] = (None, 0)  # what the patrol saw in its last round
         self._silent_s = 0.0
+        self._interrupted_s = 0.0  # how long ago Ctrl-C was, if that call did not end by it
         _PATROL.add(self)
 
     def watch(self, work: Callable[[], Result], sign_of_life: Callable[[], int]) -> Result:
@@ -98,6 +103,7 @@ class Watchdog:
             try:
                 self._watched = (threading.get_ident(), sign_of_life)
                 if _PATROL.ends_process:
+                    _PATROL.check_interrupt()
                     _PATROL.set_timer(self.patience_s)
                 result = _inside(work)
             finally:
@@ -107,6 +113,8 @@ class Watchdog:
             raise
         if self._bitten:
             raise RewardTimeout(*self._bitten)
+        if _PATROL.interrupted:
+            _PATROL.check_interrupt()
         return result
 
     @property
@@ -134,22 +142,23 @@ class Watchdog:
             thread, sign_of_life = watched
             alive = sign_of_life()
             if self._seen[0] is not watched or self._seen[1] != alive:
-                self._seen, self._silent_s = (watched, alive), 0.0
+                self._seen, self._silent_s, self._interrupted_s = (watched, alive), 0.0, 0.0
                 return
+            if _PATROL.interrupted:
+                self._interrupted_s += passed_s
+                if self._interrupted_s > INTERRUPT_S:
+                    give_up(_place(_stack(thread)), "no answer to Ctrl-C")
             self._silent_s += passed_s
             if self._silent_s <= self.patience_s:
                 return
             stack = _stack(thread)
             if not stack:
                 return
-            # The learner's line, as seen from racer; in a stack of racer's alone what `work` called.
-            theirs = (frame for frame in stack if not frame.f_code.co_filename.startswith(PACKAGE))
-            frame = next(theirs, stack[:2][-1])
-            place = f"{frame.f_code.co_filename}, line {frame.f_lineno}"
+            place = _place(stack)
             self._bitten = self._bitten or (place, alive)
             _raise_in(thread, RewardTimeout)
             if _PATROL.ends_process and self._silent_s > 2.0 * self.patience_s:
-                give_up(place, self._silent_s)
+                give_up(place, f"no answer for {self._silent_s:.0f} s")
         finally:
             self._looking = False
 
@@ -159,11 +168,13 @@ class _Patrol:
 
     Attributes:
         ends_process: whether the process is racer's own; see `end_process_when_stuck`.
+        interrupted: whether Ctrl-C was pressed, and nobody has been stopped by it since as far as is known here.
     """
 
     def __init__(self) -> None:
         self.dogs: weakref.WeakSet[Watchdog] = weakref.WeakSet()
         self.ends_process = False
+        self.interrupted = False
         self.reset()
 
     def reset(self) -> None:
@@ -183,6 +194,12 @@ class _Patrol:
                 if self._thread is None:
                     self._thread = threading.Thread(target=self._run, daemon=True, name="racer-watchdog")
                     self._thread.start()
+
+    def check_interrupt(self) -> None:
+        """Repeat a Ctrl-C that somebody swallowed."""
+        if self.interrupted:
+            self.interrupted = False
+            signal.default_int_handler(signal.SIGINT, None)
 
     def set_timer(self, patience_s: float) -> None:
         """Have the process ended if no thread runs for twice as long as a call may take.
@@ -243,6 +260,19 @@ def _stack(thread: int) -> list[FrameType]:
         stack.append(frame)
         frame = frame.f_back
     return [] if frame is None else stack[::-1]
+
+
+def _place(stack: list[FrameType]) -> str:
+    """The learner's line as seen from racer; in a stack of racer's alone the line of what `work` called."""
+    theirs = (frame for frame in stack if not frame.f_code.co_filename.startswith(PACKAGE))
+    frame = next(theirs, stack[:2][-1] if stack else None)
+    return "the reward function" if frame is None else f"{frame.f_code.co_filename}, line {frame.f_lineno}"
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Handle Ctrl-C as Python does; that it was pressed is noted in case that somebody swallows it."""
+    _PATROL.interrupted = True
+    signal.default_int_handler(number, frame)
 
 
 def _raise_in(thread: int, kind: type[BaseException] | None) -> None:

@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import radians
-from typing import TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from racer.deepracer.logs.placing import Placed
 from racer.deepracer.logs.simtrace import running
-from racer.reward import FLOATS, Params, RewardFunction, VectorReward, params_at
+from racer.reward import FLOATS, Params, RewardFunction, TextStream, VectorReward, params_at
 
 __all__ = ["Rescored", "rescore"]
 
@@ -47,7 +46,7 @@ class Rescored:
     new: NDArray[np.float64]
 
 
-def rescore(placed: Sequence[Placed], reward: RewardFunction, stdout: TextIO | None = None) -> list[Rescored]:
+def rescore(placed: Sequence[Placed], reward: RewardFunction, stdout: TextStream | None = None) -> list[Rescored]:
     """Run a reward function over episodes, in their order, as one worker of DeepRacer would.
 
     Steps in which the car was held (prepare, pause) are not paid, as there.
