@@ -1,6 +1,5 @@
 """Laps as people and scripts read them."""
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,6 @@ __all__ = ["record", "show", "show_trials", "trial_records"]
 
 def record(replay: "Replay") -> dict[str, Any]:
     """A race as `--json` prints it: times in s, speeds in m/s."""
-    speed = replay.steps["speed"]
     return {
         "track": replay.track.name,
         "driver": replay.driver,
@@ -29,7 +27,7 @@ def record(replay: "Replay") -> dict[str, Any]:
         "completed_laps": replay.completed_laps,
         "off_tracks": int(replay.steps["off_track"].sum()),
         "resets": sum(lap.resets for lap in replay.laps),
-        "mean_speed_mps": round(float(speed.mean()), 3) if len(speed) else math.nan,
+        "mean_speed_mps": round(replay.drives[0].mean_speed_mps(), 3),
         "reward_sum": round(float(replay.steps["reward"].sum()), 6),
     }
 
@@ -39,7 +37,7 @@ def show(replay: "Replay") -> None:
     best = replay.best_lap_s
     rows = [[str(lap.index), f"{lap.time_s:.3f} s", *_told(lap, replay, best)] for lap in replay.laps]
     title = f"{replay.driver} on {replay.track.name}{' (reverse)' if replay.track.reversed else ''}"
-    console.show(console.table(["lap>", "time>", "mean speed>", ""], rows, title))
+    console.show(console.table(["lap>", "time>", "mean speed>?", ""], rows, title))
 
 
 def trial_records(driver: str, trials: Sequence["Trial"]) -> dict[str, Any]:
@@ -65,7 +63,7 @@ def trial_records(driver: str, trials: Sequence["Trial"]) -> dict[str, Any]:
 
 def show_trials(driver: str, trials: Sequence["Trial"]) -> None:
     """Print races on many tracks as tables: those that the driver has trained on, and the others."""
-    columns = ["track", "direction", "length>", "laps completed>", "best lap>", "mean lap>"]
+    columns = ["track", "direction", "laps>", "best lap>", "mean lap>?", "length>?"]
     trained, others = [trial for trial in trials if trial.trained], [trial for trial in trials if not trial.trained]
     for what, some in (("trained on", trained), ("held out" if trained else "raced", others)):
         if some:
@@ -79,7 +77,7 @@ def _trial_row(trial: "Trial") -> list[str | Text]:
     done = f"{trial.completed} of {len(trial.laps)}"
     times = ("" if time is None else f"{time:.3f} s" for time in (trial.best_lap_s, trial.mean_lap_s))
     length = f"{trial.track.length:.1f} m"
-    return [trial.track.name, _direction(trial), length, done if whole else Text(done, style="yellow"), *times]
+    return [trial.track.name, _direction(trial), done if whole else Text(done, style="yellow"), *times, length]
 
 
 def _direction(trial: "Trial") -> str:
@@ -100,8 +98,7 @@ def _rounded(time_s: float | None) -> float | None:
 
 
 def _told(lap: "Lap", replay: "Replay", best: float | None) -> list[str | Text]:
-    driven = replay.steps["speed"][replay.steps["lap"] == lap.index]
-    speed = f"{driven.mean():.2f} m/s" if len(driven) else ""
+    speed = f"{replay.drives[0].mean_speed_mps(lap):.2f} m/s"
     if lap.complete:
         put_back = "put back once" if lap.resets == 1 else f"put back {lap.resets} times" if lap.resets else ""
         told = "best" if lap.time_s == best else ""
