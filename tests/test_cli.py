@@ -157,6 +157,29 @@ def test_new_lays_out_a_folder_once(folder: Path) -> None:
     assert (home / "reward_functions" / "my_reward.py").read_text() == "mine now"
 
 
+def test_new_completes_what_a_full_disk_cut_short(folder: Path) -> None:
+    run("new", "mine")
+    files = sorted(path for path in (folder / "mine").rglob("*") if path.is_file())
+    files[1].unlink()
+    again = run("new", "mine")
+    assert again.exit_code == 0
+    assert again.stdout.split() == [str(files[1].relative_to(folder))]
+    assert files[1].is_file()
+    assert "exists already" in told(run("new", "mine"))
+
+
+def test_new_here_says_no_way_to_here(folder: Path) -> None:
+    assert "cd " not in run("new", ".").stderr
+    assert "Next: cd 'my racing', open" in run("new", "my racing").stderr
+
+
+def test_a_folder_is_no_agent(folder: Path) -> None:
+    (folder / "drivers").mkdir()
+    for option, noun in (("--agent", "an agent"), ("--reward", "a reward function"), ("--track", "a track")):
+        result = run("train", option, "./drivers")
+        assert result.exit_code == 1 and f"drivers is a folder, not {noun}." in result.stderr
+
+
 def test_what_new_lays_out_is_sound(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run("new", ".")
     for name in shelf.SHELVES:

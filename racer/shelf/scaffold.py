@@ -1,7 +1,7 @@
 """`racer new`: a folder of one's own with the three shelves, an example on each, and a guide.
 
-Invariant: nothing that exists is changed; if one of the files is there already, none is written. The examples
-are real files in `racer/shelf/templates/`, so that they are read, linted and tested as such.
+Invariant: nothing that exists is changed; if another file is in the place of one of them, none is written. The
+examples are real files in `racer/shelf/templates/`, so that they are read, linted and tested as such.
 """
 
 from pathlib import Path
@@ -21,25 +21,25 @@ def scaffold(folder: str | Path) -> list[Path]:
         folder: Where; made with its parents if missing, and it may hold other things.
 
     Returns:
-        The files written, the guide first.
+        The files written, the guide first. What an earlier call wrote before the disk was full is left out.
 
     Raises:
-        FileError: One of the files exists already, or the folder cannot be written to.
+        FileError: All of them exist already, another file is in the place of one, or the folder cannot be written to.
     """
     home = Path(folder)
     names = sorted(
         (path.relative_to(TEMPLATES) for path in TEMPLATES.rglob("*") if _is_template(path)),
         key=lambda name: (len(name.parts), name),
     )
-    for name in names:
-        if (home / name).exists():
-            raise FileError(f"{home / name} exists already and stays as it is; choose another folder")
-    written = []
-    for name in names:
-        target = home / name
+    content = {home / name: read_bytes(TEMPLATES / name) for name in names}
+    there = [target for target in content if target.exists()]
+    changed = (target for target in there if read_bytes(target) != content[target])
+    if (taken := next(changed, there[0] if len(there) == len(content) else None)) is not None:
+        raise FileError(f"{taken} exists already and stays as it is; choose another folder")
+    written = [target for target in content if target not in there]
+    for target in written:
         make_folder(target.parent)
-        write_atomically(target, read_bytes(TEMPLATES / name))
-        written.append(target)
+        write_atomically(target, content[target])
     return written
 
 

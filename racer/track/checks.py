@@ -1,6 +1,6 @@
 """What a road must be before a car is put on it: finite, of a plausible size, uncrossed, borders beside it.
 
-Invariant: whatever the input, the answer comes in seconds: sizes are judged before anything grows with them.
+Invariant: whatever the input, the answer comes in seconds: sizes are checked before anything grows with them.
 """
 
 import math

@@ -1,7 +1,7 @@
 """Track files on the disk: racer's own CSV, TUM's CSV (the same columns), and DeepRacer's route `.npy`.
 
 Invariant: a reader gives the rows of the file as they are, or a `TrackError` with the file and the line;
-whether a car could drive there is for `racer.track.checks` to judge.
+whether a car could drive there is what `racer.track.checks` says.
 """
 
 import io

@@ -1,7 +1,7 @@
 """Steer towards a point ahead, slow down for bends: a driver by hand, nothing learnt.
 
-racer asks `act(observation)` for an action 15 times a second. Its knobs are below: how fast can you make
-it without training? Try:  racer evaluate my_driver --track my_track
+racer asks `act(observation)` for an action 15 times a second. Its constants are below: how fast can you
+make it without training? Try:  racer evaluate my_driver --track my_track
 
 To write a driver that learns, begin with a copy of racer's own agents/ppo.py instead.
 """
@@ -16,7 +16,7 @@ CAUTION = 1.2  # how much to slow down for a bend, per radian that it turns away
 
 
 class Agent:
-    """Maps what the car perceives to what it does; works for one car or for many at once."""
+    """Maps what the car observes to what it does; works for one car or for many at once."""
 
     def __init__(self, env, seed=0):
         """Take what it needs to know from the environment: this one needs nothing."""
