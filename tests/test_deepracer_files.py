@@ -117,6 +117,7 @@ BROKEN = [
     ({"action_space": [{"steering_angle": 1}]}, ["action_space[0].speed is missing", "from 0 to 100"]),
     ({"action_space": [{"steering_angle": "left", "speed": 1}]}, ["steering_angle is 'left'", "from -180 to 180"]),
     ({"action_space": [{"steering_angle": 1, "speed": "nan"}]}, ["action_space[0].speed is 'nan'", "a number"]),
+    ({"action_space": [{"steering_angle": 1, "speed": 10**18}]}, ["speed is 1000", "from 0 to 100"]),
     ({"action_space": [{"steering_angle": 1, "speed": "1e999"}]}, ["speed is '1e999'"]),
     ({"action_space": [{"steering_angle": 1, "speed": 10**400}]}, ["too large for a whole number"]),
     ({"action_space": [{"steering_angle": 1, "speed": True}]}, ["speed is True", "a number"]),
