@@ -1,7 +1,17 @@
 """Training with DeepRacer's files and by its rules: starts, both directions, discrete actions, runs that go on."""
 
+import contextlib
+import fcntl
 import json
+import os
+import pty
+import re
 import shutil
+import struct
+import subprocess
+import sys
+import tarfile
+import termios
 from pathlib import Path
 
 import numpy as np
@@ -251,12 +261,92 @@ def test_a_folder_of_the_console_trains_as_it_is(at_home):
 def test_one_table_tells_what_became_of_every_setting(at_home):
     said = Path("said").read_text()
     for name in ("action_space", "discount_factor", "CHANGE_START_POSITION", "batch_size", "lr"):
-        assert any(name in line and "taken over" in line for line in said.splitlines()), name
-    for name in ("ALTERNATE_DRIVING_DIRECTION", "FRONT_FACING_CAMERA", "NUM_WORKERS"):
-        assert any(name in line and "replaced" in line for line in said.splitlines()), name
+        assert heading_of(said, name) == "Converted", name
+    for name in ("ALTERNATE_DRIVING_DIRECTION", "sensor", "NUM_WORKERS"):
+        assert heading_of(said, name).startswith("Replaced"), name
     for name in ("stack_size", "term_cond_avg_score"):
-        assert any(name in line and "no effect" in line for line in said.splitlines()), name
+        assert heading_of(said, name) == "Without effect", name
     assert "model/reward_function.py" in said
+
+
+def heading_of(said, name):
+    """The heading in the report under which a setting stands."""
+    lines = [line.rstrip() for line in said.splitlines()]
+    row = next(i for i, line in enumerate(lines) if line.startswith(f"{name} "))
+    return next(line for line in reversed(lines[:row]) if line.startswith(("Converted", "Replaced", "Without")))
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_the_report_is_readable_on_a_narrow_screen(at_home, width):
+    """On a terminal: no line is wider, no name is cut, and no word is broken that need not be."""
+    reading, writing = pty.openpty()
+    fcntl.ioctl(writing, termios.TIOCSWINSZ, struct.pack("HHHH", 50, width, 0, 0))
+    environment = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES")}
+    environment["TERM"] = "xterm"
+    command = [sys.executable, "-m", "racer", "train", "--deepracer", "model", "--name", "model-1"]  # which is there
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=writing, stderr=writing, env=environment)
+    os.close(writing)
+    said = b""
+    with contextlib.suppress(OSError):  # the terminal is gone when the command ends
+        while part := os.read(reading, 65536):
+            said += part
+    os.close(reading)
+    assert process.wait() == 1
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", said.decode())
+    lines = [line.rstrip() for line in plain.splitlines()]
+    begin = next(i for i, line in enumerate(lines) if line.startswith("Converted"))
+    end = next(i for i, line in enumerate(lines) if line.startswith("Error"))
+    report = lines[begin:end]
+    assert max(map(len, report)) <= width
+    for name in ("num_episodes_between_training", "ALTERNATE_DRIVING_DIRECTION", "discount_factor"):
+        assert any(line.startswith(f"{name}  ") for line in report), name
+    text = " ".join(" ".join(line[30:].strip() for line in report).split())
+    assert "actions are sampled from the policy" in text
+    assert "half of the cars drive in each direction all the time" in text
+
+
+@pytest.fixture
+def packed(tmp_path, monkeypatch):
+    """An archive of a model with code beside the reward function, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    folder = export(tmp_path / "away" / "model", REVERSE_DIR="True")
+    canary = "import pathlib\npathlib.Path('CANARY').touch()\n"
+    for name in ("numpy.py", "math.py", "sitecustomize.py", "conftest.py", "agents/clipped_ppo.py", "tracks/harbor.py"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(canary)
+    (folder / "run.env").write_text("DR_WORLD_NAME=$(touch CANARY)`touch CANARY`\n")
+    with tarfile.open(tmp_path / "my-model.tar.gz", "w:gz") as tar:
+        tar.add(folder, "my-model")
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["folder", "archive"])
+def test_nothing_is_executed_but_the_reward_function(packed, tmp_path, kind):
+    source = {"folder": packed, "archive": "my-model.tar.gz"}[kind]
+    before = sorted(tmp_path.rglob("*"))
+    trained = racer("train", "--deepracer", source, "--sensors", "state", "--steps", 2_000, "--no-logs")
+    assert trained.exit_code == 0, trained.output
+    assert not list(tmp_path.rglob("CANARY"))
+    made = {path.relative_to(tmp_path).parts[0] for path in set(tmp_path.rglob("*")) - set(before)}
+    (run,) = Path("runs").iterdir()
+    if kind == "folder":
+        assert (made, run.name) == ({"runs"}, "model-1")
+        return
+    assert (made, run.name) == ({"runs", "reward_functions"}, "my-model-1")
+    shelved = Path("reward_functions/my-model.py")
+    assert shelved.read_bytes() == (packed / "reward_function.py").read_bytes()
+    assert racer("train", "--name", run.name, "--resume", "--steps", 3_000).exit_code == 0
+    shelved.write_text("def reward_function(params):\n    return 1.0  # changed by the learner\n")
+    again = racer("train", "--deepracer", source, "--sensors", "state", "--steps", 2_000, "--no-logs")
+    assert again.exit_code == 0 and "changed by the learner" in shelved.read_text()
+    assert Path("reward_functions/my-model-2.py").read_bytes() == (packed / "reward_function.py").read_bytes()
+
+
+@pytest.mark.parametrize("option", [[], ["--reverse"]])
+def test_reverse_does_not_flip_a_folder_s_own_reverse_direction(packed, option):
+    trained = racer("train", "--deepracer", packed, *option, "--sensors", "state", "--steps", 2_000, "--no-logs")
+    assert trained.exit_code == 0, trained.output
+    assert open_run(Path("runs/model-1")).track().reversed
 
 
 def test_what_was_trained_with_discrete_actions_is_evaluated_and_goes_on(at_home):
@@ -293,7 +383,7 @@ def test_rules_may_be_chosen_without_deepracers_files(at_home):
         (["--start", "turn"], "it must be one of random, rotate, line"),
         (["--sensors", "radar"], "'radar'"),
         (["--car", "truck"], "car is 'truck'"),
-        (["--deepracer", "nowhere"], "nowhere is no folder"),
+        (["--deepracer", "nowhere"], "nowhere is no folder and no archive"),
         (["--model-metadata", "said"], "said, line 1: not valid JSON"),
         (["--hyperparameters", "none.json"], "cannot read none.json"),
     ],
@@ -377,7 +467,8 @@ def test_algorithm_sensor_and_network_of_a_folder_train_and_race(
     assert (plan.agent, ", ".join(plan.sensors)) == (agent, perceived)
     assert plan.hyperparameters.items() >= knobs.items()
     said = trained.stderr
-    assert any("training_algorithm" in line and "taken over" in line and agent in line for line in said.splitlines())
+    assert heading_of(said, "training_algorithm") == "Converted"
+    assert any("training_algorithm" in line and agent in line for line in said.splitlines())
     assert "cannot" not in said and "yet" not in said
     done = racer("evaluate", "model-1", "--laps", 1, "--json", "--replay", "one.replay")
     assert done.exit_code == 0, done.output
