@@ -97,7 +97,9 @@ def import_track(
 ) -> None:
     """Check a track file and put it on your shelf, ./tracks/.
 
-    Reads racer's and TUM's .csv and DeepRacer's route .npy, as they are.
+    Reads racer's and TUM's .csv (F1TENTH's centre lines too) and DeepRacer's
+    route .npy. A border that folds inside a tight bend loses its loop, and a
+    ring whose first row is not repeated is closed; the command says so.
 
     Examples:
       [cyan]racer import-track Downloads/reinvent_base.npy[/cyan]
