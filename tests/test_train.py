@@ -222,6 +222,29 @@ def test_prints_go_to_the_runs_log_to_the_last(capfd):
     assert set(log) > {"loaded", "ä 2.0", "ä 3.0"}
 
 
+def test_a_complete_training_is_not_lost_to_a_reward_that_fails_in_the_last_laps(home):
+    """Its reward fails once a file is there, and goes to another folder in each call."""
+    Path("reward_functions/mine.py").write_text(
+        "import os, pathlib\n\nhere = pathlib.Path.cwd()\n\n"
+        "def reward_function(params):\n    os.chdir('/')\n    return 1 / (not (here / 'fail').exists())\n"
+    )
+
+    class Failing(Callback):
+        errors = ()
+
+        def on_training_end(self):
+            Path("fail").touch()
+
+        def on_race_end(self, replay, failure=None):
+            self.errors = (*self.errors, str(failure))
+
+    failing, run = Failing(), begin()
+    replay = train(run, [failing])
+    assert len(failing.errors) == 1 and "line 7: ZeroDivisionError" in failing.errors[0]
+    assert Path.cwd() == home
+    assert load_replay(run.replay).digest == replay.digest and len(replay.laps) == 3
+
+
 # --- Going on -----------------------------------------------------------------------------------------------
 
 

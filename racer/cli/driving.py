@@ -56,6 +56,7 @@ def check(
                     for drive in report.drives
                 ],
                 "warnings": list(report.warnings),
+                "hints": list(report.hints),
                 "call_us": report.call_us,
             }
         )
@@ -75,6 +76,8 @@ def check(
     console.show_printed(report.printed, report.printed_lines, "; in a training they go to rewards.log")
     for warning in report.warnings:
         console.note(f"[yellow]Warning:[/yellow] {escape(warning)}")
+    for hint in report.hints:
+        console.note(f"[cyan]Hint:[/cyan] {escape(hint)}")
     if not report.warnings:
         console.note(f"[green]Good driving pays best.[/green] A call takes {report.call_us:.0f} µs.")
 

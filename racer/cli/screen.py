@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 
 from racer.cli import console
-from racer.errors import RacerError
 
 if TYPE_CHECKING:
     from racer.replay import Replay
@@ -41,6 +40,11 @@ def shown(config: "RunConfig") -> "Iterator[Callback]":
         def on_training_start(self, env: Any, learner: Any) -> None:
             if about := getattr(learner, "about", ""):
                 console.note(escape(str(about)))
+
+        def on_race_end(self, replay: "Replay", failure: Exception | None = None) -> None:
+            if failure is not None:
+                console.note("[yellow]All is learned, but the reward function fails in the last laps:[/yellow]")
+                console.note(escape(str(failure)))
 
         def on_update(self, progress: "State") -> None:
             self.show(progress)
@@ -76,18 +80,11 @@ def shown(config: "RunConfig") -> "Iterator[Callback]":
 
 def explain_no_lap(run: "Run", replay: "Replay") -> None:
     """Say how far a driver got that completed no lap, and what its reward function looks like."""
-    from racer.reward import check
+    from racer.reward import verdict
 
     farthest = max(float(replay.steps["distance"].max(initial=0.0)), 0.0) / replay.track.length
     console.note(f"[yellow]No complete lap yet:[/yellow] the best try got {min(farthest, 0.99):.0%} of the way around.")
-    try:
-        warnings = check(run.reward(), run.track()).warnings
-    except RacerError as error:
-        warnings = (str(error),)
-    for warning in warnings[:1]:
-        console.note(f"Its reward function: {escape(warning)}")
-    if not warnings:
-        console.note("Its reward function pays good driving best, so more training should help.")
+    console.note(f"Its reward function: {escape(verdict(run.reward(), run.track()))}")
 
 
 class _Lines:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from racer.env import ConcatVectorEnv, StepCallback, TimeTrialVector
+from racer.errors import RewardError
 from racer.racing import EvaluationResult, Learner
 from racer.replay import Replay
 
@@ -69,8 +70,13 @@ class Callback(Protocol):
         """The best driver is about to drive its last laps; return who shall be told each step of it."""
         return None
 
-    def on_race_end(self, replay: Replay) -> None:
-        """The best driver has driven its last laps."""
+    def on_race_end(self, replay: Replay, failure: RewardError | None = None) -> None:
+        """The best driver has driven its last laps.
+
+        Args:
+            replay: the laps.
+            failure: how the reward function failed in them, so that they were driven again, without it.
+        """
         return
 
     def on_training_end(self) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TextIO, cast
 
 from racer.env import ConcatVectorEnv
-from racer.errors import RacerError, RunError
+from racer.errors import RacerError, RewardError, RunError
 from racer.racing import EvaluationResult, Learner, drive, evaluate, failure, restore
 from racer.replay import Replay, save_replay
 from racer.reward import VectorReward
@@ -134,31 +134,38 @@ class Training:
         return self._used
 
     def race(self) -> Replay:
-        """Drive three laps with the best driver, and keep them."""
+        """Drive three laps with the best driver, and keep them, also if the reward function fails in them."""
         run = self.run
         if run.best.exists():
             restore(self.learner, run.load(run.best)[0], run.best)
+        failed: RewardError | None = None
+        try:
+            with Prints(run.folder / "rewards.log") as prints:
+                replay = self._race(self._rewards(1, prints))
+        except RewardError as wrong:
+            failed, replay = wrong, self._race(None)
+        refuse_links(run.replay, run.folder)
+        save_replay(replay, run.replay, overwrite=True)
+        for callback in self._callbacks:
+            callback.on_race_end(replay, failed)
+        return replay
+
+    def _race(self, reward: VectorReward | None) -> Replay:
         told = [one for callback in self._callbacks if (one := callback.on_race_start()) is not None]
 
         def tell(*step: Any) -> None:
             for one in told:
                 one(*step)
 
-        with Prints(run.folder / "rewards.log") as prints:
-            replay = drive(
-                self.learner,
-                run.track(),
-                LAPS,
-                run.conditions(),
-                name=run.name,
-                reward_function=self._rewards(1, prints),
-                step_callback=tell if told else None,
-            )
-        refuse_links(run.replay, run.folder)
-        save_replay(replay, run.replay, overwrite=True)
-        for callback in self._callbacks:
-            callback.on_race_end(replay)
-        return replay
+        return drive(
+            self.learner,
+            self.run.track(),
+            LAPS,
+            self.run.conditions(),
+            name=self.run.name,
+            reward_function=reward,
+            step_callback=tell if told else None,
+        )
 
     def close(self) -> None:
         """Keep what was learned, and close the logs."""

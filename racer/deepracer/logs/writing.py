@@ -21,7 +21,7 @@ from racer.deepracer.config import ModelMetadata
 from racer.deepracer.logs.simtrace import LABELS, csv_text
 from racer.deepracer.logs.step_recorder import Tracer
 from racer.env import ConcatVectorEnv, StepCallback, TimeTrialVector
-from racer.errors import LogError
+from racer.errors import LogError, RewardError
 from racer.racing import EvaluationResult
 from racer.replay import STEP_S, Lap, Replay, whole_steps
 from racer.shelf import make_folder, read_json, read_text, write_atomically
@@ -121,9 +121,10 @@ class TrainingLogs:
 
     def on_race_start(self) -> StepCallback:
         """Have every step of the best driver's last laps told."""
+        self._race = Tracer(1, endless=True)
         return self._race
 
-    def on_race_end(self, replay: Replay) -> None:
+    def on_race_end(self, replay: Replay, failure: RewardError | None = None) -> None:
         """Write down the best driver's last laps, as an evaluation.
 
         Raises:
