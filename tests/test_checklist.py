@@ -159,10 +159,10 @@ def test_06_progress_is_relative_to_a_start_that_rotates_and_can_fall_and_jump()
         assert seen.params[0]["progress"] == pytest.approx(0.79, abs=0.1)
         assert env.state["start_s"] == pytest.approx(start * track.length)
     seen = Seen()
-    env = TimeTrial(track, seen, start="line")
+    wide = track_from_arrays("wide", track.center, track.center * 0.5, track.center * 1.5)
+    env = TimeTrial(wide, seen, start="line")
     env.reset(seed=0)
-    env._field.state_to_write["heading"] += math.pi
-    _, status = episode(env, STRAIGHT)
+    _, status = episode(env, [1.0, -0.8])  # it turns round
     progress = [given["progress"] for given in seen.params]
     assert status == "reversed" and progress[-1] < min(0.0, progress[1]), "neither capped at 0 nor a sum of gains"
     rows = stadium_route()

@@ -1,7 +1,5 @@
 from .concat import ConcatVectorEnv as ConcatVectorEnv
-from .time_trial import (
-    RewardSource as RewardSource,
-    StepCallback as StepCallback,
-    TimeTrial as TimeTrial,
-    TimeTrialVector as TimeTrialVector,
-)
+from .field import StepCallback as StepCallback
+from .options import RewardSource as RewardSource
+from .single import TimeTrial as TimeTrial
+from .vector import TimeTrialVector as TimeTrialVector

@@ -16,7 +16,10 @@ from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from racer.env.time_trial import StepCallback, TimeTrialVector
+from racer.env.field import Field, StepCallback, action_array
+from racer.env.rendering import Picture, Renderer
+from racer.env.resets import Seeds, mask_of, seeds_of
+from racer.env.vector import TimeTrialVector
 from racer.sim import ActionSpace, Car
 from racer.track import Track
 
@@ -24,19 +27,33 @@ __all__ = ["ConcatVectorEnv"]
 
 
 class ConcatVectorEnv(VectorEnv[Any, Any, NDArray[Any]]):
-    """Several batches as one; `TimeTrial`'s docstring says what each car sees and does.
+    """Several vector environments as one; `TimeTrialVector`'s docstring says what its methods do.
 
     Attributes:
-        parts: the batches; the first cars are those of the first one.
+        parts: the environments; the first cars are those of the first one.
     """
 
     def __init__(self, parts: Sequence[TimeTrialVector]) -> None:
-        """Put batches together.
+        """Put environments together.
 
         Args:
-            parts: one or more, with the same kind of car, actions and sensors.
+            parts: one or more, with the same kind of car, actions, sensors, autoreset and render mode.
+
+        Raises:
+            ValueError: there are none, or they differ.
         """
+        if not parts:
+            raise ValueError("there is no environment to put together")
         first = parts[0]
+        for part in parts[1:]:
+            for what in ("car", "actions", "single_observation_space", "metadata", "render_mode"):
+                one, other = getattr(first, what), getattr(part, what)
+                if one != other:
+                    raise ValueError(f"environments side by side have one {what}, not {one!r:.60} and {other!r:.60}")
+        self.render_mode = first.render_mode
+        for part in parts:
+            if part.render_mode == "human":
+                part.render_mode = None  # one window shows all of them
         self.parts = tuple(parts)
         self.metadata = first.metadata
         self.num_envs = sum(part.num_envs for part in parts)
@@ -44,6 +61,7 @@ class ConcatVectorEnv(VectorEnv[Any, Any, NDArray[Any]]):
         self.single_action_space = first.single_action_space
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
+        self._renderer = Renderer()
         ends = accumulate((part.num_envs for part in parts), initial=0)
         self._places = [slice(*pair) for pair in pairwise(ends)]
 
@@ -67,15 +85,26 @@ class ConcatVectorEnv(VectorEnv[Any, Any, NDArray[Any]]):
         """A copy of the cars' whole states, (num_envs,) `racer.sim.CAR_STATE` records."""
         return np.concatenate([part.state for part in self.parts])
 
-    def reset(
-        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Any, dict[str, Any]]:
-        """Start the next episode of every car; with a seed (or a list of them, one a car), start all over."""
-        told = []
+    def observe(self) -> Any:
+        """The newest observations of all cars, once more: a copy."""
+        return _joined([part.observe() for part in self.parts])
+
+    def reset(self, *, seed: Seeds = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Start the next episode of every car, or of some; see `TimeTrialVector.reset`.
+
+        Raises:
+            ValueError: the seeds or the mask do not fit the cars.
+            ResetNeeded: the first reset has a mask.
+        """
+        mask, seeds = mask_of(options, self.num_envs), seeds_of(seed, self.num_envs)
+        infos = []
         for part, place in zip(self.parts, self._places, strict=True):
-            own = seed[place] if isinstance(seed, list) else None if seed is None else seed + place.start
-            told.append(part.reset(seed=own))
-        return _joined([seen for seen, _ in told]), self._infos([info for _, info in told])
+            if mask is None:
+                infos.append((place, part.reset(seed=seeds[place])[1]))
+            elif mask[place].any():
+                infos.append((place, part.reset(seed=seeds[place], options={"reset_mask": mask[place]})[1]))
+        self._show()
+        return self.observe(), self._merged(infos)
 
     def step(self, actions: Any) -> tuple[Any, NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
         """Drive every car one control step.
@@ -83,15 +112,28 @@ class ConcatVectorEnv(VectorEnv[Any, Any, NDArray[Any]]):
         Raises:
             RewardError: the reward function failed.
             ValueError: the actions are not of the action space, one a car.
+            ResetNeeded: there was no reset yet; or the autoreset is disabled and an episode is over.
         """
-        given = np.asarray(actions)
+        given = action_array(actions)
         shape = self.action_space.shape
         if given.shape != shape:
             raise ValueError(f"actions have the shape {given.shape}; it must be {shape}, a row for each car")
-        told = [part.step(given[place]) for part, place in zip(self.parts, self._places, strict=True)]
-        seen, rewards, terminated, truncated, infos = zip(*told, strict=True)
+        steps = [part.step(given[place]) for part, place in zip(self.parts, self._places, strict=True)]
+        seen, rewards, terminated, truncated, infos = zip(*steps, strict=True)
+        self._show()
         ends = np.concatenate(terminated), np.concatenate(truncated)
-        return _joined(seen), np.concatenate(rewards), *ends, self._infos(infos)
+        told = self._merged(list(zip(self._places, infos, strict=True)))
+        return _joined(seen), np.concatenate(rewards), *ends, told
+
+    def render(self) -> tuple[Picture, ...] | None:
+        """A picture of each car, where `render_mode` is `"rgb_array"`; else None."""
+        if self.render_mode != "rgb_array":
+            return None
+        return tuple(picture for part in self.parts for picture in part.render() or ())
+
+    def render_together(self) -> Picture | None:
+        """One picture of all cars, a tile for each track, where `render_mode` is `"rgb_array"`; else None."""
+        return self._renderer.together(self._fields) if self.render_mode == "rgb_array" else None
 
     @property
     def step_callback(self) -> StepCallback | None:
@@ -104,14 +146,20 @@ class ConcatVectorEnv(VectorEnv[Any, Any, NDArray[Any]]):
 
     def close_extras(self, **kwargs: Any) -> None:
         """Close all parts."""
+        self._renderer.close()
         for part in self.parts:
             part.close()
 
-    def _infos(self, infos: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """Infos of all cars: what a part does not tell (no episode ended there) is 0 or false for its cars."""
-        return self._merged(list(zip(self._places, infos, strict=True)))
+    @property
+    def _fields(self) -> list[Field]:
+        return [part.field for part in self.parts]
+
+    def _show(self) -> None:
+        if self.render_mode == "human":
+            self._renderer.show(self._fields)
 
     def _merged(self, told: Sequence[tuple[slice, dict[str, Any]]]) -> dict[str, Any]:
+        """Infos of all cars: what a part does not tell (no episode ended there) is 0, None or false for its cars."""
         merged: dict[str, Any] = {}
         for key in {key: None for _, info in told for key in info}:
             values = [(place, info[key]) for place, info in told if key in info]
@@ -120,7 +168,8 @@ class ConcatVectorEnv(VectorEnv[Any, Any, NDArray[Any]]):
             elif len(values) == len(self.parts):
                 merged[key] = np.concatenate([value for _, value in values])
             else:
-                merged[key] = np.zeros(self.num_envs, values[0][1].dtype)
+                kind = values[0][1].dtype
+                merged[key] = np.full(self.num_envs, None if kind.kind == "O" else 0, kind)
                 for place, value in values:
                     merged[key][place] = value
         return merged

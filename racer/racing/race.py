@@ -106,7 +106,7 @@ def drive(
     _race(env, driver, laps, conditions.seed, recorder, on_lap)
     tried = recorder.laps[0][0][:laps]
     if step_callback is not None and tried[-1].complete:
-        env.step(actions_of(driver, env.field.observed(), env))
+        env.step(actions_of(driver, env.observe(), env))
     if isinstance(reward_function, VectorReward):
         reward = reward_function.reward.name
     else:

@@ -114,6 +114,11 @@ class Params:
             for number in numbers.tolist():
                 self._builds[number] = build
 
+    def prepare(self, world: World) -> None:
+        """Fill the tables with cars just put down: DeepRacer's prepare step, in which nothing is commanded."""
+        self.describe(world, np.zeros((*world.cars.shape, 2)))
+        self.floats[:, FLOATS.index("steps")] -= 1.0
+
     def rows(self, cars: slice, floats: list[list[float]]) -> Iterator[dict[str, Any]]:
         """The dicts of several cars; `floats` are their rows of that table."""
         others = self.waypoints[cars].tolist(), self.flags[cars].tolist()

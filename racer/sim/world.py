@@ -87,12 +87,16 @@ class World:
         """Length of the track, m; (n,) where the races are on several."""
         return self.track.length if len(self.tracks.groups) == 1 else self.tracks.lengths
 
-    def seed(self, seed: int | Sequence[int]) -> None:
-        """Begin all episodes anew: race i gets the seed `seed + i`, or the i-th one of several."""
+    def seed(self, seed: int | Sequence[int], which: NDArray[np.bool_] | None = None) -> None:
+        """Begin the episodes anew of all races, or of those that `which`, (n,), is true for.
+
+        Race i gets the seed `seed + i`, or the i-th one of several.
+        """
+        chosen = slice(None) if which is None else which
         seeds = seed if isinstance(seed, Sequence) else [seed + i for i in range(len(self.cars))]
-        self.cars["seed"] = np.array([one % 2**64 for one in seeds], dtype=np.uint64)[:, None]
-        self.cars["episode"] = -1
-        self.cars["clock"] = 0
+        self.cars["seed"][chosen] = np.array([one % 2**64 for one in seeds], dtype=np.uint64)[chosen, None]
+        self.cars["episode"][chosen] = -1
+        self.cars["clock"][chosen] = 0
 
     def reset(self, which: NDArray[np.bool_] | None = None) -> None:
         """Put the cars of all races, or of those `which` is true for, at the start of their next episode."""

@@ -1,1 +1,2 @@
+from .live import LivePicture as LivePicture, LiveWindow as LiveWindow
 from .watch import watch as watch

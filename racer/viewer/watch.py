@@ -58,7 +58,6 @@ def watch(
     if target is not None:
         size = size or (GIF_SIZE if target.suffix.lower() == ".gif" else SIZE)
     _check(replays, size or SIZE, speed)
-    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # its greeting would stand among our output
     from racer.viewer.stage import Stage
 
     if target is None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from racer.viewer.playback import Playback
     from racer.viewer.stage import Stage
 
-__all__ = ["default_size", "handle", "show"]
+__all__ = ["default_size", "handle", "open_display", "show"]
 
 FRAMES_PER_S = 60
 SMALLEST = (400, 300)  # px that can be drawn on
@@ -36,6 +36,10 @@ NUMBERS = range(pygame.K_1, pygame.K_9 + 1)
 LONGEST_S = 0.25  # between two frames: a window that was held or moved does not jump on
 IDLE_MS = 250  # between two looks at a paused window
 ICON = 64  # px
+RECORD_INSTEAD = (
+    "Draw the replay into a file instead: add --record FILE.png for a picture, "
+    "or --record FILE.mp4 or FILE.gif for a film."
+)
 
 
 def show(stage: Stage, size: tuple[int, int] | None, speed: float) -> None:
@@ -44,7 +48,7 @@ def show(stage: Stage, size: tuple[int, int] | None, speed: float) -> None:
     Raises:
         RacerError: There is no screen.
     """
-    _open_display()
+    open_display()
     gc.collect()
     gc.freeze()  # else a collection of what was loaded before would take two frames, every few seconds
     try:
@@ -208,11 +212,15 @@ def _events(held: set[int], idle: bool) -> Iterator[pygame.event.Event]:
         yield event
 
 
-def _open_display() -> None:
-    advice = (
-        "Draw the replay into a file instead: add --record FILE.png for a picture, "
-        "or --record FILE.mp4 or FILE.gif for a film."
-    )
+def open_display(advice: str = RECORD_INSTEAD) -> None:
+    """Start the part of SDL that shows windows.
+
+    Args:
+        advice: What to do where there is no screen, for the message.
+
+    Raises:
+        RacerError: There is no screen.
+    """
     os.environ.setdefault("SDL_WINDOWS_DPI_AWARENESS", "permonitorv2")  # else Windows stretches and blurs the window
     chosen = os.environ.get("SDL_VIDEODRIVER")
     screen = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")

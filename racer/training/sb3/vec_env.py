@@ -22,6 +22,7 @@ class VecTimeTrial(VecEnv):
     def __init__(self, env: TimeTrialVector | ConcatVectorEnv) -> None:
         """Wrap `env`, which stays the caller's to close."""
         self.env = env  # first: the base class asks it for its render mode
+        self.metadata = env.metadata
         super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
         self._actions: NDArray[np.float32] | None = None
         self._returns = np.zeros(env.num_envs)
@@ -53,7 +54,7 @@ class VecTimeTrial(VecEnv):
                 key: values[i] for key, values in final.items() if not key.startswith("_") and final[f"_{key}"][i]
             }
             infos[i]["terminal_observation"] = info["final_obs"][i]
-            infos[i]["TimeLimit.truncated"] = bool(truncated[i])
+            infos[i]["TimeLimit.truncated"] = bool(truncated[i] and not terminated[i])
             infos[i]["episode"] = {
                 "r": float(self._returns[i]),
                 "l": int(self._lengths[i]),
@@ -65,6 +66,10 @@ class VecTimeTrial(VecEnv):
     def close(self) -> None:
         """Close the environment."""
         self.env.close()
+
+    def get_images(self) -> Sequence[NDArray[np.uint8] | None]:
+        """One picture of all cars, where `render_mode` is `"rgb_array"`: what `VecVideoRecorder` films."""
+        return [self.env.render_together()]
 
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
         """The environment's attribute, once for each car asked for."""

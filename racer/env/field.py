@@ -1,0 +1,168 @@
+"""The field: n races of m cars each, with their rewards and observations. Every environment is a face of one.
+
+Arrays are of shape (n, m), as in `racer.sim.World`; only the faces of a time trial know that m is 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from racer.env.options import RewardSource, Setup
+from racer.reward import Params, VectorReward, load_reward
+from racer.sensors import Observer, make_sensors
+from racer.sim import LAP_COMPLETE, PAUSE, RANDOM, TIME_UP, ActionSpace, DiscreteActions, TrackSampler, World
+from racer.track import load_track
+
+StepCallback = Callable[[Params, NDArray[Any], NDArray[np.float64], NDArray[np.int64]], None]
+Observation = Any  # an array, or a dict of arrays where there are several sensors
+Action = Any  # an array of float32, or a whole number where actions are discrete
+
+
+class Field:
+    """n races of m cars each.
+
+    Attributes:
+        world: the races.
+        params: what the reward functions are told, a row for each car.
+        actions: what the actions command.
+        commands: (n, m, 2) of the last step: steering (degrees, left positive) and speed (m/s).
+        rewards: (n, m) of the last step.
+        state: (n, m) of `racer.sim.CAR_STATE`, a read-only view.
+        observation_space, action_space: of one car.
+        step_callback: called in every step, with a row for each car; see `TimeTrialVector.step_callback`.
+    """
+
+    def __init__(self, races: int, cars: int, setup: Setup) -> None:
+        """Make n `races` of m `cars` each.
+
+        Raises:
+            RacerError: the track, the reward or a sensor cannot be used.
+            ValueError: another argument makes no sense.
+        """
+        track = TrackSampler() if isinstance(setup.track, str) and setup.track == RANDOM else setup.track
+        where = track if isinstance(track, TrackSampler) else load_track(track)
+        self.world = World(where, races, cars, setup.kind, setup.rules, setup.threads, setup.randomization)
+        self.params = Params(self.world.track, races * cars)
+        self._reward = _vector_reward(setup.reward_function, races * cars)
+        self.rewards = np.zeros((races, cars))
+        self.commands = np.zeros((races, cars, 2))
+        self._see_states()
+        self.actions = setup.actions
+        self.action_space = _action_space(setup.actions)
+        self._observer = Observer(self.world, make_sensors(setup.chosen_sensors))
+        spaces: dict[str, gym.Space[Any]] = {
+            s.name: gym.spaces.Box(s.low, s.high, s.shape, cast(Any, s.dtype)) for s in self._observer.sensors
+        }
+        self._names = list(spaces)
+        self._plain = self._names == ["state"]
+        self.observation_space: gym.Space[Any] = spaces["state"] if self._plain else gym.spaces.Dict(spaces)
+        # With one car alone the params are always at hand; with many only where a reward asks for them.
+        self._describes = races * cars == 1 or self._reward is not None
+        self._most_steps = setup.max_episode_steps
+        self.step_callback: StepCallback | None = None
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Be a copy: a copy of a view shows nothing of the copied world."""
+        self.__dict__.update(state)
+        self._see_states()
+
+    def _see_states(self) -> None:
+        self.state = self.world.cars.view()
+        self.state.flags.writeable = False
+
+    @property
+    def status(self) -> NDArray[np.int64]:
+        """Indices into `racer.sim.STATUS`, (n, m)."""
+        return self.state["status"]
+
+    def progress(self) -> NDArray[np.float64]:
+        """Percent of the current lap, (n, m); 100 at the end of the last."""
+        length = np.asarray(self.world.length)[..., None]
+        progress = (self.state["distance"] - self.state["laps"] * length) * (100.0 / length)
+        progress[self.status == LAP_COMPLETE] = 100.0
+        return np.asarray(progress)
+
+    def ends(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Whether the last step terminated and truncated each car's episode, (n, m) both."""
+        status = self.status
+        truncated = (status == LAP_COMPLETE) | (status == TIME_UP)
+        terminated = self.world.rules.ends[status] & ~truncated
+        if self._most_steps is not None:
+            truncated |= self.state["steps"] > self._most_steps  # the prepare step counts as one
+        return terminated, truncated
+
+    def reset(self, which: NDArray[np.bool_] | None = None) -> None:
+        """Start the next episode of all races, or of those that `which`, (n,), is true for."""
+        self.world.reset(which)
+        self._observer.observe(which)
+        self.rewards[slice(None) if which is None else which] = 0.0
+        if which is None and self._describes:
+            self.params.prepare(self.world)
+
+    def step(self, actions: NDArray[Any], idle: NDArray[np.bool_] | None = None) -> None:
+        """Drive one control step.
+
+        Args:
+            actions: (n, m, 2), or (n, m) where they are discrete.
+            idle: (n,), races that stand still in this step, whatever their actions; they get no reward.
+
+        Raises:
+            RewardError: the reward function failed.
+            ValueError: an action is not of the action space; no car has moved.
+        """
+        world, rewards = self.world, self.rewards
+        if idle is not None:
+            actions = np.where(idle.reshape(-1, *[1] * (actions.ndim - 1)), np.zeros((), actions.dtype), actions)
+        self.commands = commands = self.actions.commands(actions)
+        kept = None if idle is None else world.cars[idle]
+        if self._describes or self.step_callback is not None:
+            self.params.describe(world, commands)
+        world.step(commands, rewards)
+        if idle is not None:
+            world.cars[idle], rewards[idle] = kept, 0.0
+        if self._reward is not None:
+            held = self.status == PAUSE if world.rules.penalty_s is not None else None
+            if idle is not None:
+                held = idle[:, None] | (False if held is None else held)
+            self._reward(self.params, rewards.reshape(-1), None if held is None else held.reshape(-1))
+        if self.step_callback is not None:
+            rows = actions.reshape(rewards.size, *actions.shape[2:])
+            self.step_callback(self.params, rows, rewards.reshape(-1), self.status.reshape(-1))
+        self._observer.observe()
+
+    def observed(self, race: int | slice, car: int | slice) -> Observation:
+        """A copy of what the cars at a place in (n, m) observe."""
+        values = [values[race, car].copy() for values in self._observer.values]
+        return values[0] if self._plain else dict(zip(self._names, values, strict=True))
+
+
+def action_array(actions: Any) -> NDArray[Any]:
+    """Actions as an array of numbers.
+
+    Raises:
+        ValueError: they are none.
+    """
+    try:
+        array = np.asarray(actions, order="C")
+    except ValueError:  # rows of different lengths
+        array = np.array(None)
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"actions are an array of numbers, not {actions!r:.60}")
+    return array
+
+
+def _vector_reward(source: RewardSource, count: int) -> VectorReward | None:
+    if source is None or isinstance(source, VectorReward):
+        return source
+    return VectorReward(load_reward(source), count)
+
+
+def _action_space(actions: ActionSpace) -> gym.Space[Any]:
+    if isinstance(actions, DiscreteActions):
+        return gym.spaces.Discrete(len(actions.choices))
+    return gym.spaces.Box(-1.0, 1.0, (2,), np.float32)
