@@ -32,8 +32,10 @@ FAST_STRAIGHT = np.array([0.0, 1.0], dtype=np.float32)
 
 def towards_the_line(env):
     """An action that keeps one car on the road for long: by its true state, not by what it observes."""
-    state = env.unwrapped.state
-    track = env.unwrapped.track
+    return pursue(env.unwrapped.state, env.unwrapped.track)
+
+
+def pursue(state, track):
     s = (float(state["s"]) + 0.6) % track.length
     x, y = (np.interp(s, track.s, track.center[:, k]) for k in (0, 1))
     dx, dy = x - float(state["x"]), y - float(state["y"])
@@ -516,13 +518,98 @@ def test_a_step_before_the_first_reset_is_refused():
         {"sensors": ("radar",)},
         {"sensors": ()},
         {"sensors": ("state", "state")},
+        {"sensors": ("state", 3)},
+        {"sensors": None},
+        {"sensors": "radar"},
+        {"actions": "discrete"},
+        {"actions": None},
+        {"actions": [(0.0, 1.0)]},
+        {"randomization": True},
+        {"randomization": "sim_to_real"},
+        {"car": None},
+        {"car": ["deepracer"]},
+        {"start": 0},
+        {"time_limit_s": "60"},
+        {"time_limit_s": None},
+        {"time_limit_s": True},
+        {"threads": 0},
+        {"threads": "2"},
+        {"max_episode_steps": 0},
+        {"max_episode_steps": 20.0},
+        {"penalty_s": "2"},
+        {"track": None},
+        {"track": 3},
+        {"reward_function": 3},
     ],
 )
 def test_arguments_that_make_no_sense_are_refused(given):
     for make in (TimeTrial, lambda **more: TimeTrialVector(2, **more)):
-        with pytest.raises(ValueError) as caught:
-            make(track="harbor", **given)
-        assert "\n" not in str(caught.value)
+        with pytest.raises((ValueError, RacerError)) as caught:
+            make(**({"track": "harbor"} | given))
+        (name,) = given
+        message = str(caught.value)
+        assert "\n" not in message and len(message) < 250
+        assert name.split("_")[0] in message, "it says which argument is meant"
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 2.0, "2", True, None])
+def test_a_number_of_cars_is_a_whole_number(wrong):
+    with pytest.raises(ValueError, match=r"num_envs is .*; it must be a whole number of at least 1"):
+        TimeTrialVector(wrong)
+
+
+def test_messages_fit_what_was_given():
+    with pytest.raises(ValueError, match=r"DiscreteActions\(\(\(-30, 1.0\), \(0, 2.5\), \(30, 1.0\)\)\)"):
+        gym.make(NAME, actions="discrete")
+    one = gym.make(NAME, sensors="FRONT_FACING_CAMERA", disable_env_checker=True)
+    assert list(one.observation_space) == ["FRONT_FACING_CAMERA"], "one word is one sensor"
+    assert TimeTrial(sensors=["state"]).observation_space.shape == (len(ENTRIES),)
+    for env, shape, message in (
+        (TimeTrial(), (1, 2), r"shape \(1, 2\); it must be an array of the shape \(2,\); .*action\[0\] is the action"),
+        (TimeTrial(), (2, 1), r"shape \(2, 1\); it must be an array of the shape \(2,\)$"),
+        (TimeTrialVector(1), (2,), r"shape \(2,\); it must be \(1, 2\), a row for each car"),
+    ):
+        env.reset(seed=0)
+        with pytest.raises(ValueError, match=message):
+            env.step(np.zeros(shape, np.float32))
+    discrete = TimeTrial(actions=DiscreteActions(((0.0, 1.0),)))
+    discrete.reset(seed=0)
+    with pytest.raises(ValueError, match=r"it must be a whole number; .*action\[0\] is the action"):
+        discrete.step(np.array([0]))
+
+
+@pytest.mark.parametrize("make", [TimeTrial, lambda *given: TimeTrialVector(2, *given)], ids=["one", "many"])
+def test_infos_have_always_the_same_keys(make):
+    env = make(ring(), None, "deepracer", "line", 2)
+    _, info = env.reset(seed=0)
+    keys, laps = set(info), []
+    assert {"progress", "laps", "lap_time_s", "status"} <= keys
+    for _ in range(300):
+        state = env.state if make is TimeTrial else env.state[0]
+        actions = pursue(state, env.track)
+        *_, terminated, truncated, info = env.step(actions if make is TimeTrial else np.stack([actions] * 2))
+        assert set(info) - {"final_obs", "_final_obs", "final_info", "_final_info"} == keys
+        last = info.get("final_info", info)
+        laps.append((int(np.ravel(last["laps"])[0]), float(np.ravel(last["lap_time_s"])[0])))
+        if np.any(terminated | truncated):
+            break
+    assert {laps_so_far for laps_so_far, _ in laps} == {0, 1, 2}
+    assert all(math.isnan(time_s) == (laps_so_far == 0) for laps_so_far, time_s in laps)
+
+
+def test_a_monitor_writes_lap_times(tmp_path):
+    from stable_baselines3.common.monitor import Monitor
+
+    env = Monitor(TimeTrial(ring(), start="line"), str(tmp_path / "log"), info_keywords=("lap_time_s", "status"))
+    for act in (lambda: FAST_STRAIGHT, lambda: towards_the_line(env)):
+        env.reset(seed=0)
+        over = False
+        while not over:
+            *_, terminated, truncated, info = env.step(act())
+            over = terminated or truncated
+    env.close()
+    rows = (tmp_path / "log.monitor.csv").read_text().splitlines()[2:]
+    assert [row.split(",")[3:] for row in rows] == [["nan", "off_track"], [repr(info["lap_time_s"]), "lap_complete"]]
 
 
 def test_names_that_do_not_exist_are_refused():

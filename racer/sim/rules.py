@@ -85,7 +85,8 @@ class Rules:
             raise ValueError(f"start is {self.start!r}; it must be one of {', '.join(STARTS)}")
         if isinstance(self.laps, bool) or not isinstance(self.laps, int) or not 1 <= self.laps <= 1000:
             raise ValueError(f"laps is {self.laps!r}; it must be a whole number from 1 to 1000")
-        if not 0.0 < self.time_limit_s <= 1e6:
+        limit = self.time_limit_s
+        if isinstance(limit, bool) or not isinstance(limit, int | float) or not 0.0 < limit <= 1e6:
             raise ValueError(f"time_limit_s is {self.time_limit_s!r}; it must be above 0 s and at most 1e6 s")
         penalty = 0.0 if self.penalty_s is None else self.penalty_s
         if isinstance(penalty, bool) or not isinstance(penalty, int | float) or not 0.0 <= penalty <= MOST_PENALTY_S:
