@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from racer.deepracer.logs.reading import read_log
 from racer.deepracer.logs.simtrace import COLUMNS, csv_text
 from racer.deepracer.logs.writing import EPISODES
 from racer.env import TimeTrialVector
-from racer.errors import LogError
+from racer.errors import LogError, RunError
 from racer.racing import drive, load_agent
 from racer.replay import whole_steps
 from racer.sim import STEP_S
@@ -394,3 +395,61 @@ def test_what_is_read_is_written_again_to_the_letter(logs):
     path = logs / "droa2026_eval_spain_simtrace.csv"  # of the newest generation, with all columns
     assert csv_text(read_log(path).rows) == path.read_text()
     assert tuple(path.read_text().partition("\n")[0].split(",")) == COLUMNS
+
+
+class _Learner:
+    hyperparameters: ClassVar = {"lr": 0.5}
+
+
+LINKS = [
+    *("training-simtrace", "metrics", "model", "ip", "training-simtrace/README.txt"),
+    *("model/model_metadata.json", "ip/hyperparameters.json"),
+]
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_no_log_is_written_through_a_link(tmp_path, name):
+    precious, link = tmp_path / "precious", tmp_path / "run" / name
+    link.parent.mkdir(parents=True)
+    precious.mkdir() if "." not in name else precious.write_text("mine")
+    link.symlink_to(precious)
+    with pytest.raises(RunError, match="is a link"):
+        TrainingLogs(tmp_path / "run").on_training_start(TimeTrialVector(2, "harbor"), _Learner())
+    assert list(precious.iterdir()) == [] if precious.is_dir() else precious.read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["metrics", "metrics/evaluation"])
+def test_no_evaluation_is_written_through_a_link(tmp_path, name):
+    env, tracer = TimeTrialVector(1, "harbor"), Tracer(1, endless=True)
+    replay = drive(load_agent("pure_pursuit").make(env), env.track, 1, step_callback=tracer)
+    (tmp_path / "precious").mkdir()
+    link = tmp_path / "run" / name
+    link.parent.mkdir(parents=True)
+    link.symlink_to(tmp_path / "precious")
+    with pytest.raises(RunError, match="is a link"):
+        write_evaluation(tmp_path / "run", replay.laps, tracer.laps(env.track))
+    assert list((tmp_path / "precious").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["3", "[]", '{"metrics": {}}', '{"metrics": [3]}', '{"metrics": [null]}', '{"metrics": [{"episode": 1}]}', "{", ""],
+)
+def test_damaged_metrics_are_one_message(tmp_path, content):
+    for folder in ("training-simtrace", "metrics"):
+        (tmp_path / folder).mkdir()
+    for number in (0, 1):
+        (tmp_path / f"training-simtrace/{number}-iteration.csv").write_text("")
+    (tmp_path / "metrics/TrainingMetrics.json").write_text(content)
+    with pytest.raises(LogError, match=r"TrainingMetrics\.json"):
+        TrainingLogs(tmp_path).on_training_start(TimeTrialVector(2, "harbor"), _Learner())
+
+
+def test_odd_names_and_empty_files_among_the_logs_do_no_harm(tmp_path):
+    traces = tmp_path / "training-simtrace"
+    traces.mkdir()
+    for name in ("0-iteration.csv", "9" * 200 + "-iteration.csv", "x-iteration.csv"):
+        (traces / name).write_text("")
+    logs = TrainingLogs(tmp_path)
+    logs.on_training_start(TimeTrialVector(2, "harbor"), _Learner())
+    logs.on_training_end()

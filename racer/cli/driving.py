@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from racer.cli import complete, console, laps
-from racer.errors import AgentError, FileError, RacerError
+from racer.errors import AgentError, FileError, RacerError, RunError
 from racer.shelf import DEFAULTS
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ def _drive_run(run: "Run", course: "Track", number: int, seed: int, logs: bool, 
     if logs:
         try:
             write_evaluation(run.folder, race.laps, tracer.laps(course))
-        except FileError as error:
+        except (FileError, RunError) as error:
             console.note(f"[yellow]No logs are kept:[/yellow] {escape(str(error))}; --no-logs asks for none")
     return race
 

@@ -2,7 +2,8 @@
 
 Invariant: the folder has the layout that deepracer-for-cloud writes and the community's tools read. Each
 file is whole, every iteration file of a run holds the same number of episodes, and what is logged is a
-sample that does not depend on how the episodes went: one whole episode of each of the first cars.
+sample that does not depend on how the episodes went: one whole episode of each of the first cars. No link in
+the folder is followed: nothing outside it is written.
 """
 
 from __future__ import annotations
@@ -77,21 +78,23 @@ class TrainingLogs:
         Raises:
             LogError: the metrics that are there are damaged.
             FileError: a file cannot be written.
+            RunError: there is a link in its place, or on the way to it.
         """
         folder, hyperparameters = self._folder, getattr(learner, "hyperparameters", {})
         traced = env.parts[0].num_envs if isinstance(env, ConcatVectorEnv) else env.num_envs
         self._episodes = min(EPISODES, max(1, env.num_envs // 2), traced)
-        self._traces, metrics = make_folder(folder / "training-simtrace"), make_folder(folder / "metrics")
+        self._traces = make_folder(folder / "training-simtrace", within=folder)
+        metrics = make_folder(folder / "metrics", within=folder)
         self._metrics = metrics / "TrainingMetrics.json"
         self._track = env.track
         self._next_file, self._items = self._found()
         about = README.format(
             cars=env.num_envs, episodes=self._episodes, last=self._episodes - 1, apart=APART, share=SHARE
         )
-        write_atomically(self._traces / "README.txt", about)
+        write_atomically(self._traces / "README.txt", about, within=folder)
         settings = {**hyperparameters, "num_episodes_between_training": self._episodes}
-        _write_json(make_folder(folder / "model") / "model_metadata.json", _metadata(env))
-        _write_json(make_folder(folder / "ip") / "hyperparameters.json", settings)
+        _write_json(folder, "model/model_metadata.json", _metadata(env))
+        _write_json(folder, "ip/hyperparameters.json", settings)
         self._tracer, self._begin_at, self._waiting = Tracer(self._episodes), 0.0, False
         env.step_callback = self._tracer
 
@@ -100,6 +103,7 @@ class TrainingLogs:
 
         Raises:
             FileError: a file cannot be written.
+            RunError: there is a link in its place, or on the way to it.
         """
         steps = progress.steps
         if self._tracer.done and not self._waiting:
@@ -129,6 +133,7 @@ class TrainingLogs:
 
         Raises:
             FileError: a file cannot be written.
+            RunError: there is a link in its place, or on the way to it.
         """
         write_evaluation(self._folder, replay.laps, self._race.laps(replay.track))
 
@@ -137,6 +142,7 @@ class TrainingLogs:
 
         Raises:
             FileError: a file cannot be written.
+            RunError: there is a link in its place, or on the way to it.
         """
         if self._next_file == 0:
             self._write()
@@ -152,21 +158,22 @@ class TrainingLogs:
             rows["episode"] = self._next_file * self._episodes + trial
             numbers = {"episode": int(rows["episode"][0]) + 1, "trial": trial + 1, "phase": "training"}
             self._items.append({**_item(rows), **numbers})
-        write_atomically(self._traces / f"{self._next_file}-iteration.csv", csv_text(np.concatenate(episodes)))
+        path = self._traces / f"{self._next_file}-iteration.csv"
+        write_atomically(path, csv_text(np.concatenate(episodes)), within=self._folder)
         self._next_file += 1
         self._write_metrics()
 
     def _write_metrics(self) -> None:
         metrics = {"metrics": self._items, "version": 2.0, "best_model_metric": "progress"}
-        _write_json(self._metrics, metrics, indent=None)
+        _write_json(self._folder, "metrics/TrainingMetrics.json", metrics, indent=None)
 
     def _found(self) -> tuple[int, list[dict[str, Any]]]:
         """The number of the next file, and the metrics; a lone file with too few episodes is written anew."""
-        names = (re.fullmatch(r"(\d+)-iteration\.csv", path.name) for path in self._traces.iterdir())
+        names = (re.fullmatch(r"(\d{1,9})-iteration\.csv", path.name) for path in self._traces.iterdir())
         number = max((int(name[1]) + 1 for name in names if name), default=0)
         if number == 1:
-            lines = read_text(self._traces / "0-iteration.csv", LogError).splitlines()
-            number = int(lines[-1].partition(",")[0] == str(self._episodes - 1))
+            last = read_text(self._traces / "0-iteration.csv", LogError).rstrip().rpartition("\n")[2]
+            number = int(last.partition(",")[0] == str(self._episodes - 1))
         if number == 0 or not self._metrics.exists():
             return number, []
         data = read_json(self._metrics, LogError)
@@ -197,6 +204,7 @@ def write_evaluation(folder: Path, laps: Sequence[Lap], traced: Sequence[NDArray
 
     Raises:
         FileError: a file cannot be written.
+        RunError: there is a link in its place, or on the way to it.
     """
     when = datetime.now(UTC)
     while (made := folder / f"evaluation-{when:%Y%m%d%H%M%S}").exists():
@@ -212,10 +220,9 @@ def write_evaluation(folder: Path, laps: Sequence[Lap], traced: Sequence[NDArray
         resets = int(((status[1:] == "pause") & (status[:-1] != "pause")).sum())
         items.append({**_item(one), **counts, "reset_count": resets, "trial": number + 1})
         del items[-1]["reward_score"]
-    metrics = make_folder(folder / "metrics" / "evaluation")
-    trace = make_folder(made / "evaluation-simtrace") / "0-iteration.csv"
-    write_atomically(trace, csv_text(np.concatenate(rows)))
-    _write_json(metrics / f"{made.name}.json", {"metrics": items}, indent=None)
+    trace = make_folder(made / "evaluation-simtrace", within=folder) / "0-iteration.csv"
+    write_atomically(trace, csv_text(np.concatenate(rows)), within=folder)
+    _write_json(folder, f"metrics/evaluation/{made.name}.json", {"metrics": items}, indent=None)
     return made
 
 
@@ -246,5 +253,6 @@ def _times(start_s: float, steps: int) -> dict[str, int]:
     }
 
 
-def _write_json(path: Path, data: Mapping[str, Any], indent: int | None = 2) -> None:
-    write_atomically(path, json.dumps(data, indent=indent) + "\n")
+def _write_json(folder: Path, name: str, data: Mapping[str, Any], indent: int | None = 2) -> None:
+    make_folder((folder / name).parent, within=folder)
+    write_atomically(folder / name, json.dumps(data, indent=indent) + "\n", within=folder)
