@@ -16,8 +16,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
+from typer.testing import CliRunner
 
 import racer.training.trainer as engine
+from racer.cli import app
 from racer.errors import AgentError, FileError, RacerError, RewardError, RunError
 from racer.racing import load_state, save_state
 from racer.replay import load_replay, verify
@@ -781,3 +783,25 @@ def test_a_print_during_a_race_is_no_error(tmp_path):
         print("hello", flush=True)
     assert isinstance(prints, io.TextIOBase)
     assert (tmp_path / "p.log").read_text() == "hello\n"
+
+
+def test_plot_draws_curves_of_runs_and_laps_of_replays():
+    train(begin())
+    draw = CliRunner()
+    for words in (
+        ["a", "--out", "curves.png"],
+        ["a", "--laps", "--out", "laps.png"],
+        ["runs/a/best.replay", "--out", "r.svg"],
+    ):
+        done = draw.invoke(app, ["plot", *words])
+        assert done.exit_code == 0, done.output
+        assert Path(words[-1]).stat().st_size > 10_000
+    assert Path("curves.png").read_bytes() != Path("laps.png").read_bytes()
+    again = draw.invoke(app, ["plot", "a", "--out", "curves.png"])
+    assert again.exit_code == 1 and "--force" in again.output
+    for words, says in ((["b"], "there is no run 'b'"), (["agents/climber.py"], "is an agent, not")):
+        refused = draw.invoke(app, ["plot", *words, "--out", "x.png"])
+        assert refused.exit_code == 1 and says in refused.output.replace("\n", " "), refused.output
+    Path("runs/a/metrics.csv").write_text("steps,time/fps\n1,x\n")
+    assert "damaged" in draw.invoke(app, ["plot", "a", "--out", "x.png"]).output
+    assert not Path("x.png").exists()

@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from racer import __version__
-from racer.cli import console, demo, driving, logs, results, sensors, shelves, streams, training
+from racer.cli import console, demo, driving, logs, plotting, results, sensors, shelves, streams, training
 from racer.errors import RacerError
 
 __all__ = ["app", "main"]
@@ -71,8 +71,9 @@ def racer(
       [cyan]racer new my-racing[/cyan]               a folder of your own, with examples
       [cyan]racer check my_reward[/cyan]             what does my reward pay for?
       [cyan]racer train --reward my_reward[/cyan]    teach a car with it
-      [cyan]racer evaluate my_reward-1[/cyan]        three laps against the clock
-      [cyan]racer watch REPLAY[/cyan]                see them, alone or against others
+      [cyan]racer evaluate RUN[/cyan]                three laps against the clock
+      [cyan]racer watch RUN|REPLAY[/cyan]            see them, alone or next to others
+      [cyan]racer plot RUN --out FILE.png[/cyan]     how it learned
       [cyan]racer leaderboard add REPLAY[/cyan]      enter the best one
     """
 
@@ -87,6 +88,7 @@ app.command("check", rich_help_panel=DRIVE)(driving.check)
 app.command("train", rich_help_panel=DRIVE)(training.train)
 app.command("evaluate", rich_help_panel=DRIVE)(driving.evaluate)
 app.command("watch", rich_help_panel=DRIVE)(results.watch)
+app.command("plot", rich_help_panel=COMPETE)(plotting.plot)
 app.command("import-log", rich_help_panel=COMPETE)(logs.import_log)
 app.command("rescore", rich_help_panel=COMPETE)(logs.rescore)
 app.add_typer(results.leaderboard_app, name="leaderboard", rich_help_panel=COMPETE)

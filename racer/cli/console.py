@@ -36,6 +36,7 @@ __all__ = [
     "show",
     "show_printed",
     "table",
+    "word",
 ]
 
 Item = TypeVar("Item")
@@ -82,6 +83,11 @@ def error(message: str) -> None:
 def quoted(word: str | Path) -> str:
     """A word as it can be typed into a shell: in quotes if it holds blanks or special characters."""
     return shlex.quote(str(word))
+
+
+def word(text: str | Path) -> str:
+    """A name or a path, in markup."""
+    return f"[bold]{escape(str(text))}[/bold]"
 
 
 def command(*words: str | Path) -> str:

@@ -9,9 +9,9 @@ import zipfile
 from pathlib import Path
 
 from racer.cli.console import quoted
-from racer.errors import FileError
+from racer.errors import FileError, ReplayError
 
-__all__ = ["expect", "kind"]
+__all__ = ["expect", "kind", "replay_file"]
 
 HEAD_BYTES = 65_536
 MOST_HEADER_BYTES = 10_000_000
@@ -57,6 +57,29 @@ def expect(what: str, given: str | Path, *kinds: str) -> None:
     noun, command = KINDS[found]
     advice = f": {command.format(quoted(given))}" if command else ""
     raise FileError(f"{given} is {noun}, not {what}{advice}")
+
+
+def replay_file(given: str) -> Path:
+    """The replay that a file's or a run's name means.
+
+    Raises:
+        RacerError: it means neither.
+    """
+    path = Path(given)
+    if path.is_file():
+        expect("a replay or a run", path, "replay", "old replay")
+        return path
+    from racer.shelf import did_you_mean
+    from racer.training import find_run, run_names
+
+    run = find_run(given)
+    if run is None:
+        raise ReplayError(f"there is no replay and no run {given!r}.{did_you_mean(given, run_names())}")
+    if not run.replay.is_file():
+        raise ReplayError(
+            f"the run {run.name} has no replay yet; record one with `racer evaluate {run.name} --replay FILE`"
+        )
+    return run.replay
 
 
 def kind(path: Path) -> str | None:

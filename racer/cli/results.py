@@ -8,8 +8,8 @@ import typer
 from rich.markup import escape
 
 from racer.cli import complete, console
-from racer.cli.inputs import expect
-from racer.errors import RacerError, ReplayError, ShelfError
+from racer.cli.inputs import replay_file
+from racer.errors import RacerError, ShelfError
 
 if TYPE_CHECKING:
     from racer.leaderboard import Row
@@ -106,7 +106,7 @@ def add(
     """
     from racer.leaderboard import add_all, standings
 
-    files = [_replay_file(given) for given in replays]
+    files = [replay_file(given) for given in replays]
     with console.busy(console.loading("Driving again")):
         outcomes = add_all(files, driver, db)
     entered = [outcome for outcome in outcomes if not isinstance(outcome, RacerError)]
@@ -125,29 +125,6 @@ def add(
         )
     if len(entered) < len(outcomes):
         raise typer.Exit(1)
-
-
-def _replay_file(given: str) -> Path:
-    """The replay that a file's or a run's name means.
-
-    Raises:
-        RacerError: it means neither.
-    """
-    path = Path(given)
-    if path.is_file():
-        expect("a replay or a run", path, "replay", "old replay")
-        return path
-    from racer.shelf import did_you_mean
-    from racer.training import find_run, run_names
-
-    run = find_run(given)
-    if run is None:
-        raise ReplayError(f"there is no replay and no run {given!r}.{did_you_mean(given, run_names())}")
-    if not run.replay.is_file():
-        raise ReplayError(
-            f"the run {run.name} has no replay yet; record one with `racer evaluate {run.name} --replay FILE`"
-        )
-    return run.replay
 
 
 def watch(
@@ -184,7 +161,7 @@ def watch(
     from racer.viewer import watch as show
 
     show(
-        [load_replay(_replay_file(given)) for given in replays],
+        [load_replay(replay_file(given)) for given in replays],
         record,
         pixels,
         speed=speed,

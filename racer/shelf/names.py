@@ -205,7 +205,8 @@ def _unknown(shelf: str, text: str, given: Path) -> str:
     if not text.strip():
         return f"no {noun} was named. `{command}` lists them."
     if os.path.isdir(given):  # noqa: PTH112
-        return f"{text} is a folder, not {'an' if noun == 'agent' else 'a'} {noun}. Name a file in it, or a name that `{command}` lists."
+        article = "an" if noun == "agent" else "a"
+        return f"{text} is a folder, not {article} {noun}. Name a file in it, or a name that `{command}` lists."
     if len(given.parts) > 1:
         beside = [path.stem for path in _listed(given.parent) if path.suffix.lower() in SHELVES[shelf]]
         hint = did_you_mean(given.stem, beside)

@@ -8,7 +8,7 @@ from .folder import (
     run_names as run_names,
     trained as trained,
 )
-from .metrics import Prints as Prints
+from .metrics import Prints as Prints, read_metrics as read_metrics
 from .run import Run as Run, find_run as find_run, open_run as open_run
 from .start import resume as resume, start as start
 from .trainer import train as train

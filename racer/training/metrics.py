@@ -16,9 +16,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from racer.shelf import file_error, make_folder, read_text, refuse_links, write_atomically
+import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["Metrics", "Prints"]
+from racer.errors import RunError
+from racer.shelf import LIMITS, file_error, make_folder, read_text, refuse_links, write_atomically
+
+__all__ = ["Metrics", "Prints", "read_metrics"]
 
 PRINTED_LIMIT = 5_000_000
 """Characters of a reward's prints that are kept: 256 cars that print on every step fill a disk in minutes."""
@@ -140,6 +144,31 @@ class Metrics:
         for row in read_text(self._path).splitlines()[1:]:
             text.write(row + "," * len(new) + "\n")
         write_atomically(self._path, text.getvalue())
+
+
+def read_metrics(folder: Path) -> dict[str, NDArray[np.float64]]:
+    """Read a run's table of numbers.
+
+    Args:
+        folder: the run's.
+
+    Returns:
+        Each column by its name, (n,); nan where a row is blank. There is always `steps`.
+
+    Raises:
+        RunError: there is no table yet, or it is damaged.
+    """
+    path = folder / "metrics.csv"
+    refuse_links(path, folder)
+    rows = list(csv.reader(io.StringIO(read_text(path, RunError, LIMITS["json"]))))
+    columns = rows[0] if rows else []
+    if "steps" not in columns or len(rows) < 2:
+        raise RunError(f"{path} holds no numbers yet; train for longer")
+    try:
+        table = np.array([[float(cell or "nan") for cell in row] for row in rows[1:]], dtype=np.float64)
+        return dict(zip(columns, table.T, strict=True))
+    except ValueError as wrong:
+        raise RunError(f"{path} is damaged: a row is no list of {len(columns)} numbers") from wrong
 
 
 class _Events:
