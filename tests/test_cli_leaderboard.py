@@ -156,3 +156,15 @@ def test_the_table_is_readable_on_narrow_screens(replay, columns):
     for start_ in ("Forty letters", "Zoë", "李小龙"):
         (line,) = [line for line in lines if start_ in line]
         assert f"{replay.best_lap_s:.3f} s" in line
+
+
+def test_boards_that_read_alike_say_in_what_they_differ(replay):
+    save_replay(replay, "one.replay")
+    save_replay(drive(ring(rows=61), laps=2), "other.replay")
+    save_replay(drive(ring().reverse(), laps=2), "reverse.replay")
+    shown = run("leaderboard", "add", "one.replay", "other.replay", "reverse.replay").stdout
+    titles = [line.strip() for line in shown.splitlines() if line.startswith("test-ring")]
+    roads = {f"road {ring(rows=rows).digest[:6]}" for rows in (60, 61)}
+    assert {title.rpartition(", ")[2] for title in titles if "reverse" not in title} == roads
+    (reverse,) = [title for title in titles if "reverse" in title]
+    assert reverse.startswith("test-ring (reverse), car deepracer, racer ") and "road" not in reverse

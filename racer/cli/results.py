@@ -183,7 +183,7 @@ def board(rows: "list[Row]") -> None:
     """Print one table for each track, direction, car and physics."""
     columns = ["rank>", "driver", "best lap>", "gap>?", "mean speed>?", "laps>?", "tries>?", "when (UTC)?"]
     boards = [list(group) for _, group in groupby(rows, key=lambda row: row.entry.board)]
-    titles = [_title(entries) for entries in boards]
+    titles = _titles(boards)
     for index, entries in enumerate(boards):
         fastest = entries[0].entry.best_lap_ms
         cells = [
@@ -201,14 +201,23 @@ def board(rows: "list[Row]") -> None:
         ]
         if index:
             console.show("")
-        title, first = titles[index], entries[0].entry
-        if titles.count(title) > 1:  # other roads, cars or physics of the same name
-            title += f" ({first.track_digest[:6]}-{first.car_digest[:6]}-{first.physics[:6]})"
-        console.show(console.table(columns, cells, title))
+        console.show(console.table(columns, cells, titles[index]))
 
 
-def _title(rows: "list[Row]") -> str:
-    entry = rows[0].entry
-    way = "" if entry.direction == "forward" else f" ({entry.direction})"
-    engines = ", ".join(sorted({row.entry.engine for row in rows}))
-    return f"{entry.track}{way}, car {entry.car}, racer {engines}"
+def _titles(boards: "list[list[Row]]") -> list[str]:
+    """What each board is of; where two read alike, the digests of the road, car or physics in which they differ."""
+    titles = []
+    for rows in boards:
+        entry, engines = rows[0].entry, sorted({row.entry.engine for row in rows})
+        way = "" if entry.direction == "forward" else f" ({entry.direction})"
+        titles.append(f"{entry.track}{way}, car {entry.car}, racer {', '.join(engines)}")
+    digests = [
+        [("road", row.entry.track_digest), ("car", row.entry.car_digest), ("physics", row.entry.physics)]
+        for row, *_ in boards
+    ]
+    told = []
+    for title, own in zip(titles, digests, strict=True):
+        alike = [other for other, text in zip(digests, titles, strict=True) if text == title]
+        marks = [f"{name} {value[:6]}" for k, (name, value) in enumerate(own) if len({one[k] for one in alike}) > 1]
+        told.append(", ".join([title, *marks]))
+    return told
