@@ -11,7 +11,7 @@ from racer.cli import app
 from racer.deepracer.logs import TrainingLogs
 from racer.env import ConcatVectorEnv, TimeTrialVector
 from racer.errors import RunError, ShelfError, TrackError
-from racer.racing import EvaluationResult, courses_of, drive, evaluate, load_agent, load_state, trials
+from racer.racing import EvaluationResult, both_directions, drive, evaluate, load_agent, load_state, trials
 from racer.track import load_track, make_track
 from racer.training import RunConfig, open_run, resume, start, train
 
@@ -139,17 +139,17 @@ def test_a_driver_is_judged_by_every_track():
 
 
 def test_words_for_tracks():
-    found = courses_of("pebble,random:2")
+    found = both_directions("pebble,random:2")
     assert [(track.name, track.reversed) for track in found] == [
         (name, way) for name in ("pebble", "random-1", "random-2") for way in (False, True)
     ]
     assert found[2].digest == make_track(1).digest
-    assert {"harbor", "needle", "odyssey"} <= {track.name for track in courses_of("shelf")}
+    assert {"harbor", "needle", "odyssey"} <= {track.name for track in both_directions("shelf")}
     for wrong in ("random", "random:0", "random:many", "random:1001"):
         with pytest.raises(TrackError, match="random:K"):
-            courses_of(wrong)
+            both_directions(wrong)
     with pytest.raises(ShelfError, match="pebble"):
-        courses_of("peble")
+        both_directions("peble")
 
 
 def test_a_trial_tells_what_a_race_tells():

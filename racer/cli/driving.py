@@ -83,15 +83,20 @@ def check(
 
 
 def evaluate(
-    driver: Annotated[str, typer.Argument(metavar="RUN|AGENT", help="Who drives.", autocompletion=complete.drivers)],
+    driver: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN|AGENT", help="A run or an agent that needs no training.", autocompletion=complete.drivers
+        ),
+    ],
     track: Annotated[
-        str | None, typer.Option(help="Where; a run's own if left out.", autocompletion=complete.tracks)
+        str | None, typer.Option(help="Track (default: the run's own).", autocompletion=complete.tracks)
     ] = None,
     tracks: Annotated[
         str | None,
         typer.Option(
             metavar="A,B,...",
-            help="A table of several, in both directions; shelf: all there are; random:K: K random ones.",
+            help="Several tracks, in both directions: names, `shelf` for all, `random:K` for K random ones.",
             autocompletion=complete.track_lists,
         ),
     ] = None,
@@ -103,31 +108,30 @@ def evaluate(
         str | None,
         typer.Option(help="Reward function to record (default: the run's own).", autocompletion=complete.rewards),
     ] = None,
-    number: Annotated[int, typer.Option("--laps", min=1, max=1000, help="Laps to try.")] = 3,
-    seed: Annotated[int, typer.Option(help="Of what a driver draws by lot.")] = 0,
+    number: Annotated[int, typer.Option("--laps", min=1, max=1000, help="Number of laps.")] = 3,
+    seed: Annotated[int, typer.Option(help="Random seed (default: 0).")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
-    replay: Annotated[
-        Path | None, typer.Option(metavar="FILE.replay", help="Record the drive.", dir_okay=False)
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the file to record.")] = False,
-    logs: Annotated[bool, typer.Option("--logs/--no-logs", help="Keep DeepRacer's logs in a run.")] = True,
+    replay: Annotated[Path | None, typer.Option(metavar="FILE.replay", help="Record a replay.", dir_okay=False)] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the replay file.")] = False,
+    logs: Annotated[bool, typer.Option("--logs/--no-logs", help="Write DeepRacer logs into the run.")] = True,
     penalty: Annotated[
         float | None,
         typer.Option(
             metavar="SECONDS",
             min=0.0,
             max=60.0,
-            help="Race on after leaving the track: the car is put back and held. "
-            "Most league races: 3 or 5; deepracer-for-cloud: 5.",
+            help="Continue a lap after leaving the track: the car is put back and held for so long. "
+            "Most league races use 3 or 5 seconds, deepracer-for-cloud 5.",
         ),
     ] = None,
 ) -> None:
-    """Drive laps from the start line against the clock, without learning.
+    """Evaluate a driver: timed laps from the start line, without learning.
 
-    The first lap starts standing, the others flying; a lap that leaves the
-    track is over, and the next one starts from the line. With a penalty the
-    lap goes on instead, and its time counts the seconds. Times are
-    interpolated to the millisecond.
+    The first lap starts standing, the following ones flying. Leaving the track
+    ends a lap, and the next one starts from the line. With a penalty the lap
+    continues, and its time includes the penalty. Lap times are interpolated to
+    the millisecond. The mean speed is that of the way driven, not of the
+    centre line.
 
     Examples:
       [cyan]racer evaluate fast[/cyan]
@@ -216,9 +220,9 @@ def _drive_run(run: "Run", course: "Track", number: int, seed: int, logs: bool, 
 def _evaluate_on(driver: "Run | str", words: str, number: int, seed: int, json: bool, penalty: float | None) -> None:
     """Let a driver race on several tracks, and print a table of how it fared."""
     with console.busy(console.loading("Driving")):
-        from racer.racing import RaceConditions, courses_of, trials
+        from racer.racing import RaceConditions, both_directions, trials
 
-        courses = courses_of(words)
+        courses = both_directions(words)
     if isinstance(driver, str):
         agent = _agent(driver)
         own = RaceConditions(seed=seed, penalty_s=penalty)

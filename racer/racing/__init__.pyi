@@ -16,4 +16,4 @@ from .race import (
     drive as drive,
     evaluate as evaluate,
 )
-from .trials import Trial as Trial, courses_of as courses_of, trials as trials
+from .trials import Trial as Trial, both_directions as both_directions, trials as trials

@@ -1,4 +1,4 @@
-"""Trials: how one driver fares on many tracks, in both directions of each."""
+"""Trials: how a driver does on many tracks, in both directions of each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from racer.replay import Lap
 from racer.sim import RANDOM
 from racer.track import Track, load_track, make_track
 
-__all__ = ["SHELF", "Trial", "courses_of", "trials"]
+__all__ = ["SHELF", "Trial", "both_directions", "trials"]
 
 SHELF = "shelf"
 """What stands for every track on the shelf."""
@@ -57,8 +57,8 @@ class Trial:
         return [lap.time_s for lap in self.laps if lap.complete]
 
 
-def courses_of(words: str) -> list[Track]:
-    """The tracks that words mean, each in both directions.
+def both_directions(words: str) -> list[Track]:
+    """Load several tracks, each in both directions.
 
     Args:
         words: separated by commas: names or paths of tracks, `SHELF`, or `random:K` for the random tracks 1 to K, on
@@ -78,12 +78,12 @@ def courses_of(words: str) -> list[Track]:
             tracks += map(make_track, range(1, int(count) + 1))
         else:
             tracks.append(load_track(word))
-    return [course for track in tracks for course in (track, track.reverse())]
+    return [way for track in tracks for way in (track, track.reverse())]
 
 
 def trials(
     driver_on: Callable[[Track], Driver],
-    courses: Sequence[Track],
+    tracks: Sequence[Track],
     laps: int = 3,
     trained: Sequence[Track] = (),
     conditions: RaceConditions = RaceConditions(),  # noqa: B008 (it is frozen)
@@ -92,7 +92,7 @@ def trials(
 
     Args:
         driver_on: gives the driver for a track.
-        courses: where, in the directions to be driven.
+        tracks: where, in the directions to be driven.
         laps: tried on each.
         trained: the tracks that it has trained on, in the directions that it has.
         conditions: what it races with.
@@ -100,7 +100,7 @@ def trials(
     Raises:
         RacerError: as for `drive`.
     """
-    known = {track.digest for track in trained}
-    for course in courses:
-        race = drive(driver_on(course), course, laps, conditions, reward_function=None)
-        yield Trial(course, course.digest in known, race.laps)
+    known = {one.digest for one in trained}
+    for track in tracks:
+        race = drive(driver_on(track), track, laps, conditions, reward_function=None)
+        yield Trial(track, track.digest in known, race.laps)
