@@ -57,6 +57,8 @@ class LapBook:
         crossed = (cars["laps"] > self._done) & ~ended
         self._resets += ~ended & (self._held == 0) & (cars["held"] > 0)
         self._over = crossed | ended
+        if not self._over.any():  # as in nearly every step
+            return self._over
         for i, j in np.argwhere(self._over).tolist():
             start_s = float(self._episode_s[i, j] + self._began_s[i, j])
             if crossed[i, j]:
@@ -106,7 +108,8 @@ class Recorder(LapBook):
     def act(self, commands: NDArray[np.float64], rewards: NDArray[np.float64]) -> None:
         """Write down what the step commands, (n, m, 2) in degrees and m/s, and what it is rewarded with, (n, m)."""
         row = self._rows[-1]
-        row["steering_command_deg"], row["speed_command"], row["reward"] = *np.moveaxis(commands, -1, 0), rewards
+        row["steering_command_deg"], row["speed_command"] = commands[..., 0], commands[..., 1]
+        row["reward"] = rewards
 
     def after(self, cars: NDArray[np.void], status: NDArray[np.int64], ended: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """As for `LapBook.after`."""
