@@ -46,7 +46,7 @@ clean: ## Remove the virtual environment and all caches; runs and shelves stay
 $(READY): $(VENV)/python pyproject.toml constraints.txt
 	@ls .venv/.ready-* >/dev/null 2>&1 && ! test -f $@ && $(PYTHON) -m venv --clear .venv || true
 	@echo "Installing racer into .venv; the first time takes a few minutes."
-	@$(PIP) hatchling
+	@$(PIP) hatchling setuptools
 	@$(PIP) --no-build-isolation -e '.[dev]'
 	@touch $@
 
