@@ -1,20 +1,25 @@
 """The reward contract: what a learner's function may do and return, and what is said when it fails."""
 
+import builtins
 import gc
 import io
+import math
 import re
+import signal
 import sys
 import threading
 import time
+import warnings
 import weakref
 from pathlib import Path
 
 import numpy as np
 import pytest
-from episodes import CARS, judged, params_of, recorded, written
+from episodes import CARS, judged, load_track, params_of, recorded, written
 
 from racer.env import TimeTrial, TimeTrialVector
 from racer.errors import RewardError, ShelfError
+from racer.racing import drive, load_agent
 from racer.reward import LIMIT, VectorReward, load_reward
 from racer.training import Prints
 
@@ -671,6 +676,88 @@ def test_clocks_never_go_back(tmp_path):
             passed.append(env.step(np.full((2, 2), 0.9, np.float32))[1])
     assert (np.array(passed[1:]) > 0.0).all()
     assert np.isclose(passed[1][0], 1 / 15, atol=1e-6)
+
+
+# What is changed around a reward
+
+
+HARMLESS = {
+    "NumPy": ("import numpy as np\nnp.sqrt = np.zeros = None\n", "np.array = np.abs = None", "1.0"),
+    "NumPy by another name": ("import numpy\n", "numpy.flatnonzero = numpy.argmin = None", "numpy.ones(1)[0]"),
+    "a part of NumPy": ("import numpy.linalg\nfrom numpy import linalg, pi\n", "", "float(numpy.linalg.norm([1.0]))"),
+    "math": ("import math\n", "math.hypot = math.isfinite = None", "math.cos(0.0)"),
+    "builtins": ("import builtins\nbuiltins.len = None\n", "builtins.float = builtins.map = None", "1.0"),
+    "builtins by their other name": ("", "__builtins__['isinstance'] = None", "1.0"),
+    "the recursion limit": ("import sys\nsys.setrecursionlimit(5000)\n", "sys.setrecursionlimit(300)", "1.0"),
+    "the streams": ("import sys\nsys.stdout.close()\n", "sys.stderr.close(); sys.stdout = None", "1.0"),
+    "the working folder": ("import os\nos.chdir('..')\n", "os.chdir('/')", "1.0"),
+    "the working folder, from beside": ("import elsewhere\n", "elsewhere.go()", "1.0"),
+    "warnings": ("import warnings\nwarnings.simplefilter('error')\n", "warnings.simplefilter('error')", "1.0"),
+    "NumPy's errors": ("import numpy as np\nnp.seterr(all='raise')\n", "np.seterr(all='raise')", "1.0"),
+    "Ctrl-C": ("import signal\n", "signal.signal(signal.SIGINT, signal.SIG_IGN)", "1.0"),
+}
+"""What a file does, what each call does, and what a call returns (1)."""
+
+
+@pytest.mark.parametrize("case", HARMLESS)
+def test_what_a_reward_changes_in_the_process_is_put_back(tmp_path, case):
+    head, body, answer = HARMLESS[case]
+    written(tmp_path, "import os\n\ndef go():\n    os.chdir('/')\n", "elsewhere")
+    path = written(tmp_path, f"{head}\ndef reward_function(params):\n    {body}\n    return {answer}")
+    before = surroundings()
+    assert (judged(path, steps=3, stdout=io.StringIO()) == 1.0).all()
+    assert surroundings() == before
+
+
+def surroundings():
+    """What a reward function shares with everybody, as it is now."""
+    modules = [dict(vars(module)) for module in (np, math, builtins)]
+    streams = sys.stdout, sys.stderr, sys.stdout.closed, sys.stderr.closed
+    handlers = signal.getsignal(signal.SIGINT), warnings.filters[:], np.geterr()
+    return modules, streams, handlers, sys.getrecursionlimit(), Path.cwd()
+
+
+def test_a_log_that_a_reward_closes_stays_open(tmp_path):
+    path = written(
+        tmp_path, "import sys\ndef reward_function(params):\n    print('on')\n    sys.stdout.close()\n    return 1"
+    )
+    text = io.StringIO()
+    judged(path, steps=2, stdout=text)
+    assert text.getvalue() == "on\n" * 2 * CARS
+
+
+@pytest.mark.parametrize("encoding", ["rot13", "base64", "hex", "zlib", "undefined", "idna", "punycode"])
+def test_encodings_that_are_none_of_text(tmp_path, encoding):
+    path = tmp_path / "reward.py"
+    path.write_bytes(f"# coding: {encoding}\ndef reward_function(params): return '\xe4'\n".encode())
+    with pytest.raises(RewardError, match=r"line \d+: .*save the file as UTF-8") as caught:
+        load_reward(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path):
+    path = tmp_path / "reward.py"
+    path.write_text("def reward_function(params): return 1\n" + "#" * 200_000)
+    with pytest.raises(RewardError, match=r"too large, 200,038 bytes; racer reads such files up to 200,000 bytes"):
+        load_reward(path)
+
+
+def test_flying_laps_go_on_by_one_step_and_one_tick():
+    """As in DeepRacer's continuous races: only `progress` begins anew with a lap."""
+    seen = []
+
+    def witness(params):
+        seen.append((params["progress"], params["steps"], params["sim_time"]))
+        return 1.0
+
+    track = load_track("pebble")
+    driver = load_agent("pure_pursuit").make(TimeTrialVector(1, track, None), 0)
+    drive(driver, track, 3, reward_function=witness)
+    progress, steps, clock = np.array(seen).T
+    assert (np.diff(steps) == 1.0).all() and steps[0] == 2.0
+    np.testing.assert_allclose(np.diff(clock), 1 / 15)
+    ends = np.flatnonzero(np.diff(progress) < 0.0)
+    assert len(ends) == 2 and (progress[ends] == 100.0).all() and (progress[ends + 1] < 5.0).all()
 
 
 # What is left behind

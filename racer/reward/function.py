@@ -70,7 +70,7 @@ def load_reward(source: str | Path | Function | RewardFunction) -> RewardFunctio
         return RewardFunction(getattr(source, "__name__", type(source).__name__), function=source)
     path = shelf.resolve("reward_functions", source)
     text, tree = read_source(path, RewardError, FUNCTION)
-    return RewardFunction(path.stem, path, text, UserCode(path, tree, RewardError))
+    return RewardFunction(path.stem, path, text, UserCode(path, text, tree, RewardError))
 
 
 class VectorReward:
@@ -101,7 +101,7 @@ class VectorReward:
         self._functions: list[Function] = []
         self._place = reward.name
         self._load(count)
-        self._sandbox.thorough = changes_the_process(reward.text)
+        self._sandbox.thorough = reward.code is not None and changes_the_process(reward.code.text)
 
     def __getstate__(self) -> NoReturn:
         """Refuse to be copied: what a function remembers lives in a module, of which there is no copy.

@@ -51,15 +51,16 @@ class UserCode:
     Attributes:
         path: the learner's file.
         error: the kind of error to raise.
+        text: the file's source, and that of the modules beside it which have been imported.
     """
 
-    def __init__(self, path: Path, tree: ast.Module, error: type[RacerError]) -> None:
+    def __init__(self, path: Path, text: str, tree: ast.Module, error: type[RacerError]) -> None:
         """Compile the file `path`, of which `tree` is the syntax; the tree is used up.
 
         Raises:
             RacerError: of the kind `error`: it is no Python.
         """
-        self.path, self.error = path, error
+        self.path, self.text, self.error = path, text, error
         self.name = f"racer_file_{next(_numbers)}_{path.stem}"
         self._folder = path.parent
         self._codes = {path.stem: self._compiled(path, tree)}
@@ -96,7 +97,9 @@ class UserCode:
         turns in one code would make it search each time.
         """
         if name not in self._codes:
-            self._codes[name] = self._compiled(path, read_source(path, self.error)[1])
+            text, tree = read_source(path, self.error)
+            self.text += text
+            self._codes[name] = self._compiled(path, tree)
         copy: types.CodeType = marshal.loads(self._codes[name])
         return copy
 
