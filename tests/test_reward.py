@@ -704,6 +704,7 @@ def test_what_a_reward_changes_in_the_process_is_put_back(tmp_path, case):
     head, body, answer = HARMLESS[case]
     written(tmp_path, "import os\n\ndef go():\n    os.chdir('/')\n", "elsewhere")
     path = written(tmp_path, f"{head}\ndef reward_function(params):\n    {body}\n    return {answer}")
+    recorded(steps=3)  # which loads, and keeps in NumPy, what is loaded late
     before = surroundings()
     assert (judged(path, steps=3, stdout=io.StringIO()) == 1.0).all()
     assert surroundings() == before
