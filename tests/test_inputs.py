@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from drives import drive
 from safetensors.numpy import save
+from typer.testing import CliRunner
 
+from racer.cli import app
 from racer.cli.inputs import expect
 from racer.errors import FileError
 from racer.replay import save_replay
@@ -101,3 +103,31 @@ def test_names_and_unknown_files_pass(tmp_path: Path) -> None:
     expect("a reward function", tmp_path / "notes.txt", "reward")
     expect("a reward function", "x" * 5000, "reward")
     expect("a reward function", "a\0b", "reward")
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("evaluate lap.replay", "racer watch lap.replay"),
+        ("evaluate sb3.zip", "Stable-Baselines3"),
+        ("evaluate model.tar.gz", "racer train --deepracer model.tar.gz"),
+        ("check lap.replay", "racer watch lap.replay"),
+        ("check reward.py --track lap.replay", "racer watch lap.replay"),
+        ("train --reward driver.py", "racer train --agent driver.py"),
+        ("train --agent reward.py", "racer check reward.py"),
+        ("train --tracks 0-iteration.csv,harbor", "racer import-log 0-iteration.csv"),
+        ("import-track 0-iteration.csv", "racer import-log 0-iteration.csv"),
+        ("import-log lap.replay", "racer watch lap.replay"),
+        ("watch route.npy", "racer import-track route.npy"),
+        ("leaderboard add weights.safetensors --driver Ada", "belongs to a run"),
+    ],
+)
+def test_commands_say_which_command_takes_a_file(
+    command: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in [word for words in command.split() for word in words.split(",") if "." in word]:
+        make(Path(name))
+    done = CliRunner().invoke(app, command.split())
+    assert done.exit_code == 1 and says in " ".join(done.output.split()), done.output
+    assert not Path("runs").exists()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from racer.cli import complete, console, laps
+from racer.cli import complete, console, inputs, laps
 from racer.errors import AgentError, FileError, RacerError, RunError
 from racer.shelf import DEFAULTS
 
@@ -36,6 +36,8 @@ def check(
       [cyan]racer check reward_functions/my_reward.py --track dune[/cyan]
     """
     with console.busy(console.loading("Driving six ways")):
+        inputs.expect("a reward function", reward, "reward")
+        inputs.expect("a track", track, "route")
         from racer.reward import check as try_out, load_reward
         from racer.track import load_track
 
@@ -161,6 +163,7 @@ def evaluate(
 
 def _run(name: str, agent: str | None, reward: str | None) -> "Run | None":
     """The run of a name, with the files that the user names; None if there is none."""
+    inputs.expect("a run or an agent", name, "run", "agent")
     from racer.training import find_run
 
     return find_run(name, agent, reward)

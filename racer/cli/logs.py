@@ -55,6 +55,7 @@ def import_log(
     """
     if everything and episode is not None:
         raise typer.BadParameter("choose one of --all and --episode", param_hint="--all")
+    inputs.expect("a DeepRacer log", log, "log", "log archive", "run", "model folder", "model archive")
     with console.busy("Reading"):
         from racer.deepracer.logs import best, read_episodes, to_replay
         from racer.replay import save_replay

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from racer import shelf
-from racer.cli import complete, console, runs
+from racer.cli import complete, console, inputs, runs
 from racer.errors import RacerError
 
 if TYPE_CHECKING:
@@ -106,6 +106,7 @@ def import_track(
       [cyan]racer import-track Norisring.csv --scale 0.1 --name norisring[/cyan]
       [cyan]racer import-track line.csv --scale 0.1 --width 1[/cyan]   rows of x and y alone
     """
+    inputs.expect("a track", file, "route")
     from racer.track import read_track, shelve, suffix_of
 
     track = read_track(file, name, scale=scale, width=width)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from racer.cli import complete, console, deepracer, laps, screen
+from racer.cli import complete, console, deepracer, inputs, laps, screen
 from racer.errors import RacerError
 from racer.shelf import DEFAULTS
 
@@ -267,6 +267,12 @@ def _config(
     asked: dict[str, Any], steps: int | None, seconds: float | None, reverse: bool, weights: "Run | None"
 ) -> "RunConfig":
     """What is asked for, on top of the defaults or of the run whose driver is to begin with."""
+    for what, kind, name in (("a reward function", "reward", "reward"), ("an agent", "agent", "agent")):
+        if name in asked:
+            inputs.expect(what, asked[name], kind)
+    for track in asked.get("tracks", ()):
+        if isinstance(track, str | Path):
+            inputs.expect("a track", track, "route")
     from racer.deepracer.config import quicker
     from racer.sim import RANDOM
     from racer.track import load_track
