@@ -19,7 +19,7 @@ from racer.deepracer.config import take_over
 from racer.deepracer.config.hyperparameters import read_hyperparameters
 from racer.deepracer.config.metadata import read_model_metadata
 from racer.deepracer.config.report import Fate
-from racer.deepracer.logs import Tracer, TrainingLogs, write_evaluation
+from racer.deepracer.logs import StepRecorder, TrainingLogs, write_evaluation
 from racer.deepracer.logs.reading import read_log
 from racer.env import TimeTrial, TimeTrialVector
 from racer.errors import RewardError
@@ -115,9 +115,9 @@ def test_03_the_reward_sees_the_pose_before_the_action_acts_and_that_pose_is_jud
 
 
 def test_04_the_first_call_has_steps_2_and_a_log_begins_with_a_prepare_row():
-    seen, tracer = Seen(), Tracer(1, endless=True)
+    seen, recorder = Seen(), StepRecorder(1, endless=True)
     env = TimeTrialVector(1, ring(), seen, start="line")
-    env.step_callback = tracer
+    env.step_callback = recorder
     env.reset(seed=0)
     for _ in range(60):
         env.step(np.float32([LEFT]))
@@ -125,7 +125,7 @@ def test_04_the_first_call_has_steps_2_and_a_log_begins_with_a_prepare_row():
     assert all(type(step) is float for step in steps)
     begins = [k for k, step in enumerate(steps) if step == 2.0]
     assert begins[0] == 0 and len(begins) > 1 and min(steps) == 2.0
-    for rows in tracer.laps(env.track):
+    for rows in recorder.laps(env.track):
         assert (rows["steps"][0], rows["episode_status"][0], rows["reward"][0]) == (1.0, "prepare", 0.0)
         assert (rows["steps"][1], rows["episode_status"][1], rows["reward"][1]) == (2.0, "in_progress", 1.0)
 
@@ -327,10 +327,10 @@ def test_14_a_penalty_is_time_inside_the_lap_and_the_car_goes_on_from_a_lane():
 
 
 def test_15_laps_of_a_race_fly_and_only_the_last_is_called_complete(tmp_path):
-    env, tracer, seen = TimeTrialVector(1, ring()), Tracer(1, endless=True), Seen()
-    raced = drive(pursuer(env), env.track, 3, reward_function=seen, step_callback=tracer)
+    env, recorder, seen = TimeTrialVector(1, ring()), StepRecorder(1, endless=True), Seen()
+    raced = drive(pursuer(env), env.track, 3, reward_function=seen, step_callback=recorder)
     assert raced.steps["restart"].tolist() == [True] + [False] * (len(raced.steps) - 1)
-    made = write_evaluation(tmp_path, raced.laps, tracer.laps(env.track))
+    made = write_evaluation(tmp_path, raced.laps, recorder.laps(env.track))
     log = read_log(made / "evaluation-simtrace/0-iteration.csv")
     assert log.rows["steps"].tolist() == [float(k) for k in range(1, len(log.rows) + 1)], "never 1 again"
     assert sorted(set(log.rows["episode"].tolist())) == [0, 1, 2]
@@ -426,9 +426,9 @@ def test_20_logs_count_from_0_with_equal_files_fourteen_digits_and_degrees(tmp_p
     turned = np.concatenate([file.rows["yaw"] for file in files])
     steered = np.concatenate([file.rows["steer"] for file in files])
     assert np.abs(turned).max() > math.pi and steered == pytest.approx(9.0, abs=1e-4)
-    tracer = Tracer(1, endless=True)
-    raced = drive(pursuer(TimeTrialVector(1, ring())), ring(), 1, step_callback=tracer)
-    made = write_evaluation(tmp_path, raced.laps, tracer.laps(raced.track))
+    recorder = StepRecorder(1, endless=True)
+    raced = drive(pursuer(TimeTrialVector(1, ring())), ring(), 1, step_callback=recorder)
+    made = write_evaluation(tmp_path, raced.laps, recorder.laps(raced.track))
     assert re.fullmatch(r"evaluation-\d{14}", made.name)
     assert [path.name for path in (made / "evaluation-simtrace").iterdir()] == ["0-iteration.csv"]
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from racer.cli import app
 from racer.deepracer.logs import (
-    Tracer,
+    StepRecorder,
     best,
     episodes_of,
     read_episodes,
@@ -77,12 +77,12 @@ def driven(tmp_path_factory, harbor):
             self.step += 1
             return np.float32([[1.0, 1.0]]) if self.left else pursuit.act(observation)
 
-    tracer = Tracer(1, endless=True)
-    replay = drive(Leaves(), harbor, 4, reward_function=everything, step_callback=tracer, name="leaves")
+    recorder = StepRecorder(1, endless=True)
+    replay = drive(Leaves(), harbor, 4, reward_function=everything, step_callback=recorder, name="leaves")
     assert [lap.complete for lap in replay.laps] == [True, False, True, True]
-    assert whole_steps(replay.laps) == [len(rows) for rows in tracer.laps(harbor)]
+    assert whole_steps(replay.laps) == [len(rows) for rows in recorder.laps(harbor)]
     folder = tmp_path_factory.mktemp("driven")
-    made = write_evaluation(folder, replay.laps, tracer.laps(harbor))
+    made = write_evaluation(folder, replay.laps, recorder.laps(harbor))
     return replay, made / "evaluation-simtrace" / "0-iteration.csv"
 
 
@@ -292,9 +292,9 @@ def test_the_track_is_found(driven, harbor, tmp_path, monkeypatch):
 
 
 def test_a_log_driven_the_other_way_is_found_out(harbor, tmp_path):
-    tracer, other = Tracer(1, endless=True), harbor.reverse()
-    replay = drive(load_agent("pure_pursuit").make(TimeTrialVector(1, other)), other, 2, step_callback=tracer)
-    path = write_evaluation(tmp_path, replay.laps, tracer.laps(other)) / "evaluation-simtrace" / "0-iteration.csv"
+    recorder, other = StepRecorder(1, endless=True), harbor.reverse()
+    replay = drive(load_agent("pure_pursuit").make(TimeTrialVector(1, other)), other, 2, step_callback=recorder)
+    path = write_evaluation(tmp_path, replay.laps, recorder.laps(other)) / "evaluation-simtrace" / "0-iteration.csv"
     placed, _ = read_episodes(path, "harbor")
     assert all(one.track.reversed for one in placed)
     made = to_replay(placed, "x", "y")
@@ -514,9 +514,9 @@ def test_a_run_of_ours_is_imported_without_naming_its_track(tmp_path, monkeypatc
 
 
 def test_a_ring_is_no_special_case(tmp_path):
-    track, tracer = ring(), Tracer(1, endless=True)
-    replay = drive(load_agent("pure_pursuit").make(TimeTrialVector(1, track)), track, 3, step_callback=tracer)
-    path = write_evaluation(tmp_path, replay.laps, tracer.laps(track)) / "evaluation-simtrace" / "0-iteration.csv"
+    track, recorder = ring(), StepRecorder(1, endless=True)
+    replay = drive(load_agent("pure_pursuit").make(TimeTrialVector(1, track)), track, 3, step_callback=recorder)
+    path = write_evaluation(tmp_path, replay.laps, recorder.laps(track)) / "evaluation-simtrace" / "0-iteration.csv"
     alone, _ = read_episodes(path, track, number=2)
     lap = to_replay(alone, "x", "y").laps[0]
     assert lap.time_s == pytest.approx(replay.laps[2].time_s, abs=5e-3), "a flying lap on its own keeps its time"

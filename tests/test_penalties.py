@@ -11,7 +11,7 @@ from shapely import LineString, Point
 from typer.testing import CliRunner
 
 from racer.cli import app
-from racer.deepracer.logs import Tracer, episodes_of, write_evaluation
+from racer.deepracer.logs import StepRecorder, episodes_of, write_evaluation
 from racer.deepracer.logs.reading import read_log
 from racer.env import TimeTrialVector
 from racer.errors import LeaderboardError
@@ -51,7 +51,7 @@ def pursuer(harbor):
 @pytest.fixture(scope="module")
 def raced(harbor, pursuer):
     """Three laps with 2 s for each of the off-tracks, of which there is one in the first and one in the second."""
-    tracer = Tracer(1, endless=True)
+    recorder = StepRecorder(1, endless=True)
     driver = Careless(pursuer, (60, 300))
     race = drive(
         driver,
@@ -60,9 +60,9 @@ def raced(harbor, pursuer):
         name="careless",
         reward_function=lambda params: 1.0,
         conditions=RaceConditions(penalty_s=2.0),
-        step_callback=tracer,
+        step_callback=recorder,
     )
-    return race, tracer.laps(harbor)
+    return race, recorder.laps(harbor)
 
 
 def stepped(world, command, count):

@@ -16,7 +16,7 @@ import racer.deepracer.logs.writing as run_logs
 from racer.cli import app
 from racer.deepracer.config.hyperparameters import read_hyperparameters
 from racer.deepracer.config.metadata import read_model_metadata
-from racer.deepracer.logs import Tracer, TrainingLogs, read_logs, write_evaluation
+from racer.deepracer.logs import StepRecorder, TrainingLogs, read_logs, write_evaluation
 from racer.deepracer.logs.reading import read_log
 from racer.deepracer.logs.simtrace import COLUMNS, csv_text
 from racer.deepracer.logs.writing import EPISODES
@@ -286,11 +286,11 @@ def test_evaluation_metrics_count_what_happened(tmp_path):
         def act(self, observation):
             return np.float32([[1.0, 1.0]])
 
-    tracer = Tracer(1, endless=True)
-    replay = drive(Away(), ring(), 2, step_callback=tracer)
-    assert whole_steps(replay.laps) == [len(rows) for rows in tracer.laps(replay.track)]
-    made = write_evaluation(tmp_path, replay.laps, tracer.laps(replay.track))
-    again = write_evaluation(tmp_path, replay.laps, tracer.laps(replay.track))
+    recorder = StepRecorder(1, endless=True)
+    replay = drive(Away(), ring(), 2, step_callback=recorder)
+    assert whole_steps(replay.laps) == [len(rows) for rows in recorder.laps(replay.track)]
+    made = write_evaluation(tmp_path, replay.laps, recorder.laps(replay.track))
+    again = write_evaluation(tmp_path, replay.laps, recorder.laps(replay.track))
     assert made != again, "an evaluation in the same second gets a folder of its own"
     metrics = json.loads((tmp_path / f"metrics/evaluation/{made.name}.json").read_text())["metrics"]
     assert [item["trial"] for item in metrics] == [1, 2]
@@ -306,9 +306,9 @@ def test_evaluation_metrics_count_what_happened(tmp_path):
 
 def test_flying_laps_are_logged_as_the_original_logs_them(tmp_path):
     env = TimeTrialVector(1, "harbor")
-    tracer = Tracer(1, endless=True)
-    replay = drive(load_agent("pure_pursuit").make(env), env.track, 3, step_callback=tracer)
-    made = write_evaluation(tmp_path, replay.laps, tracer.laps(replay.track))
+    recorder = StepRecorder(1, endless=True)
+    replay = drive(load_agent("pure_pursuit").make(env), env.track, 3, step_callback=recorder)
+    made = write_evaluation(tmp_path, replay.laps, recorder.laps(replay.track))
     episodes = read_log(made / "evaluation-simtrace/0-iteration.csv").episodes
     assert whole_steps(replay.laps) == [len(episode.rows) for episode in episodes]
     assert [episode.number for episode in episodes] == [0, 1, 2]
@@ -326,9 +326,9 @@ def test_flying_laps_are_logged_as_the_original_logs_them(tmp_path):
 def test_tracing_changes_nothing():
     actions = np.random.default_rng(0).uniform(-1.0, 1.0, (150, 8, 2)).astype(np.float32)
     given = []
-    for tracer in (None, Tracer(3), Tracer(8, endless=True)):
+    for recorder in (None, StepRecorder(3), StepRecorder(8, endless=True)):
         env = TimeTrialVector(8, "harbor", "centerline")
-        env.step_callback = tracer
+        env.step_callback = recorder
         seen = [env.reset(seed=5)[0], *(env.step(action)[0] for action in actions)]
         given.append((np.array(seen), env.state.copy()))
     for seen, state in given[1:]:
@@ -336,20 +336,20 @@ def test_tracing_changes_nothing():
         assert np.array_equal(state, given[0][1])
 
 
-def test_a_tracer_takes_one_whole_episode_of_each_car():
-    env, tracer = TimeTrialVector(4, "harbor"), Tracer(3)
+def test_a_recorder_takes_one_whole_episode_of_each_car():
+    env, recorder = TimeTrialVector(4, "harbor"), StepRecorder(3)
     env.reset(seed=0)
     for _ in range(5):
         env.step(np.zeros((4, 2), np.float32))
-    env.step_callback = tracer  # in the middle of an episode, which is none of its business
-    while not tracer.done:
+    env.step_callback = recorder  # in the middle of an episode, which is none of its business
+    while not recorder.done:
         env.step(np.ones((4, 2), np.float32))
     for car in range(3):
-        rows = tracer.episode(car, env.track)
+        rows = recorder.episode(car, env.track)
         assert rows["steps"].tolist() == list(range(1, len(rows) + 1))
         assert rows["done"].sum() == 1
-    tracer.begin()
-    assert not tracer.done and tracer.episode(0, env.track) is None and tracer.laps(env.track) == []
+    recorder.begin()
+    assert not recorder.done and recorder.episode(0, env.track) is None and recorder.laps(env.track) == []
 
 
 def small_run(tmp_path, monkeypatch, steps, **how):
@@ -420,14 +420,14 @@ def test_no_log_is_written_through_a_link(tmp_path, name):
 
 @pytest.mark.parametrize("name", ["metrics", "metrics/evaluation"])
 def test_no_evaluation_is_written_through_a_link(tmp_path, name):
-    env, tracer = TimeTrialVector(1, "harbor"), Tracer(1, endless=True)
-    replay = drive(load_agent("pure_pursuit").make(env), env.track, 1, step_callback=tracer)
+    env, recorder = TimeTrialVector(1, "harbor"), StepRecorder(1, endless=True)
+    replay = drive(load_agent("pure_pursuit").make(env), env.track, 1, step_callback=recorder)
     (tmp_path / "precious").mkdir()
     link = tmp_path / "run" / name
     link.parent.mkdir(parents=True)
     link.symlink_to(tmp_path / "precious")
     with pytest.raises(RunError, match="is a link"):
-        write_evaluation(tmp_path / "run", replay.laps, tracer.laps(env.track))
+        write_evaluation(tmp_path / "run", replay.laps, recorder.laps(env.track))
     assert list((tmp_path / "precious").iterdir()) == []
 
 

@@ -186,7 +186,7 @@ def _drive(
 
 def _drive_run(run: "Run", course: "Track", number: int, seed: int, logs: bool, penalty: float | None) -> "Replay":
     """Let a run's best driver drive; the run keeps the logs of it, where they can be written."""
-    from racer.deepracer.logs import Tracer, write_evaluation
+    from racer.deepracer.logs import StepRecorder, write_evaluation
     from racer.racing import drive
     from racer.reward import VectorReward
     from racer.training import Prints
@@ -196,7 +196,7 @@ def _drive_run(run: "Run", course: "Track", number: int, seed: int, logs: bool, 
     except RacerError as error:
         console.note(f"The reward recorded is progress instead: {escape(str(error))}")
         reward = None
-    tracer = Tracer(1, endless=True)
+    recorder = StepRecorder(1, endless=True)
     with contextlib.ExitStack() as stack:
         prints: Any = io.StringIO()
         try:
@@ -210,11 +210,11 @@ def _drive_run(run: "Run", course: "Track", number: int, seed: int, logs: bool, 
             run.conditions(seed, penalty),
             name=run.name,
             reward_function=reward and VectorReward(reward, 1, prints),
-            step_callback=tracer if logs else None,
+            step_callback=recorder if logs else None,
         )
     if logs:
         try:
-            write_evaluation(run.folder, race.laps, tracer.laps(course))
+            write_evaluation(run.folder, race.laps, recorder.laps(course))
         except (FileError, RunError) as error:
             console.note(f"[yellow]No logs are kept:[/yellow] {escape(str(error))}; --no-logs asks for none")
     return race

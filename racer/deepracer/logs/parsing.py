@@ -148,9 +148,9 @@ def _layout(fields: Sequence[str]) -> tuple[str, ...] | None:
 def _steps(lines: Iterable[tuple[int, str]]) -> Iterator[_Line]:
     """The fields behind each mark; a line holds several where two processes printed into one file."""
     for number, line in lines:
-        for told in line.split(MARK)[1:]:
+        for step in line.split(MARK)[1:]:
             # An export as CSV or JSON puts the line in quotes, and its end may follow as an escape.
-            fields = told.split('"')[0].split("\t")[0].removesuffix("\\n").strip().split(",")
+            fields = step.split('"')[0].split("\t")[0].removesuffix("\\n").strip().split(",")
             yield _Line(number, _join([*fields[:-1], fields[-1].partition(" ")[0]]))
 
 

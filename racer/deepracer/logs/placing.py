@@ -2,7 +2,7 @@
 
 Invariant: a `Placed` episode fits its track: the length agrees, the car is on the road or beside it, and its
 progress follows the line in the direction of `track`. Rows and episodes that do not fit are left out where most do,
-and every one of them is told.
+and the notices say so.
 """
 
 from __future__ import annotations
@@ -138,10 +138,10 @@ def place(episode: Episode, track: Track) -> Placed:
         LogError: it was driven on another track.
     """
     rows, named = _driven(episode), _named(episode)
-    told = float(rows["track_len"][0])
-    if abs(told - track.length) > LENGTH_SLACK_M:
+    length = float(rows["track_len"][0])
+    if abs(length - track.length) > LENGTH_SLACK_M:
         raise LogError(
-            f"{named} was driven on a track of {told:.2f} m, but {track.name} is {track.length:.2f} m long; "
+            f"{named} was driven on a track of {length:.2f} m, but {track.name} is {track.length:.2f} m long; "
             "name the right one with --track"
         )
     front = np.stack([rows["X"], rows["Y"]], axis=1)
@@ -168,7 +168,7 @@ def place(episode: Episode, track: Track) -> Placed:
             f"{min(gaps):.1f} percent away from where the car is; name the right track with --track"
         )
     against = gaps[1] < gaps[0]
-    if max(gaps) <= APART:  # too short for the progress to tell: the car faces the way it drives
+    if max(gaps) <= APART:  # too short for the progress to show it: the car faces the way it drives
         heading = np.radians(rows["yaw"])
         facing = np.cos(heading) * direction[:, 0] + np.sin(heading) * direction[:, 1]
         against = bool(np.median(np.sign(facing)) < 0.0)
@@ -188,14 +188,14 @@ def find_track(episodes: Sequence[Episode]) -> Track:
     Raises:
         LogError: none fits, or several that differ.
     """
-    told = float(episodes[0].rows["track_len"][0])
+    length = float(episodes[0].rows["track_len"][0])
     fitting: dict[str, tuple[int, Track]] = {}
     for entry in entries("tracks"):
         if entry.problem is not None or entry.shadowed:
             continue
         try:
             track = load_track(entry.path)
-            if abs(track.length - told) <= LENGTH_SLACK_M:
+            if abs(track.length - length) <= LENGTH_SLACK_M:
                 placed, _ = _place_all(episodes, track)
                 forwards = sum(one.track is track for one in placed)
                 fitting.setdefault(track.digest, (forwards, track))
@@ -207,7 +207,7 @@ def find_track(episodes: Sequence[Episode]) -> Track:
         return best[0]
     many = ", ".join(track.name for track in best)
     raise LogError(
-        f"{episodes[0].where} was driven on a track of {told:.2f} m; "
+        f"{episodes[0].where} was driven on a track of {length:.2f} m; "
         + (f"{many} fit: choose with --track" if best else "none on the shelf fits: name it with --track FILE")
     )
 
@@ -221,7 +221,7 @@ def _driven(episode: Episode) -> NDArray[np.void]:
 
 
 def _gap(rows: NDArray[np.void], track: Track, s: NDArray[np.float64]) -> float:
-    """Percent between the progress that is told and where the car is: the median, free of wraps and jumps."""
+    """Percent between the logged progress and where the car is: the median, so that wraps and jumps do not count."""
     driven = running(rows)
     if not driven.any():
         return 0.0

@@ -2,8 +2,8 @@
 
 Invariant: a replay made of a log says so (`Replay.imported`): it can be watched and compared, but it was not
 driven here, and no leaderboard takes it. Time is the log's own: a replay's steps, 1/15 s apart, are interpolated
-between the log's rows where those are not. What a log does not hold is worked out from what it does: speed and yaw
-rate from the poses; the wheels' angle is the commanded one.
+between the log's rows where those are not. Speed and yaw rate, which a log does not hold, are computed from
+the poses; the wheels' angle is the commanded one.
 """
 
 from __future__ import annotations
@@ -141,12 +141,12 @@ def _clock(first: NDArray[np.void], rows: NDArray[np.void]) -> tuple[NDArray[np.
         first: rows of the first episode, its prepare step among them.
         rows: (n,) that follow each other.
     """
-    told, held = rows["tstamp"], first[first["episode_status"] == "prepare"]
-    before = held["tstamp"][-1] if len(held) else told[0] - STEP_S
-    begin = np.append(before, told[:-1])
+    stamps, held = rows["tstamp"], first[first["episode_status"] == "prepare"]
+    before = held["tstamp"][-1] if len(held) else stamps[0] - STEP_S
+    begin = np.append(before, stamps[:-1])
     alone = np.append(False, np.diff(rows["steps"]) != 1.0)  # a row is missing before it
-    begin[alone] = told[alone] - STEP_S
-    lasting = np.diff(np.append(begin, told[-1]))
+    begin[alone] = stamps[alone] - STEP_S
+    lasting = np.diff(np.append(begin, stamps[-1]))
     lasting[~((lasting > 0.0) & (lasting <= LONGEST_S * (1 + np.append(alone[1:], False))))] = STEP_S
     edges = np.append(0.0, np.cumsum(lasting))
     even = np.arange(len(edges)) * STEP_S
@@ -222,7 +222,7 @@ def _at_rows(between: NDArray[np.float64], valid: NDArray[np.bool_]) -> NDArray[
 
 
 def episodes_of(replay: Replay) -> list[Placed]:
-    """Give a replay as DeepRacer would log it, one episode a lap, without prepare steps and the steps' clock.
+    """A replay as DeepRacer would log it, one episode for each lap, without prepare steps and the steps' clock.
 
     The row that finds a lap complete belongs to it, as in the original; a replay lacks that of its last lap.
     """
@@ -247,11 +247,11 @@ def episodes_of(replay: Replay) -> list[Placed]:
     rows["episode_status"] = np.where(steps["off_track"], "off_track", "in_progress")
     rows["episode_status"][steps["held"]] = "pause"
     found = []
-    for told in replay.laps:
-        own = np.flatnonzero(lap == told.index)
+    for driven in replay.laps:
+        own = np.flatnonzero(lap == driven.index)
         if len(own):
             start = float((steps["s"][own[0]] - steps["distance"][own[0]]) / track.length % 1.0)
             episode = Episode(replay.driver, rows[own], not steps["restart"][own[0]])
-            end = "lap_complete" if told.complete else episode.status
+            end = "lap_complete" if driven.complete else episode.status
             found.append(Placed(episode, rows[own], track, steps["s"][own], steps["offset"][own], start, end))
     return found

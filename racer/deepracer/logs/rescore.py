@@ -1,4 +1,4 @@
-"""A new reward function over old laps: what it would have paid for every step of a log or a replay.
+"""A reward function over logged laps: its reward for every step of a log or a replay.
 
 Invariant: the function sees what it would have seen then. Pose, command, progress and wheels are those of the
 log, and so is whether the car was off the track, where the log says it; all other `params` follow from them by
@@ -20,7 +20,7 @@ from racer.reward import FLOATS, Params, RewardFunction, TextStream, VectorRewar
 
 __all__ = ["Rescored", "rescore"]
 
-TOLD = {
+LOGGED = {
     "heading": "yaw",
     "steering_angle": "steer",
     "speed": "throttle",
@@ -28,16 +28,16 @@ TOLD = {
     "steps": "steps",
     "sim_time": "tstamp",
 }
-"""What is taken over from the log as it is, so that no rounding of units comes in between."""
+"""What is taken from the log as it is, without any conversion of units."""
 
 
 @dataclass(frozen=True, eq=False)
 class Rescored:
-    """One episode, paid anew.
+    """One episode with its new rewards.
 
     Attributes:
         placed: the episode.
-        rows: (n,) of `racer.deepracer.logs.simtrace.ROW`, the steps that are paid; their `reward` is the old one.
+        rows: (n,) of `racer.deepracer.logs.simtrace.ROW`, the steps with a reward; `reward` is the old one.
         new: (n,) the new rewards.
     """
 
@@ -49,7 +49,7 @@ class Rescored:
 def rescore(placed: Sequence[Placed], reward: RewardFunction, stdout: TextStream | None = None) -> list[Rescored]:
     """Run a reward function over episodes, in their order, as one worker of DeepRacer would.
 
-    Steps in which the car was held (prepare, pause) are not paid, as there.
+    Steps in which the car was held (prepare, pause) get no reward, as in DeepRacer.
 
     Args:
         placed: the episodes.
@@ -76,8 +76,8 @@ def rescore(placed: Sequence[Placed], reward: RewardFunction, stdout: TextStream
 def _describe(table: Params, placed: Placed, row: np.void) -> None:
     """Fill the table with what a reward function was given in a step of a log."""
     seen = params_at(placed.track, float(row["X"]), float(row["Y"]), radians(row["yaw"]), start=placed.start)
-    told = {key: row[column] for key, column in TOLD.items()}
-    table.floats[0] = [told.get(key, seen[key]) for key in FLOATS]
+    logged = {key: row[column] for key, column in LOGGED.items()}
+    table.floats[0] = [logged.get(key, seen[key]) for key in FLOATS]
     table.waypoints[0] = seen["closest_waypoints"]
     off_track, status = seen["is_offtrack"], row["episode_status"]
     if placed.episode.statuses and status in ("in_progress", "off_track"):

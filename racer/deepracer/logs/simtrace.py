@@ -70,7 +70,7 @@ class Episode:
     Attributes:
         where: the file, for messages.
         rows: (n,) of `ROW`, n >= 1.
-        flying: whether it goes on where the episode before it ended, instead of starting anew.
+        flying: whether it goes on where the episode before it ended, instead of from a standing start.
         statuses: whether the log says how each step ended; those of 2019 do not.
     """
 
@@ -108,7 +108,7 @@ class Episode:
 
 
 def episodes(rows: NDArray[np.void], where: str = "", statuses: bool = True) -> list[Episode]:
-    """Cut a log, (n,) of `ROW`, n >= 1, into episodes: where the number changes or the steps begin anew."""
+    """Cut a log, (n,) of `ROW`, n >= 1, into episodes: where the number changes or the steps start again."""
     more = np.diff(rows["steps"])
     begins = np.flatnonzero(np.append(True, (more <= 0.0) | (np.diff(rows["episode"]) != 0))).tolist()
     return [

@@ -1,7 +1,7 @@
-"""Steps of an environment's cars, written down as they happen, as DeepRacer's log wants them told.
+"""Recording the steps of an environment's cars for logs in DeepRacer's format.
 
-Invariant: what is kept are the tables that the reward function was given; a row of a log is made of them and
-of nothing else, and only when it is asked for, so that a step costs no more than a few copies.
+Invariant: a recorder keeps the tables that the reward function was given; a row of a log is made of these alone, and
+only when it is asked for, so that a step costs no more than a few copies.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from racer.reward import FLOATS, Params
 from racer.sim import IN_PROGRESS, PAUSE, STATUS
 from racer.track import Track
 
-__all__ = ["Tracer"]
+__all__ = ["StepRecorder"]
 
 STEPS, FIRST = FLOATS.index("steps"), 2.0  # what `steps` is when a reward function is called first
 COLUMNS = {
@@ -34,8 +34,8 @@ COLUMNS = {
 """Columns of a log that are columns of the table of floats."""
 
 
-class Tracer:
-    """Writes down what the first cars of an environment do: `env.step_callback = Tracer(20)`.
+class StepRecorder:
+    """Records what the first cars of an environment do: `env.step_callback = StepRecorder(20)`.
 
     Attributes:
         cars: how many.
@@ -49,7 +49,7 @@ class Tracer:
         self.begin()
 
     def begin(self) -> None:
-        """Forget everything, and write down what comes."""
+        """Forget everything, and record what follows."""
         self._steps: list[tuple[Any, ...]] = []
         self._begun = np.zeros(self.cars, dtype=np.bool_)
         self._ended = np.zeros(self.cars, dtype=np.bool_)
@@ -62,7 +62,7 @@ class Tracer:
         rewards: NDArray[np.float64],
         status: NDArray[np.int64],
     ) -> None:
-        """Write down a step of every car; nothing any more once they are done, unless `endless`."""
+        """Record a step of every car; nothing more once they are done, unless `endless`."""
         if self.done and not self.endless:
             return
         n = self.cars
@@ -82,7 +82,7 @@ class Tracer:
         return self._rows(self._steps[begin : end + 1], car, track)
 
     def laps(self, track: Track) -> list[NDArray[np.void]]:
-        """All that the first car did, cut into laps; the last one may be under way.
+        """Everything that the first car did, cut into laps; the last one may be incomplete.
 
         A lap ends with the row that finds it complete, or with the episode. Only a lap that begins an episode
         begins with a prepare step.

@@ -1,7 +1,7 @@
-"""The steps of several workers in one file, told apart.
+"""Separating the steps of several workers that printed into one file.
 
-Workers that print into one file mix their lines, and number their episodes alike. What belongs together is told by
-what goes on: the next step of the same episode, a fifteenth of a second later, a little further along.
+Workers mix their lines and use the same episode numbers. The next step of an episode is found by its number, its time,
+a fifteenth of a second later, and its position, a little further along.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ def in_order(rows: NDArray[np.void]) -> NDArray[np.void]:
 def _threads(rows: NDArray[np.void]) -> tuple[NDArray[np.int64], bool]:
     """Number of the thread, an episode of a worker, that each row belongs to; whether one was taken up again."""
     columns = ("episode", "steps", "X", "Y", "tstamp", "progress", "done")
-    told = list(zip(*(rows[name].tolist() for name in columns), strict=True))
+    steps = list(zip(*(rows[name].tolist() for name in columns), strict=True))
     waiting: dict[tuple[int, float], list[int]] = {}  # rows by the episode and step with which they would go on
     threads, count, mixed = np.zeros(len(rows), np.int64), 0, False
 
     def apart(i: int, k: int) -> float:
-        (_, _, x, y, clock, *_), (_, _, x0, y0, clock0, *_) = told[i], told[k]
+        (_, _, x, y, clock, *_), (_, _, x0, y0, clock0, *_) = steps[i], steps[k]
         return float(abs(x - x0) + abs(y - y0) + abs(clock - clock0 - STEP_S))
 
-    for i, (episode, step, *_, progress, done) in enumerate(told):
+    for i, (episode, step, *_, progress, done) in enumerate(steps):
         keys = ((episode, step - gap) for gap in range(MISSING + 1))
         if candidates := next(filter(None, map(waiting.get, keys)), None):
             last = min(candidates, key=partial(apart, i))

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from racer.deepracer.config import ModelMetadata
 from racer.deepracer.logs.simtrace import LABELS, csv_text
-from racer.deepracer.logs.step_recorder import Tracer
+from racer.deepracer.logs.step_recorder import StepRecorder
 from racer.env import ConcatVectorEnv, StepCallback, TimeTrialVector
 from racer.errors import LogError, RewardError
 from racer.racing import EvaluationResult
@@ -37,7 +37,7 @@ SHARE = 0.1  # ... and at least this share of the steps so far: a long training 
 README = """\
 These are logs as AWS DeepRacer writes them, for the tools made for those.
 
-racer trains {cars} cars side by side and drives some thousand times as much as DeepRacer does: this is a
+racer trains {cars} cars side by side and drives about a thousand times as many steps as DeepRacer: this is a
 sample. An iteration file holds {episodes} episodes: the first whole one of each of the cars 0 to {last},
 begun after the file before it was finished. Which they are does not depend on how they went. A file is begun
 every {apart:,} car steps, later every {share:.0%} of the steps so far. All files of a run hold the same
@@ -45,7 +45,7 @@ number of episodes; only the file of a training too short for that may hold fewe
 
 tstamp is each car's own simulated clock, so the episodes of a file overlap in time. The evaluations in
 ../metrics/TrainingMetrics.json are the undisturbed car's laps from the start line, the later ones flying;
-they are judged without the reward function, so their reward_score is null. Times count whole steps of 1/15 s
+they do not call the reward function, so their reward_score is null. Times count whole steps of 1/15 s
 and the prepare step, as DeepRacer's do; racer's own lap times end where the car crosses the line, 0.1 to 0.2
 s earlier.
 """
@@ -66,7 +66,7 @@ class TrainingLogs:
     def __init__(self, folder: Path) -> None:
         """Write into `folder`, the run's; nothing yet."""
         self._folder = folder
-        self._race = Tracer(1, endless=True)
+        self._race = StepRecorder(1, endless=True)
 
     def on_training_start(self, env: TimeTrialVector | ConcatVectorEnv, learner: object) -> None:
         """Begin, or go on after the files that are there.
@@ -81,8 +81,8 @@ class TrainingLogs:
             RunError: there is a link in its place, or on the way to it.
         """
         folder, hyperparameters = self._folder, getattr(learner, "hyperparameters", {})
-        traced = env.parts[0].num_envs if isinstance(env, ConcatVectorEnv) else env.num_envs
-        self._episodes = min(EPISODES, max(1, env.num_envs // 2), traced)
+        recorded = env.parts[0].num_envs if isinstance(env, ConcatVectorEnv) else env.num_envs
+        self._episodes = min(EPISODES, max(1, env.num_envs // 2), recorded)
         self._traces = make_folder(folder / "training-simtrace", within=folder)
         metrics = make_folder(folder / "metrics", within=folder)
         self._metrics = metrics / "TrainingMetrics.json"
@@ -95,8 +95,8 @@ class TrainingLogs:
         settings = {**hyperparameters, "num_episodes_between_training": self._episodes}
         _write_json(folder, "model/model_metadata.json", _metadata(env))
         _write_json(folder, "ip/hyperparameters.json", settings)
-        self._tracer, self._begin_at, self._waiting = Tracer(self._episodes), 0.0, False
-        env.step_callback = self._tracer
+        self._recorder, self._begin_at, self._waiting = StepRecorder(self._episodes), 0.0, False
+        env.step_callback = self._recorder
 
     def on_update(self, progress: Stage) -> None:
         """Write a file if it is complete, and begin the next one if it is due.
@@ -106,11 +106,11 @@ class TrainingLogs:
             RunError: there is a link in its place, or on the way to it.
         """
         steps = progress.steps
-        if self._tracer.done and not self._waiting:
+        if self._recorder.done and not self._waiting:
             self._write()
             self._waiting = True
         if self._waiting and steps >= self._begin_at:
-            self._tracer.begin()
+            self._recorder.begin()
             self._waiting = False
             self._begin_at = steps + max(APART, SHARE * steps)
 
@@ -120,12 +120,12 @@ class TrainingLogs:
             last = {key: self._items[-1][key] for key in ("episode", "trial")}
             for lap, steps, (status, progress) in zip(result.laps, whole_steps(result.laps), result.ends, strict=True):
                 times = _times(lap.start_s, steps)
-                told = {"completion_percentage": int(progress), "episode_status": LABELS[status]}
-                self._items.append({"reward_score": None, **times, **last, "phase": "evaluation", **told})
+                ended = {"completion_percentage": int(progress), "episode_status": LABELS[status]}
+                self._items.append({"reward_score": None, **times, **last, "phase": "evaluation", **ended})
 
     def on_race_start(self) -> StepCallback:
-        """Have every step of the best driver's last laps told."""
-        self._race = Tracer(1, endless=True)
+        """Record every step of the best driver's last laps."""
+        self._race = StepRecorder(1, endless=True)
         return self._race
 
     def on_race_end(self, replay: Replay, failure: RewardError | None = None) -> None:
@@ -150,7 +150,7 @@ class TrainingLogs:
             self._write_metrics()
 
     def _write(self) -> None:
-        found = [self._tracer.episode(car, self._track) for car in range(self._episodes)]
+        found = [self._recorder.episode(car, self._track) for car in range(self._episodes)]
         episodes = [rows for rows in found if rows is not None]
         if not episodes:
             return
@@ -168,7 +168,7 @@ class TrainingLogs:
         _write_json(self._folder, "metrics/TrainingMetrics.json", metrics, indent=None)
 
     def _found(self) -> tuple[int, list[dict[str, Any]]]:
-        """The number of the next file, and the metrics; a lone file with too few episodes is written anew."""
+        """The number of the next file, and the metrics; a lone file with too few episodes is written again."""
         names = (re.fullmatch(r"(\d{1,9})-iteration\.csv", path.name) for path in self._traces.iterdir())
         number = max((int(name[1]) + 1 for name in names if name), default=0)
         if number == 1:
@@ -191,13 +191,13 @@ def _metadata(env: TimeTrialVector | ConcatVectorEnv) -> dict[str, Any]:
     return ModelMetadata(env.actions, sensors, version=VERSION).as_json()
 
 
-def write_evaluation(folder: Path, laps: Sequence[Lap], traced: Sequence[NDArray[np.void]]) -> Path:
+def write_evaluation(folder: Path, laps: Sequence[Lap], recorded: Sequence[NDArray[np.void]]) -> Path:
     """Write the log and the metrics of an evaluation into a run folder.
 
     Args:
         folder: the run's.
         laps: that were driven.
-        traced: the rows of each lap, the one that finds it complete included.
+        recorded: the rows of each lap, the one that finds it complete included.
 
     Returns:
         The folder with the log, `evaluation-` and 14 digits.
@@ -209,7 +209,7 @@ def write_evaluation(folder: Path, laps: Sequence[Lap], traced: Sequence[NDArray
     when = datetime.now(UTC)
     while (made := folder / f"evaluation-{when:%Y%m%d%H%M%S}").exists():
         when += timedelta(seconds=1)
-    rows = list(traced[: len(laps)])
+    rows = list(recorded[: len(laps)])
     if laps[-1].complete:  # the original calls only the last lap of a race complete
         rows[-1]["episode_status"][-1], rows[-1]["done"][-1] = "lap_complete", True
     items = []
