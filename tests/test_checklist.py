@@ -8,6 +8,7 @@ import dataclasses
 import json
 import math
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,10 +16,10 @@ from drives import ring
 from roads import route as stadium_route
 
 import racer.deepracer.logs.writing as run_logs
-from racer.deepracer.config import take_over
+from racer.deepracer.config import convert
 from racer.deepracer.config.hyperparameters import read_hyperparameters
 from racer.deepracer.config.metadata import read_model_metadata
-from racer.deepracer.config.report import Fate
+from racer.deepracer.config.report import Status
 from racer.deepracer.logs import StepRecorder, TrainingLogs, write_evaluation
 from racer.deepracer.logs.reading import read_log
 from racer.env import TimeTrial, TimeTrialVector
@@ -348,14 +349,14 @@ def test_16_settings_without_effect_have_none_and_say_so(tmp_path):
     def made(**settings):
         path = tmp_path / "hyperparameters.json"
         path.write_text(json.dumps(settings))
-        return take_over(hyperparameters=path)
+        return convert(hyperparameters=path)
 
     plain = made()
     odd = made(stack_size=7, term_cond_avg_score=1, term_cond_max_episodes=3)
-    fates = {line.name: line.fate for line in odd.lines}
-    assert fates["stack_size"] is fates["term_cond_avg_score"] is Fate.IDLE
-    assert fates["term_cond_max_episodes"] is Fate.REPLACED
-    assert odd.knobs == plain.knobs, "none of them reaches the training"
+    status = {outcome.name: outcome.status for outcome in odd.report}
+    assert status["stack_size"] is status["term_cond_avg_score"] is Status.IGNORED
+    assert status["term_cond_max_episodes"] is Status.REPLACED
+    assert odd.hyperparameters == plain.hyperparameters, "none of them reaches the training"
     for word, huber in (("huber", True), ("Huber", False), ("mean_squared_error", False), ("anything", False)):
         path = tmp_path / "hyperparameters.json"
         path.write_text(json.dumps({"loss_type": word}))
@@ -412,12 +413,13 @@ def test_20_logs_count_from_0_with_equal_files_fourteen_digits_and_degrees(tmp_p
     monkeypatch.setattr(run_logs, "APART", 0)
     monkeypatch.setattr(run_logs, "SHARE", 0.0)
     env = TimeTrialVector(8, ring(), Seen(), start="rotate")
-    logs = TrainingLogs(tmp_path, env, {})
+    logs = TrainingLogs(tmp_path)
+    logs.on_training_start(env, object())
     env.reset(seed=0)
     for k in range(240):
         env.step(np.tile(np.float32([0.3, -0.4]), (8, 1)))
-        logs.update(8 * (k + 1))
-    logs.close()
+        logs.on_update(SimpleNamespace(steps=8 * (k + 1)))
+    logs.on_training_end()
     names = sorted(path.name for path in (tmp_path / "training-simtrace").glob("*.csv"))
     assert names[:2] == ["0-iteration.csv", "1-iteration.csv"]
     files = [read_log(tmp_path / "training-simtrace" / f"{k}-iteration.csv") for k in range(len(names))]
