@@ -20,7 +20,9 @@ from drives import CAR, altered, drive, otherwise, ring
 from racer import __version__
 from racer.errors import LeaderboardError, ReplayError
 from racer.leaderboard import AlreadyEnteredError, add, add_all, as_records, database, standings
+from racer.leaderboard.board import SCHEMA, metadata
 from racer.leaderboard.names import clean_name
+from racer.leaderboard.storage import opened
 from racer.replay import save_replay
 from racer.sim import CARS, physics_version
 from racer.track import load_track, save_track, track_from_arrays
@@ -697,18 +699,40 @@ def test_a_database_too_large_is_not_opened(folder):
         standings(db="board.sqlite")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
-def test_ctrl_c_ends_the_wait_for_a_locked_database(replay):
+COUNT_WITHOUT_END = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+
+
+def test_what_keeps_the_database_busy_without_an_end_is_stopped(replay):
     add(replay, "Ada", "board.sqlite")
+    with (
+        pytest.raises(LeaderboardError, match="cannot be used: it keeps the computer busy without an end"),
+        opened("board.sqlite", metadata, SCHEMA, write=False) as connection,
+    ):
+        connection.exec_driver_sql(COUNT_WITHOUT_END)
+
+
+WAITS = {
+    "for a lock": "from racer.leaderboard import standings\ndef wait():\n    standings(db='board.sqlite')",
+    "for an answer": (
+        "from racer.leaderboard.board import SCHEMA, metadata\nfrom racer.leaderboard.storage import opened\n"
+        "def wait():\n    with opened('other.sqlite', metadata, SCHEMA, write=False) as connection:\n"
+        f"        connection.exec_driver_sql({COUNT_WITHOUT_END!r})"
+    ),
+}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
+@pytest.mark.parametrize("why", WAITS)
+def test_ctrl_c_ends_every_wait(replay, why):
+    add(replay, "Ada", "board.sqlite")
+    add(replay, "Ada", "other.sqlite")
     blocker = sqlite3.connect("board.sqlite", isolation_level=None)
     blocker.execute("BEGIN EXCLUSIVE")
-    script = (
-        "from racer.leaderboard import standings\nprint('waiting', flush=True)\n"
-        "try:\n    standings(db='board.sqlite')\nexcept KeyboardInterrupt:\n    print('interrupted')"
-    )
+    patient = "print('waiting', flush=True)\ntry:\n    wait()\nexcept KeyboardInterrupt:\n    print('interrupted')"
+    script = f"{WAITS[why]}\n{patient}"
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as waiting:
         assert waiting.stdout.readline() == "waiting\n"
-        time.sleep(0.5)  # by now it waits for the lock
+        time.sleep(0.2)  # by now it waits
         waiting.send_signal(signal.SIGINT)
         assert waiting.communicate(timeout=60)[0] == "interrupted\n"
     blocker.close()
