@@ -66,7 +66,7 @@ def test_what_is_saved_comes_back(tmp_path, monkeypatch, reverse):
     assert again.laps == replay.laps
     assert again.car == replay.car
     assert again.track.reversed is reverse
-    assert again.track.about["title"] == "A ring for tests"
+    assert again.track.metadata["title"] == "A ring for tests"
     for line in ("center", "inner", "outer"):
         assert np.array_equal(getattr(again.track, line), getattr(track, line))
     for name in ("driver", "reward", "seed", "created", "engine", "digest", "best_lap_s", "completed_laps"):

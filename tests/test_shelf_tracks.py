@@ -31,7 +31,7 @@ def radii(track: Track) -> np.ndarray:
 @pytest.mark.parametrize("name", NAMES)
 class TestEveryTrack:
     def test_its_header_says_what_it_is_and_whose(self, name):
-        about = load(name).about
+        about = load(name).metadata
         assert set(about) == {"title", "about", "author", "licence", "difficulty"}
         assert about["author"] == "the racer authors"
         assert about["licence"] == "CC0-1.0"
@@ -41,7 +41,7 @@ class TestEveryTrack:
 
     def test_its_grade_is_the_one_its_shape_has(self, name):
         track = load(name)
-        assert track.about["difficulty"] == difficulty_of(track.center, track.length, track.width)
+        assert track.metadata["difficulty"] == difficulty_of(track.center, track.length, track.width)
 
     def test_its_road_has_a_plausible_size(self, name):
         track = load(name)

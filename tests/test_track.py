@@ -24,7 +24,7 @@ def oval(tmp_path):
 
 def test_a_stadium_is_what_paper_says_it_is(oval):
     assert oval.name == "oval"
-    assert oval.about["title"] == "An Oval"
+    assert oval.metadata["title"] == "An Oval"
     assert oval.closed
     assert oval.is_ccw
     assert oval.length == pytest.approx(2 * STRAIGHT + 2 * math.pi * RADIUS, rel=1e-3)
@@ -68,7 +68,7 @@ def test_a_track_cannot_be_changed(oval):
     with pytest.raises(AttributeError):
         oval.name = "other"
     with pytest.raises(TypeError):
-        oval.about["title"] = "other"
+        oval.metadata["title"] = "other"
     given_rows = np.array(oval.center)
     track = track_from_arrays("copy", given_rows, oval.inner, oval.outer)
     given_rows[:] = 0.0
@@ -78,7 +78,7 @@ def test_a_track_cannot_be_changed(oval):
 def test_copies_are_equal_and_as_read_only(oval):
     for twin in (copy.deepcopy(oval), pickle.loads(pickle.dumps(oval))):
         assert twin.digest == oval.digest
-        assert dict(twin.about) == dict(oval.about)
+        assert dict(twin.metadata) == dict(oval.metadata)
         assert not twin.center.flags.writeable
 
 
@@ -99,7 +99,7 @@ def test_a_saved_track_comes_back_bit_by_bit(oval, tmp_path):
     save_track(oval, tmp_path / "again.csv")
     again = load_track(tmp_path / "again.csv")
     assert again.digest == oval.digest
-    assert dict(again.about) == dict(oval.about)
+    assert dict(again.metadata) == dict(oval.metadata)
     save_track(oval.reverse(), tmp_path / "back.csv")
     assert load_track(tmp_path / "back.csv").digest == oval.reverse().digest
 
@@ -107,7 +107,7 @@ def test_a_saved_track_comes_back_bit_by_bit(oval, tmp_path):
 def test_a_header_is_kept_and_a_column_line_is_no_header(tmp_path):
     head = "# title: Ring: the second\n#author:me\n# x_m,y_m,w_tr_right_m,w_tr_left_m\n# just words"
     track = load_track(write_csv(tmp_path / "t.csv", stadium(), head=head))
-    assert dict(track.about) == {"title": "Ring: the second", "author": "me"}
+    assert dict(track.metadata) == {"title": "Ring: the second", "author": "me"}
 
 
 @pytest.mark.parametrize("head", ["# x_m,y_m,w_tr_right_m,w_tr_left_m", "x_m, y_m, w_tr_right_m, w_tr_left_m", ""])

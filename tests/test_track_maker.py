@@ -131,7 +131,7 @@ def test_a_saved_track_is_the_same_road(tmp_path, seed):
     for line in ("center", "inner", "outer"):
         np.testing.assert_allclose(getattr(loaded, line), getattr(track, line), rtol=0.0, atol=1e-9)
     np.testing.assert_array_equal(loaded.center, track.center)
-    assert dict(loaded.about) == dict(track.about)
+    assert dict(loaded.metadata) == dict(track.metadata)
     assert (loaded.turns, loaded.difficulty, loaded.is_ccw) == (track.turns, track.difficulty, track.is_ccw)
 
 

@@ -51,7 +51,7 @@ def to_file(replay: Replay) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         "seed": int(replay.seed),
         "track": {
             "name": _printable(track.name),
-            "about": {_printable(key): _printable(text, ABOUT_LIMIT) for key, text in track.about.items()},
+            "about": {_printable(key): _printable(text, ABOUT_LIMIT) for key, text in track.metadata.items()},
             "reversed": bool(track.reversed),
             "digest": track.digest,
         },
@@ -135,7 +135,7 @@ def _track(record: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Track:
         track = track_from_arrays(_text(record, "name"), *lines, reversed=_get(record, "reversed", bool))
     except TrackError as error:
         raise DamagedError(f"its track cannot be driven: {error}") from error
-    track = dataclasses.replace(track, about={key: _text(about, key, ABOUT_LIMIT) for key in about})
+    track = dataclasses.replace(track, metadata={key: _text(about, key, ABOUT_LIMIT) for key in about})
     if track.digest != _get(record, "digest", str):
         raise DamagedError("its track was changed after the replay was written")
     return track

@@ -46,7 +46,7 @@ class Rows:
         center: `(n, 2)` m; a ring repeats its first row.
         inner: Inner border `(n, 2)` m.
         outer: Outer border `(n, 2)` m.
-        about: The header's `key: value` lines.
+        metadata: The header's `key: value` lines.
         lines: Line number in the file of each row; empty if its rows are counted instead, from 0.
         offsets: Distances of the right and the left border as a CSV states them, `(n, 2)` m.
         notes: What was mended on reading, a sentence each.
@@ -58,7 +58,7 @@ class Rows:
     center: Points
     inner: Points
     outer: Points
-    about: dict[str, str] = field(default_factory=dict)
+    metadata: dict[str, str] = field(default_factory=dict)
     lines: tuple[int, ...] = ()
     offsets: NDArray[np.float64] | None = None
     notes: tuple[str, ...] = ()
@@ -86,14 +86,14 @@ def read_csv(path: Path, scale: float = 1.0, width: float | None = None) -> Rows
     Raises:
         TrackError: The file cannot be read as such a table.
     """
-    about: dict[str, str] = {}
+    metadata: dict[str, str] = {}
     rows: list[list[float]] = []
     lines: list[int] = []
     for number, line in enumerate(_text(path).splitlines(), start=1):
         text = line.strip()
         if text.startswith("#"):
             if (pair := _KEY.fullmatch(text)) is not None:
-                about.setdefault(pair[1].lower(), _printable(pair[2]))
+                metadata.setdefault(pair[1].lower(), _printable(pair[2]))
         elif text and (rows or not _is_column_names(text)):
             rows.append(_numbers(text, f"{path}, line {number}", bare=width is not None))
             lines.append(number)
@@ -101,11 +101,11 @@ def read_csv(path: Path, scale: float = 1.0, width: float | None = None) -> Rows
         raise TrackError(f"{path} is empty: a track has rows of {', '.join(COLUMNS)}")
     with np.errstate(all="ignore"):
         table = np.array(rows) * scale
-    return _beside(table, width, str(path), about, tuple(lines))
+    return _beside(table, width, str(path), metadata, tuple(lines))
 
 
 def _beside(
-    table: NDArray[np.float64], width: float | None, where: str, about: dict[str, str], lines: tuple[int, ...]
+    table: NDArray[np.float64], width: float | None, where: str, metadata: dict[str, str], lines: tuple[int, ...]
 ) -> Rows:
     """A ring and the borders beside it, from rows of `COLUMNS` or, if the width is given, of the first two."""
     if width is not None:
@@ -115,7 +115,7 @@ def _beside(
     else:
         table = np.vstack([table, table[:1]])
     with np.errstate(all="ignore"):  # absurd numbers are for the checks to name
-        made = Rows(where, table[:, :2], table[:, :2], table[:, :2], about, lines)
+        made = Rows(where, table[:, :2], table[:, :2], table[:, :2], metadata, lines)
         _check_table(table, made)
         inner, outer = with_offset_borders(table[:, :2], right=table[:, 2], left=table[:, 3])
     return replace(made, inner=inner, outer=outer, offsets=table[:, 2:])
@@ -181,9 +181,9 @@ def _closed(rows: Rows) -> Rows:
     return replace(rows, center=lines[0], inner=lines[1], outer=lines[2], notes=(note,))
 
 
-def csv_text(center: Points, right: NDArray[np.float64], left: NDArray[np.float64], about: dict[str, str]) -> str:
+def csv_text(center: Points, right: NDArray[np.float64], left: NDArray[np.float64], metadata: dict[str, str]) -> str:
     """A ring as racer's CSV, with all digits that reading it back takes; the first row is not repeated."""
-    head = [f"# {key}: {_printable(value)}" for key, value in about.items()]
+    head = [f"# {key}: {_printable(value)}" for key, value in metadata.items()]
     head = [line for line in head if _KEY.fullmatch(line)]  # what could not be read back must not pass for rows
     body = [
         f"{x!r}, {y!r}, {w_right!r}, {w_left!r}"

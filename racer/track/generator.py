@@ -254,5 +254,5 @@ def _rows(seed: int, center: Points, widths: NDArray[np.float64]) -> Rows:
     half = np.round(0.5 * widths, 4)
     center[-1], half[-1] = center[0], half[0]
     inner, outer = with_offset_borders(center, right=half, left=half)
-    about = {"about": f"a random circuit: racer new-track --seed {seed} makes it again"}
-    return Rows(f"track 'random-{seed}'", center, inner, outer, about, offsets=np.column_stack([half, half]))
+    metadata = {"about": f"a random circuit: racer new-track --seed {seed} makes it again"}
+    return Rows(f"track 'random-{seed}'", center, inner, outer, metadata, offsets=np.column_stack([half, half]))

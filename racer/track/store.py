@@ -57,7 +57,7 @@ def save_track(track: Track, path: str | Path) -> None:
         if offsets is None:
             reason = "it is open" if not track.closed else "its borders are not distances from its centre line"
             raise TrackError(f"{target}: a CSV cannot hold {track.name!r}: {reason}; save it as .npy")
-        write_atomically(target, csv_text(track.center, *offsets, dict(track.about)))
+        write_atomically(target, csv_text(track.center, *offsets, dict(track.metadata)))
     else:
         raise TrackError(f"{target}: a track is saved as .csv or .npy")
 

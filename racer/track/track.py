@@ -35,7 +35,7 @@ class Track:
         inner: Geometric inner border, `(k, 2)` m: left if the track runs counter-clockwise, else right.
         outer: Geometric outer border, `(l, 2)` m.
         reversed: Whether it is driven against its file's direction.
-        about: The header of its file: `title`, `author`, `licence`, `difficulty`, `about`, …
+        metadata: The header of its file: `title`, `author`, `licence`, `difficulty`, `about`, …
         notes: What was mended when its file was read, a sentence each.
         offsets: Distances of the right and the left border from each row, `(n, 2)` m, as a CSV states them; None
             if the borders are lines of their own.
@@ -46,7 +46,7 @@ class Track:
     inner: Points
     outer: Points
     reversed: bool = False
-    about: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     offsets: NDArray[np.float64] | None = None
 
@@ -58,12 +58,12 @@ class Track:
             line = np.array(getattr(self, key), dtype=np.float64, order="C")
             line.setflags(write=False)
             object.__setattr__(self, key, line)
-        object.__setattr__(self, "about", MappingProxyType(dict(self.about)))
+        object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
 
     def __reduce__(self) -> tuple[type["Track"], tuple[Any, ...]]:
         """Pickle as the constructor's arguments: a copy in another process is as read-only as this one."""
         lines = self.center, self.inner, self.outer
-        return Track, (self.name, *lines, self.reversed, dict(self.about), self.notes, self.offsets)
+        return Track, (self.name, *lines, self.reversed, dict(self.metadata), self.notes, self.offsets)
 
     def __repr__(self) -> str:
         """Name, size and direction instead of the arrays."""
@@ -135,7 +135,7 @@ class Track:
     @cached_property
     def difficulty(self) -> str:
         """One of `DIFFICULTIES`: what its header says, or else derived from bends, width and length."""
-        stated = self.about.get("difficulty", "").lower()
+        stated = self.metadata.get("difficulty", "").lower()
         return stated if stated in DIFFICULTIES else difficulty_of(self.center, self.length, self.width)
 
     @cached_property
@@ -162,14 +162,14 @@ class Track:
             self.inner[::-1],
             self.outer[::-1],
             reversed=not self.reversed,
-            about=self.about,
+            metadata=self.metadata,
             notes=self.notes,
             offsets=None if self.offsets is None else self.offsets[::-1, ::-1],
         )
 
 
 def track_from_arrays(
-    name: str, center: ArrayLike, inner: ArrayLike, outer: ArrayLike, *, reversed: bool = False, **about: str
+    name: str, center: ArrayLike, inner: ArrayLike, outer: ArrayLike, *, reversed: bool = False, **metadata: str
 ) -> Track:
     """Make a track from its lines, `(n, 2)` m each, with the checks that a `.npy` file gets.
 
@@ -179,7 +179,7 @@ def track_from_arrays(
         inner: Geometric inner border.
         outer: Geometric outer border.
         reversed: Whether that is against the direction of the track's file.
-        about: Header entries such as `title`.
+        metadata: Header entries such as `title`.
 
     Raises:
         TrackError: The lines make no sound track.
@@ -192,7 +192,7 @@ def track_from_arrays(
             raise TrackError(f"track {name!r}: {key} is no array of numbers: {error}") from error
         if lines[key].ndim != 2 or lines[key].shape[1] != 2:
             raise TrackError(f"track {name!r}: {key} has the shape {lines[key].shape}, not (rows, 2)")
-    rows = Rows(f"track {name!r}", lines["center"], lines["inner"], lines["outer"], about, trusted=True)
+    rows = Rows(f"track {name!r}", lines["center"], lines["inner"], lines["outer"], metadata, trusted=True)
     return track_of(name, rows, reversed=reversed)
 
 
@@ -203,14 +203,14 @@ def track_of(name: str, rows: Rows, *, reversed: bool = False, check_shape: bool
         TrackError: They make no sound track.
     """
     rows = checked(rows, check_shape)
-    return Track(name, rows.center, rows.inner, rows.outer, reversed, rows.about, rows.notes, rows.offsets)
+    return Track(name, rows.center, rows.inner, rows.outer, reversed, rows.metadata, rows.notes, rows.offsets)
 
 
 def track_summary(track: Track) -> dict[str, Any]:
     """What a list of tracks shows, ready for JSON: names, sizes in metres, turns, difficulty, direction."""
     return {
         "name": track.name,
-        "title": track.about.get("title", track.name),
+        "title": track.metadata.get("title", track.name),
         "length_m": round(track.length, 3),
         "width_m": round(track.width, 3),
         "width_min_m": round(track.width_min, 3),
@@ -218,7 +218,7 @@ def track_summary(track: Track) -> dict[str, Any]:
         "turns": track.turns,
         "difficulty": track.difficulty,
         "direction": "open" if not track.closed else "counter-clockwise" if track.is_ccw else "clockwise",
-        "about": track.about.get("about", ""),
+        "about": track.metadata.get("about", ""),
     }
 
 

@@ -277,7 +277,7 @@ def create_run(run: Run, tracks: Sequence[Track]) -> None:
         make_run_folder(folder)  # again: another process may have used it before the lock was ours
         lines = [{key: getattr(track, key).tolist() for key in ("center", "inner", "outer")} for track in tracks]
         kept = [
-            {"name": track.name, "reversed": track.reversed, "about": dict(track.about), **geometry}
+            {"name": track.name, "reversed": track.reversed, "about": dict(track.metadata), **geometry}
             for track, geometry in zip(tracks, lines, strict=True)
         ]
         write_atomically(folder / "track.json", json.dumps(kept[0] if len(kept) == 1 else kept))

@@ -60,7 +60,7 @@ def draw_title(canvas: Canvas, track: Track) -> None:
     """Name the track."""
     px = canvas.px
     left, right = px(24), canvas.layout.side.left - px(24)
-    name = canvas.shorten(track.about.get("title") or track.name, 22, 0.6 * (right - left))
+    name = canvas.shorten(track.metadata.get("title") or track.name, 22, 0.6 * (right - left))
     box = canvas.write(name, (left, px(16)), 22, TEXT)
     facts = f"{track.length:.1f} m  ·  {track.width:.2f} m wide" + ("  ·  reversed" if track.reversed else "")
     if box.right + px(14) + canvas.width(facts, 13) < right:
