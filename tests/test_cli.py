@@ -215,7 +215,7 @@ def test_import_track(folder: Path) -> None:
 def test_an_empty_leaderboard_says_how_to_enter() -> None:
     assert "racer leaderboard add" in run("leaderboard").stderr
     assert run("leaderboard", "--json", "--csv").exit_code == 2
-    assert "no such file" in told(run("leaderboard", "add", "missing.replay", "--driver", "Ada"))
+    assert "there is no replay and no run" in told(run("leaderboard", "add", "missing.replay", "--driver", "Ada"))
 
 
 def test_json_never_holds_a_nan(capsys: pytest.CaptureFixture[str]) -> None:

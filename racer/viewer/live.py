@@ -92,7 +92,7 @@ class LivePicture:
             canvas.card(box, 16, CARD, color)
             canvas.write(text, box.center, LABEL, color, "center")
             right = box.left - px(14)
-        name = canvas.shorten(self.track.about.get("title") or self.track.name, VALUE, right - left)
+        name = canvas.shorten(self.track.metadata.get("title") or self.track.name, VALUE, right - left)
         box = canvas.write(name, (left, px(18)), VALUE, TEXT)
         length = f"{self.track.length:.1f} m" + ("  ·  reversed" if self.track.reversed else "")
         if box.right + px(14) + canvas.width(length, LABEL) < right:
