@@ -7,14 +7,13 @@ from stable_baselines3.common.utils import obs_as_tensor
 
 from racer.training.sb3 import PPORecipe
 
-EPISODES = 20  # between two updates: the original's num_episodes_between_training
 MOST_STEPS = 10_000  # of an update, as in the original; what is under way then is driven to its end, and no more
 
 
 class WholeEpisodes(PPO):
     """PPO whose updates are made of whole episodes, whatever their length."""
 
-    episodes = EPISODES
+    episodes = 20
 
     def collect_rollouts(self, env, callback, rollout_buffer, n_rollout_steps):
         """Drive the episodes of an update, side by side; every car drives its share of them."""
@@ -61,9 +60,9 @@ class WholeEpisodes(PPO):
 
 
 class Agent(PPORecipe):
-    """A driver that learns by DeepRacer's rules; hyperparameters.json turns its knobs, which are the original's."""
+    """A driver that learns by DeepRacer's rules, with the hyperparameters of its `hyperparameters.json`."""
 
-    num_envs = EPISODES  # one car for each episode of an update
+    num_envs = 20  # driving side by side; of an update's episodes each drives its share
     sensors = (
         "state",
         "FRONT_FACING_CAMERA",
@@ -74,30 +73,38 @@ class Agent(PPORecipe):
         "SECTOR_LIDAR",
         "DISCRETIZED_SECTOR_LIDAR",
     )
+    pace, image_pace = 3_000, 4_000  # steps per second on two cores; with images as small as those of ppo_camera
 
-    pace, picture_pace = 3_000, 4_000  # steps a second on two cores; by pictures as small as those of ppo_camera
-
-    batch_size, n_epochs, learning_rate = 64, 10, 3e-4  # these and the next unless hyperparameters.json says else
+    episodes = 20  # between two updates
+    batch_size, n_epochs, learning_rate = 64, 10, 3e-4
     gamma, ent_coef = 0.999, 0.01
     gae_lambda, clip_range = 0.95, 0.2
     net_arch = (64, 64)
     log_std_init = -0.5  # ln of the noise on continuous actions at the start; then it is learned
+
+    # These of PPORecipe's it does not have.
+    n_steps = first_n_steps = first_batch_size = stuck_gamma = last_rate = lap_log_std = last_log_std = None
+
+    # What the original calls them. It trains by the original's rules, too.
+    deepracer = {
+        "lr": "learning_rate",
+        "batch_size": "batch_size",
+        "num_epochs": "n_epochs",
+        "num_episodes_between_training": "episodes",
+        "discount_factor": "gamma",
+        "beta_entropy": "ent_coef",
+    }
+    deepracer_notes = {}
+    deepracer_rules = True
     algorithm = WholeEpisodes
 
-    def __init__(self, env, seed=0, device="auto", rate=None, batch=None, episodes=EPISODES, **others):
-        """Make an untrained driver.
-
-        Args:
-            env, seed, device, others: as for every recipe of PPO.
-            rate, batch, episodes: lr, batch_size and num_episodes_between_training of DeepRacer's file.
-        """
-        self.learning_rate, self.batch_size = rate or self.learning_rate, int(batch or self.batch_size)
-        others.setdefault("entropy", self.ent_coef)  # of continuous actions, too
+    def build(self, env, seed):
+        """Make the model."""
         self.n_steps = self.batch_size  # not looked at: an update takes as many steps as its episodes have
-        super().__init__(env, seed, device, **others)
-        self.model.episodes = int(episodes)
+        self.given |= {"ent_coef"}  # of continuous actions, too
+        super().build(env, seed)
+        self.model.episodes = self.episodes
         self.architecture += ", on whole episodes"
-        self.hyperparameters["num_episodes_between_training"] = int(episodes)
 
-    def tune(self, used):
+    def tune(self):
         """Change nothing: the original's rates stay what they are."""

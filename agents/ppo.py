@@ -1,4 +1,4 @@
-"""Proximal policy optimisation (PPO) with Stable-Baselines3: learns to drive in seconds. Copy it and change a knob."""
+"""Proximal policy optimisation (PPO) with Stable-Baselines3: learns to drive in seconds. Copy it and change it."""
 
 from racer.training.sb3 import PPORecipe
 
@@ -8,16 +8,24 @@ class Agent(PPORecipe):
 
     num_envs = 256  # driving side by side: enough for a steady gradient, few enough to learn every few seconds
     sensors = ("state",)  # that it can learn from
-    pace = 80_000  # steps a second on two cores
+    pace = 80_000  # steps per second on two cores
 
-    n_steps = 32  # of each car between two updates: two seconds of driving
-    batch_size = 2048  # samples in one gradient step; larger ones are quicker, smaller ones learn more a sample
+    # Any of these may be set without a copy: racer train --set n_epochs=8 --set net_arch=128,128
+    # What begins with first_ holds until half of the episodes are complete laps. Then the learning is refined: rates,
+    # noise and entropy fall in a straight line to the end of the budget.
+    n_steps, first_n_steps = 32, 8  # of each car between two updates: two seconds of driving; often at first
+    batch_size, first_batch_size = 2048, 512  # samples in a gradient step; smaller ones learn more from each sample
     n_epochs = 5  # passes over the samples of an update; more squeeze out more, until the policy runs away from them
-    learning_rate = 2e-3  # at the start, falling in a straight line ...
+    learning_rate = 2e-3  # before the first laps; then falling ...
     last_rate = 0.03  # ... to this share of it: big steps first, fine tuning at the end
-    gamma = 0.98  # a reward 50 steps (3.3 s) ahead counts a third: as far as a car has to look
+    gamma = 0.98  # a reward 50 steps (3.3 s) ahead counts a third: as far as a car has to look ...
+    stuck_gamma = 0.99  # ... unless it gets no farther and no lap is complete: is falling off worth it in the long run?
     gae_lambda = 0.95  # between trusting the value network (0) and the rewards that followed (1)
     clip_range = 0.2  # how far an update may move the policy: the usual value
     net_arch = (64, 64)  # of the policy and of the value network; larger ones drive no faster here, but slower to run
-    log_std_init, last_log_std = -0.5, -3.0  # ln of the most noise allowed on the actions, at the start and at the end
+    log_std_init = -0.5  # ln of the most noise allowed on the actions: at the start ...
+    lap_log_std, last_log_std = -1.5, -3.0  # ... when whole laps are driven, and at the end
     ent_coef = 0.01  # worth of trying several actions, where they are discrete; falling to nothing at the end
+
+    # DeepRacer's hyperparameters that it takes, and which of its own they set.
+    deepracer = {"discount_factor": "gamma", "beta_entropy": "ent_coef", "num_epochs": "n_epochs"}

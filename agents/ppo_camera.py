@@ -1,14 +1,14 @@
-"""PPO that drives by its camera alone: it learns three clean laps in seconds on a laptop. Copy it, change a knob."""
+"""PPO that drives by its camera alone: it learns three clean laps in seconds on a laptop. Copy it and change it."""
 
 from racer.errors import AgentError
 from racer.training.sb3 import PPORecipe
 
 
 class Agent(PPORecipe):
-    """A driver that learns from pictures; what it learns from besides is the environment's reward alone."""
+    """A driver that learns from images; what it learns from besides is the environment's reward alone."""
 
-    num_envs = 64  # driving side by side: few, since pictures are dear, and what counts is how often it is updated
-    sensors = (  # the first is what it sees if nothing else is asked for: two frames, small, and no sky
+    num_envs = 64  # driving side by side: few, since images are dear, and what counts is how often it is updated
+    sensors = (  # the first is what it observes if nothing else is asked for: two frames, small, and no sky
         "FRONT_FACING_CAMERA:size=80x32:stack=2",
         "observation",
         "LEFT_CAMERA",
@@ -18,23 +18,28 @@ class Agent(PPORecipe):
         "SECTOR_LIDAR",
         "DISCRETIZED_SECTOR_LIDAR",
     )
-    picture_pace = 13_000  # steps a second on two cores, by pictures as small as these
+    image_pace = 13_000  # steps per second on two cores, with images as small as these
 
-    n_steps = 32  # of each car between two updates: two seconds of driving
-    batch_size = 512  # samples in one gradient step
+    n_steps = first_n_steps = 32  # of each car between two updates: two seconds of driving
+    batch_size = first_batch_size = 512  # samples in one gradient step
     n_epochs = 3  # passes over the samples of an update; each takes as long as driving
-    learning_rate = 1e-3  # at the start, falling in a straight line ...
+    learning_rate = 1e-3  # before the first laps; then falling in a straight line ...
     last_rate = 0.03  # ... to this share of it: big steps first, fine tuning at the end
-    gamma = 0.98  # a reward 50 steps (3.3 s) ahead counts a third: as far as a car has to look
+    gamma = 0.98  # a reward 50 steps (3.3 s) ahead counts a third: as far as a car has to look ...
+    stuck_gamma = 0.99  # ... unless it gets no farther and no lap is complete
     gae_lambda = 0.95  # between trusting the value network (0) and the rewards that followed (1)
     clip_range = 0.2  # how far an update may move the policy: the usual value
-    network = "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW"  # looks at the pictures; docs/learning.md compares
+    network = "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW"  # looks at the images; docs/learning.md compares
     net_arch = (64,)  # behind it, of the policy and of the value
-    log_std_init, last_log_std = -0.5, -2.0  # ln of the most noise allowed on the actions, at the start and at the end
+    log_std_init = -0.5  # ln of the most noise allowed on the actions: at the start ...
+    lap_log_std, last_log_std = -1.5, -2.0  # ... when whole laps are driven, and at the end
     ent_coef = 0.01  # worth of trying several actions, where they are discrete; falling to nothing at the end
 
-    def __init__(self, env, seed=0, device="auto", gamma=None, entropy=None, epochs=None, network=None):
-        """Make an untrained driver; the arguments are those of `racer.training.sb3.PPORecipe`."""
-        super().__init__(env, seed, device, gamma, entropy, epochs, network)
-        if not self.pictures:
-            raise AgentError("ppo_camera learns from pictures: perceive one with --sensors, or train with --agent ppo")
+    # DeepRacer's hyperparameters that it takes, and which of its own they set.
+    deepracer = {"discount_factor": "gamma", "beta_entropy": "ent_coef", "num_epochs": "n_epochs"}
+
+    def build(self, env, seed):
+        """Make the model, if there are images."""
+        if not self.images:
+            raise AgentError("this recipe learns from images: add a camera with --sensors, or train with --agent ppo")
+        super().build(env, seed)

@@ -1,10 +1,9 @@
-"""Soft actor-critic (SAC) with Stable-Baselines3: learns from all that it remembers. Copy it and change a knob."""
+"""Soft actor-critic (SAC) with Stable-Baselines3: learns from all that it remembers. Copy it and change it."""
 
 from stable_baselines3 import SAC
 from stable_baselines3.common.buffers import DictReplayBuffer, NStepReplayBuffer
 
-from racer.errors import AgentError
-from racer.training.sb3 import NETWORKS, Eyes, Recipe
+from racer.training.sb3 import NETWORKS, Recipe
 
 
 class Agent(Recipe):
@@ -15,7 +14,7 @@ class Agent(Recipe):
     """
 
     num_envs = 32  # driving side by side: fewer than PPO has, for each of their steps is learned from many times
-    sensors = (  # that it can learn from; the first is what it perceives if nothing else is asked for
+    sensors = (  # that it can learn from; the first is what it observes if nothing else is asked for
         "state",
         "LIDAR",
         "SECTOR_LIDAR",
@@ -25,45 +24,31 @@ class Agent(Recipe):
         "LEFT_CAMERA",
         "STEREO_CAMERAS",
     )
-    pace = 3_000  # steps a second on two cores
+    pace, image_pace = 3_000, 700  # steps per second on two cores; with images as small as those of ppo_camera
     reports = 10  # rollouts, which are a step of all cars each, between two reports
 
     learning_starts = 2_000  # steps to remember before it learns; the very first ones are driven at random
-    buffer_size, most_bytes = 300_000, 10**9  # steps remembered; fewer where pictures would take more than this
+    buffer_size, most_bytes = 300_000, 10**9  # steps remembered; fewer where images would take more than this
     batch_size = 256  # samples in one gradient step
     gradient_steps = 2  # between two steps of all cars
-    learning_rate = 1e-3  # at the start, falling in a straight line ...
+    learning_rate = 1e-3  # before the first laps; then falling in a straight line ...
     last_rate = 0.1  # ... to this share of it: big steps first, fine tuning at the end
     gamma = 0.98  # a reward 50 steps (3.3 s) ahead counts a third: as far as a car has to look
     n_steps = 5  # rewards added up before the value networks are asked: what makes it quick
     tau = 0.01  # share by which the networks that are learned from follow those that learn, at each gradient step
     net_arch = (128, 128)  # of the policy network and of each of the two value networks
-    network = next(iter(NETWORKS))  # what looks at pictures, if there are any
+    network = next(iter(NETWORKS))  # what looks at images, if there are any
     alpha = 0.2  # worth of trying several actions at the start; from there on it is learned, and the policy keeps ...
-    target_entropy, last_target_entropy = -2.0, -4.0  # ... this entropy, falling with the budget: fine tuning
+    target_entropy, last_target_entropy = -2.0, -4.0  # ... this entropy, falling from the first laps on: fine tuning
 
-    def __init__(self, env, seed=0, device="auto", gamma=None, alpha=None, network=None):
-        """Make an untrained driver.
+    # DeepRacer's hyperparameters that it takes, which of its own they set, and the training_algorithm that this is.
+    deepracer = {"discount_factor": "gamma", "sac_alpha": "alpha"}
+    deepracer_notes = {"sac_alpha": "at the start; from there on it is learned"}
+    deepracer_algorithm = "sac"
+    continuous_only = True
 
-        Args:
-            env: a `racer.env.TimeTrialVector`, for its spaces; `learn` drives in it.
-            seed: of the networks' first weights and of the exploration.
-            device: `cpu`, `cuda`, or `auto`: a GPU for pictures, if there is one.
-            gamma, alpha, network: knobs that DeepRacer's settings turn, instead of those above.
-
-        Raises:
-            AgentError: the actions are a list to choose from, or there is no such device.
-        """
-        self.gamma = self.gamma if gamma is None else gamma
-        self.alpha = self.alpha if alpha is None else alpha
-        self.network = network or self.network
-        super().__init__(env, self.gamma, device)
-        if self.discrete:
-            raise AgentError(
-                f"SAC takes continuous actions only, not {env.single_action_space.n} to choose from; "
-                "train with --agent ppo, or give it an action space of the type continuous"
-            )
-        eyes = {"features_extractor_class": Eyes, "features_extractor_kwargs": {"network": self.network}}
+    def build(self, env, seed):
+        """Make the model."""
         self._rate = self.learning_rate
         self.model = Remembering(
             self.policy,
@@ -81,29 +66,22 @@ class Agent(Recipe):
             target_entropy=self.target_entropy,
             policy_kwargs={
                 "net_arch": list(self.net_arch),
-                "normalize_images": False,  # what looks at pictures does so itself
+                "normalize_images": False,  # what looks at images does so itself
                 "optimizer_kwargs": {"fused": True},
-                **(eyes if self.pictures else {}),
+                **self.extractor(),
             },
             seed=seed,
             device=self.device,
         )
         self.architecture = f"SAC, a policy and two value networks of {' x '.join(map(str, self.net_arch))} units"
-        if self.pictures:
-            self.architecture += f" behind {self.network}"
-            self.pace, self.reports = 700, 2
-        self.hyperparameters = {  # by the names of DeepRacer's file, for its logs
-            "batch_size": self.batch_size,
-            "lr": self.learning_rate,
-            "discount_factor": self.gamma,
-            "sac_alpha": self.alpha,
-            "loss_type": "mean squared error",
-        }
+        if self.images:
+            self.reports = 2
 
-    def tune(self, used):
-        """Let learning rate and exploration fall as the budget is used up, `used` from 0 to 1."""
-        self._rate = self.learning_rate * (1.0 - (1.0 - self.last_rate) * used)
-        self.model.target_entropy = self.target_entropy + (self.last_target_entropy - self.target_entropy) * used
+    def tune(self):
+        """Let learning rate and exploration fall from the first laps on."""
+        refined = self.schedule.refined
+        self._rate = self.learning_rate * (1.0 - (1.0 - self.last_rate) * refined)
+        self.model.target_entropy = self.target_entropy + (self.last_target_entropy - self.target_entropy) * refined
 
     def tensors(self):
         """The worth of trying several actions, which is learned beside the networks."""

@@ -15,7 +15,7 @@ CHOICES = DiscreteActions(((-20.0, 1.0), (0.0, 2.0), (20.0, 1.0)))
 @pytest.mark.parametrize(("cars", "episodes"), [(6, 6), (6, 3), (4, 10)])
 def test_an_update_is_made_of_whole_episodes(actions, cars, episodes):
     env = TimeTrialVector(cars, ring(), "centerline", time_limit_s=4.0, actions=actions)
-    driver = load_agent("clipped_ppo").make(env, 1, {"episodes": episodes, "epochs": 1, "batch": 32})
+    driver = load_agent("clipped_ppo").make(env, 1, {"episodes": episodes, "n_epochs": 1, "batch_size": 32})
     ended: list[np.ndarray] = []
     env.step_callback = lambda params, given, rewards, status: ended.append(status != IN_PROGRESS)
     buffers = []

@@ -16,6 +16,7 @@ from racer.deepracer.config.metadata import CAMERAS, LIDARS, Lidar, read_model_m
 from racer.deepracer.config.report import Status
 from racer.deepracer.config.settings import ENV_NAMES, Settings, read_settings
 from racer.errors import DeepRacerError, RacerError
+from racer.shelf import shipped_folder
 from racer.sim import ContinuousActions, DiscreteActions, Rotation
 
 ACTIONS = [{"steering_angle": angle, "speed": speed} for angle in (-30, -15, 0, 15, 30) for speed in (1, 2)]
@@ -439,10 +440,10 @@ def test_a_folder_of_the_console(tmp_path):
     assert not converted.both_directions
     assert converted.hyperparameters == {
         "gamma": 0.99,
-        "entropy": 0.01,
-        "epochs": 3,
-        "rate": 3e-4,
-        "batch": 64,
+        "ent_coef": 0.01,
+        "n_epochs": 3,
+        "learning_rate": 3e-4,
+        "batch_size": 64,
         "episodes": 20,
     }
     assert len(converted.files) == 4
@@ -456,13 +457,14 @@ def test_a_folder_of_the_console(tmp_path):
     assert set(Hyperparameters.__dataclass_fields__) - greedy <= told_of
 
 
-PPO, SAC = {"gamma": 0.999, "entropy": 0.01, "epochs": 10}, {"gamma": 0.999, "alpha": 0.2}
+PPO, SAC = {"gamma": 0.999, "ent_coef": 0.01, "n_epochs": 10}, {"gamma": 0.999, "alpha": 0.2}
+RULES = PPO | {"learning_rate": 3e-4, "batch_size": 64, "episodes": 20}
 DEEP = "DEEP_CONVOLUTIONAL_NETWORK_DEEP"
 SECTORS = "DISCRETIZED_SECTOR_LIDAR:sectors=4:values=5:clip_m=1.5"
 
 
 @pytest.mark.parametrize(
-    "sensor, algorithm, options, agent, sensors, knobs",
+    "sensor, algorithm, options, agent, sensors, hyperparameters",
     [
         (["STEREO_CAMERAS"], "clipped_ppo", {}, "ppo_camera", None, PPO | {"network": DEEP}),
         (["LEFT_CAMERA", "LIDAR"], "clipped_ppo", {}, "ppo_camera", None, PPO | {"network": DEEP}),
@@ -474,24 +476,26 @@ SECTORS = "DISCRETIZED_SECTOR_LIDAR:sectors=4:values=5:clip_m=1.5"
         (["FRONT_FACING_CAMERA"], "clipped_ppo", {"sensors": ("LIDAR:stack=2",)}, "ppo_lidar", ("LIDAR:stack=2",), PPO),
         (["state"], "clipped_ppo", {"agent": "sac"}, "sac", None, SAC),
         (["state"], "sac", {"agent": "mine/ppo.py"}, "mine/ppo.py", None, PPO),
-        (["LEFT_CAMERA"], "clipped_ppo", {"agent": "mine"}, "mine", None, PPO),
+        (["LEFT_CAMERA"], "clipped_ppo", {"agent": "mine"}, "mine", None, RULES | {"network": DEEP}),
+        (["LEFT_CAMERA"], "sac", {"agent": "other"}, "other", None, SAC | {"network": DEEP}),
     ],
 )
 def test_algorithm_and_sensors_choose_the_recipe_and_options_outdo_them(
-    tmp_path, sensor, algorithm, options, agent, sensors, knobs
+    tmp_path, monkeypatch, sensor, algorithm, options, agent, sensors, hyperparameters
 ):
+    monkeypatch.chdir(tmp_path)
+    for copy, original in {"mine/ppo.py": "ppo", "agents/mine.py": "clipped_ppo", "agents/other.py": "sac"}.items():
+        write(tmp_path, copy, (shipped_folder("agents") / f"{original}.py").read_text())
     config = {"num_sectors": 4, "num_values_per_sector": 5, "clipping_dist": 1.5}
     model = {"action_space": RANGES, "action_space_type": "continuous", "sensor": sensor, "lidar_config": config}
     model |= {"training_algorithm": algorithm, "neural_network": DEEP}
     files = {"metadata": write(tmp_path, "m.json", model), "hyperparameters": write(tmp_path, "h.json", {})}
     converted = convert(**files, **options)
     assert (converted.agent, converted.sensors) == (agent, sensors or tuple(sensor))
-    assert knobs is None or converted.hyperparameters == knobs
+    assert hyperparameters is None or converted.hyperparameters == hyperparameters
     status = {line.name: line.status for line in converted.report}
-    own = options.get("agent", agent)
-    assert status["training_algorithm"] is (
-        Status.REPLACED if ("sac" in own) != (algorithm == "sac") else Status.CONVERTED
-    )
+    learns = "sac" if "alpha" in converted.hyperparameters else "clipped_ppo"
+    assert status["training_algorithm"] is (Status.REPLACED if learns != algorithm else Status.CONVERTED)
     assert status["neural_network"] is (Status.CONVERTED if "network" in converted.hyperparameters else Status.REPLACED)
     assert status["sensor"] is (Status.REPLACED if "sensors" in options else Status.CONVERTED)
     assert status["lidar_config"] is (Status.CONVERTED if SECTORS in converted.sensors else Status.IGNORED)
@@ -505,10 +509,10 @@ def test_what_deepracer_trains_by_is_taken_by_the_recipe_that_trains_as_it_does(
     assert converted.agent == "clipped_ppo"
     assert converted.hyperparameters == {
         "gamma": 0.999,
-        "entropy": 0.01,
-        "epochs": 3,
-        "rate": 1e-4,
-        "batch": 32,
+        "ent_coef": 0.01,
+        "n_epochs": 3,
+        "learning_rate": 1e-4,
+        "batch_size": 32,
         "episodes": 10,
     }
     assert {"training_algorithm", *given_} <= names(converted, Status.CONVERTED)

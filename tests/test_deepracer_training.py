@@ -111,36 +111,41 @@ def test_discrete_ppo_drives_three_clean_laps_after_seconds_of_training(tmp_path
     assert acted.shape == (4, 3) and acted.dtype.kind == "i"
 
 
-def test_exploration_falls_with_the_budget_and_knobs_reach_the_recipe():
+def test_entropy_falls_from_the_first_laps_on_and_hyperparameters_reach_the_recipe():
     env = TimeTrialVector(256, "harbor", actions=FIVE_BY_TWO)
-    agent = load_agent("ppo").make(env, 0, {"gamma": 0.9, "entropy": 0.5, "epochs": 1})
+    agent = load_agent("ppo").make(env, 0, {"gamma": 0.9, "ent_coef": 0.5, "n_epochs": 1})
     assert (agent.model.gamma, agent.env.gamma, agent.model.n_epochs) == (0.9, 0.9, 1)
     worth = []
 
     def report(steps, metrics):
-        worth.append(agent.model.ent_coef)
-        return min(1.0, steps / 16384)
+        worth.append((steps, agent.model.ent_coef))
+        agent.schedule.lapping_since = 4096 if steps >= 4096 else None  # as if it completed laps from here on
+        return min(1.0, steps / 12288)
 
     agent.learn(report)
-    assert worth == [0.5, 0.5, 0.25] and agent.model.ent_coef == 0.0
+    assert worth == [(0, 0.5), (2048, 0.5), (4096, 0.5), (6144, 0.5), (8192, 0.375), (10240, 0.25), (12288, 0.125)]
+    assert agent.model.ent_coef == 0.0 and (agent.model.gamma, agent.env.gamma) == (0.9, 0.9)
     own = load_agent("ppo").make(TimeTrialVector(256, "harbor"), 0)
     assert own.model.ent_coef == 0.0
 
 
-def test_a_recipe_without_knobs_says_so(tmp_path):
+def test_a_recipe_without_hyperparameters_says_so(tmp_path):
     path = tmp_path / "plain.py"
     path.write_text(
         "class Agent:\n    def __init__(self, env, seed):\n        pass\n    def act(self, o):\n        pass\n"
     )
     env = TimeTrialVector(1, "harbor")
     load_agent(path).make(env)
-    with pytest.raises(AgentError, match=r"plain\.py: its Agent takes no 'gamma'.*agents/ppo\.py"):
+    with pytest.raises(AgentError, match=r"plain\.py has no hyperparameter 'gamma'\. It has none"):
         load_agent(path).make(env, 0, {"gamma": 0.9})
-    path.write_text(path.read_text().replace("seed)", "seed, **knobs)"))
+    path.write_text(path.read_text().replace("seed)", "seed, **hyperparameters)"))
     load_agent(path).make(env, 0, {"gamma": 0.9})
 
 
 # --- runs ------------------------------------------------------------------------------------------------------------
+
+
+TAKEN = {"gamma": 0.97, "ent_coef": 0.02, "n_epochs": 4, "learning_rate": 3e-4, "batch_size": 64, "episodes": 20}
 
 
 def make(folder, **how):
@@ -245,14 +250,7 @@ def at_home(home, monkeypatch):
 def test_a_folder_of_the_console_trains_as_it_is(at_home):
     plan = open_run(Path("runs/model-1")).config
     assert plan.actions == FIVE_BY_TWO
-    assert plan.hyperparameters == {
-        "gamma": 0.97,
-        "entropy": 0.02,
-        "epochs": 4,
-        "rate": 3e-4,
-        "batch": 64,
-        "episodes": 20,
-    }
+    assert plan.hyperparameters == TAKEN
     assert (plan.starts, plan.both_directions, plan.sensors) == (Rotation(), True, ("state",))
     assert open_run(Path("runs/model-1")).track().reversed
     assert load_replay("runs/model-1/best.replay").track.reversed
@@ -394,16 +392,9 @@ def test_mistakes_get_one_message(at_home, options, part):
     assert not Path("runs/mistake").exists()
 
 
-def test_resume_keeps_the_knobs(at_home):
+def test_resume_keeps_the_hyperparameters(at_home):
     run = resume(Path("runs/model-1"), steps=40_000, reward=PAYS)
-    assert run.config.hyperparameters == {
-        "gamma": 0.97,
-        "entropy": 0.02,
-        "epochs": 4,
-        "rate": 3e-4,
-        "batch": 64,
-        "episodes": 20,
-    }
+    assert run.config.hyperparameters == TAKEN
 
 
 @pytest.mark.parametrize("sensor", ["FRONT_FACING_CAMERA", "STEREO_CAMERAS", "LIDAR"])
@@ -447,16 +438,16 @@ MIDDLE = "DEEP_CONVOLUTIONAL_NETWORK"
 
 
 @pytest.mark.parametrize(
-    "changes, agent, perceived, knobs",
+    "changes, agent, perceived, hyperparameters",
     [
-        ({"neural_network": MIDDLE}, "clipped_ppo", "FRONT_FACING_CAMERA", {"network": MIDDLE, "epochs": 4}),
-        ({"sensor": ["STEREO_CAMERAS", "LIDAR"]}, "clipped_ppo", "STEREO_CAMERAS, LIDAR", {"entropy": 0.02}),
+        ({"neural_network": MIDDLE}, "clipped_ppo", "FRONT_FACING_CAMERA", {"network": MIDDLE, "n_epochs": 4}),
+        ({"sensor": ["STEREO_CAMERAS", "LIDAR"]}, "clipped_ppo", "STEREO_CAMERAS, LIDAR", {"ent_coef": 0.02}),
         (SAC | {"sensor": ["state", "SECTOR_LIDAR"]}, "sac", "state, SECTOR_LIDAR", {"gamma": 0.97, "alpha": 0.2}),
     ],
     ids=["camera", "stereo", "sac"],
 )
 def test_algorithm_sensor_and_network_of_a_folder_train_and_race(
-    tmp_path, monkeypatch, changes, agent, perceived, knobs
+    tmp_path, monkeypatch, changes, agent, perceived, hyperparameters
 ):
     monkeypatch.chdir(tmp_path)
     path = export(tmp_path / "model") / "model/model_metadata.json"
@@ -465,7 +456,7 @@ def test_algorithm_sensor_and_network_of_a_folder_train_and_race(
     assert trained.exit_code == 0, trained.output
     plan = open_run(Path("runs/model-1")).config
     assert (plan.agent, ", ".join(plan.sensors)) == (agent, perceived)
-    assert plan.hyperparameters.items() >= knobs.items()
+    assert plan.hyperparameters.items() >= hyperparameters.items()
     said = trained.stderr
     assert heading_of(said, "training_algorithm") == "Converted"
     assert any("training_algorithm" in line and agent in line for line in said.splitlines())

@@ -10,8 +10,8 @@ from racer.env import TimeTrialVector
 from racer.errors import AgentError
 from racer.racing import load_agent
 from racer.sim import DiscreteActions
-from racer.training.sb3 import NETWORKS, Eyes
-from racer.training.sb3.networks import MIDDLE, SPREAD, Patches, PictureBuffer
+from racer.training.sb3 import NETWORKS, CameraExtractor, ImageRolloutBuffer
+from racer.training.sb3.networks import MIDDLE, SPREAD, Patches
 
 CAMERAS = (
     "FRONT_FACING_CAMERA",
@@ -37,13 +37,13 @@ def pictures(count, shape, seed=0):
 def test_every_network_sees_through_every_camera_and_passes_on_the_rest(network, camera):
     env = field((camera, "state", "SECTOR_LIDAR"))
     seen = {name: torch.from_numpy(values) for name, values in env.reset(seed=0)[0].items()}
-    eyes = Eyes(env.single_observation_space, network)
-    told = eyes(seen)
-    assert told.shape == (4, eyes.features_dim) and torch.isfinite(told).all()
+    extractor = CameraExtractor(env.single_observation_space, network)
+    told = extractor(seen)
+    assert told.shape == (4, extractor.features_dim) and torch.isfinite(told).all()
     np.testing.assert_array_equal(told[:, -38:].detach(), torch.cat([seen["SECTOR_LIDAR"], seen["state"]], 1))
     (name,) = [name for name in seen if seen[name].dim() == 4]
-    alone = Eyes(env.single_observation_space[name], network)
-    alone.looks["picture"].load_state_dict(eyes.looks[name].state_dict())
+    alone = CameraExtractor(env.single_observation_space[name], network)
+    alone.encoders["image"].load_state_dict(extractor.encoders[name].state_dict())
     np.testing.assert_array_equal(alone(seen[name]).detach(), told[:, :-38].detach())
 
 
@@ -51,9 +51,9 @@ def test_every_network_sees_through_every_camera_and_passes_on_the_rest(network,
 @pytest.mark.parametrize("shape", [(12, 24, 1), (13, 11, 2), (32, 80, 3)])
 def test_every_pixel_of_every_frame_counts(network, shape):
     torch.manual_seed(0)
-    eyes = Eyes(spaces.Box(0, 255, shape, np.uint8), network)
+    extractor = CameraExtractor(spaces.Box(0, 255, shape, np.uint8), network)
     seen = pictures(64, shape).float().requires_grad_()
-    eyes(seen).sum().backward()
+    extractor(seen).sum().backward()
     assert (seen.grad.abs().amax(0) > 0.0).all()
 
 
@@ -61,9 +61,9 @@ def test_every_pixel_of_every_frame_counts(network, shape):
 @pytest.mark.parametrize("shape", [(32, 80, 2), (13, 11, 3), (10, 12, 1)])
 def test_bytes_and_numbers_are_seen_alike(network, shape):
     """Bytes are cut into patches several at a time; numbers one by one."""
-    eyes = Eyes(spaces.Box(0, 255, shape, np.uint8), network)
+    extractor = CameraExtractor(spaces.Box(0, 255, shape, np.uint8), network)
     seen = pictures(5, shape)
-    np.testing.assert_allclose(eyes(seen).detach(), eyes(seen.float()).detach(), atol=1e-5)
+    np.testing.assert_allclose(extractor(seen).detach(), extractor(seen.float()).detach(), atol=1e-5)
 
 
 def test_patches_are_what_they_are_said_to_be():
@@ -86,7 +86,7 @@ def test_patches_are_what_they_are_said_to_be():
 
 def test_experience_keeps_pictures_as_bytes():
     space = spaces.Dict({"LEFT_CAMERA": spaces.Box(0, 255, (8, 9, 2), np.uint8), "state": spaces.Box(-1, 1, (3,))})
-    buffer = PictureBuffer(2, space, spaces.Box(-1, 1, (2,)), n_envs=3)
+    buffer = ImageRolloutBuffer(2, space, spaces.Box(-1, 1, (2,)), n_envs=3)
     rng = np.random.default_rng(0)
     given = []
     for _ in range(2):
@@ -128,9 +128,11 @@ def test_the_recipe_learns_and_the_same_seed_learns_the_same():
     assert {name: values.tobytes() for name, values in state.items()} == {
         name: values.tobytes() for name, values in same.items()
     }
-    weights = [name for name in state if "looks" in name and name.endswith("weight")]
+    weights = [name for name in state if "encoders" in name and name.endswith("weight")]
     fresh = load_agent("ppo_camera").make(field((SMALL,), 8), 1).state_dict()
-    assert weights and all(np.abs(state[name] - fresh[name]).max() > 1e-5 for name in weights), "the eyes learn, too"
+    assert weights and all(np.abs(state[name] - fresh[name]).max() > 1e-5 for name in weights), (
+        "the encoders learn, too"
+    )
     assert any(np.abs(state[name] - different[name]).max() > 1e-3 for name in weights)
 
 
@@ -162,11 +164,11 @@ def test_it_chooses_among_actions_through_any_network(network):
     agent = load_agent("ppo_camera").make(env, 0, {"network": network})
     agent.learn(lambda steps, metrics: float(steps > 0))
     chosen = agent.act(seen_by(agent))
-    assert network in agent.about and chosen.shape == (8,) and set(chosen) <= set(range(5))
+    assert network in agent.description and chosen.shape == (8,) and set(chosen) <= set(range(5))
 
 
-def test_without_a_picture_it_says_what_to_do():
-    with pytest.raises(AgentError, match=r"learns from pictures: .*--sensors, or train with --agent ppo$"):
+def test_without_an_image_it_says_what_to_do():
+    with pytest.raises(AgentError, match=r"learns from images: .*--sensors, or train with --agent ppo$"):
         load_agent("ppo_camera").make(field(("state",)), 0)
     with pytest.raises(AgentError, match=r"there is no network 'NATURE'; .*DEEP_CONVOLUTIONAL_NETWORK_SHALLOW"):
         load_agent("ppo_camera").make(field((SMALL,)), 0, {"network": "NATURE"})

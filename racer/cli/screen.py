@@ -38,7 +38,7 @@ def shown(config: "RunConfig") -> "Iterator[Callback]":
             self.show = show
 
         def on_training_start(self, env: Any, learner: Any) -> None:
-            if about := getattr(learner, "about", ""):
+            if about := getattr(learner, "description", ""):
                 console.note(escape(str(about)))
 
         def on_race_end(self, replay: "Replay", failure: Exception | None = None) -> None:

@@ -85,6 +85,10 @@ def train(
     device: Annotated[
         str | None, typer.Option(help="Where the networks are trained: auto, cpu or cuda (default: auto).")
     ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Set a hyperparameter of the recipe; repeatable."),
+    ] = None,
     seconds: Annotated[
         float | None, typer.Option(help="Train for this long in total (default: 60).", rich_help_panel=BUDGET)
     ] = None,
@@ -167,6 +171,7 @@ def train(
       [cyan]racer train --name fast --resume --more-seconds 120[/cyan]
       [cyan]racer train --from fast --reward speed --name faster[/cyan]
       [cyan]racer train --agent ppo_camera[/cyan]
+      [cyan]racer train --set n_epochs=8 --set net_arch=128,128[/cyan]
       [cyan]racer train --tracks harbor,needle,random --seconds 300[/cyan]
       [cyan]racer train --deepracer my-model/[/cyan]
     """
@@ -179,7 +184,7 @@ def train(
         raise typer.BadParameter(
             "choose one of --tracks (which are driven in both directions) and --track, --reverse", param_hint="--tracks"
         )
-    new = (track, tracks, seed, car, sensors, start, device, folder, metadata, hyperparameters, origin)
+    new = (track, tracks, seed, car, sensors, start, settings, device, folder, metadata, hyperparameters, origin)
     if resume and (reverse or both_directions or randomize or any(option is not None for option in new)):
         raise typer.BadParameter(
             "a run that goes on keeps its track, seed and all but its budget and reward; "
@@ -188,6 +193,7 @@ def train(
         )
     with console.busy(console.loading("Loading the engine")):
         from racer import training as engine
+        from racer.racing import parse_hyperparameters
 
         if resume:
             budget: dict[str, Any] = {"steps": steps, "seconds": seconds, **more}
@@ -205,6 +211,8 @@ def train(
             given |= {"randomize": randomize or None, "both_directions": both_directions or bool(tracks) or None}
             asked = {key: value for key, value in given.items() if value is not None}
             converted = _converted((folder, metadata, hyperparameters), asked, reverse)
+            if settings:
+                asked["hyperparameters"] = {**asked.get("hyperparameters", {}), **parse_hyperparameters(settings)}
             weights = None if origin is None else _known(origin, agent, reward)
             config = _config(asked, steps, seconds, reverse and folder is None, weights)  # a folder's way is settled
     if not resume:
@@ -273,14 +281,14 @@ def _config(
     for track in asked.get("tracks", ()):
         if isinstance(track, str | Path):
             inputs.expect("a track", track, "route")
-    from racer.deepracer.config import quicker
+    from racer.racing import recipe_for
     from racer.sim import RANDOM
     from racer.track import load_track
     from racer.training import RunConfig
 
     if weights is None:
         if "sensors" in asked and "agent" not in asked:
-            asked["agent"] = quicker(asked["sensors"])
+            asked["agent"] = recipe_for(asked["sensors"])
         old = RunConfig()
     else:
         random = (RANDOM,) if RANDOM in weights.config.tracks else ()

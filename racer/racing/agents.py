@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import inspect
 import sys
-import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,13 +21,14 @@ from numpy.typing import NDArray
 from racer import shelf
 from racer.env import ConcatVectorEnv, TimeTrialVector
 from racer.errors import AgentError
+from racer.racing.hyperparameters import Hyperparameters, checked_hyperparameters, hyperparameters_of
+from racer.racing.module import run_agent
 from racer.replay import DamagedError, pack, unpack
 from racer.sensors import name_of
 from racer.shelf import explain, read_bytes, read_source, write_atomically
 
 State = dict[str, NDArray[Any]]
 Report = Callable[[int, Mapping[str, float]], float]
-Knobs = Mapping[str, float | str]
 
 
 @runtime_checkable
@@ -88,15 +88,13 @@ class AgentFile:
         Raises:
             AgentError: it raises, or its `Agent` cannot act.
         """
-        # The text itself, not the import system: what was read is what runs, and no bytecode is left beside the file.
         path = self.path.absolute()
         if (path, self.text) in _LOADED:
             return _LOADED[path, self.text]
-        module = types.ModuleType(f"racer_agent_{self.name}_{self.digest[:8]}")
-        module.__file__ = str(path)
-        sys.modules[module.__name__] = module
         try:
-            exec(compile(self.text, str(path), "exec"), vars(module))
+            module = run_agent(f"racer_agent_{self.name}_{self.digest[:8]}", path, self.text)
+        except AgentError:
+            raise
         except (Exception, SystemExit) as wrong:
             raise AgentError(explain(wrong, path)) from wrong
         agent = getattr(module, "Agent", None)
@@ -106,7 +104,7 @@ class AgentFile:
         return agent
 
     def sensors(self) -> tuple[str, ...]:
-        """What its driver perceives if nothing else is asked for: the first of `Agent.sensors`, or the state.
+        """What its driver observes if nothing else is asked for: the first of `Agent.sensors`, or the state.
 
         Raises:
             AgentError: as `load`.
@@ -114,32 +112,32 @@ class AgentFile:
         return tuple(getattr(self.load(), "sensors", ()))[:1] or ("state",)
 
     def make(
-        self, env: TimeTrialVector | ConcatVectorEnv, seed: int = 0, knobs: Knobs | None = None, device: str = "auto"
+        self,
+        env: TimeTrialVector | ConcatVectorEnv,
+        seed: int = 0,
+        hyperparameters: Hyperparameters | None = None,
+        device: str = "auto",
     ) -> Driver:
         """Make the driver.
 
         Args:
             env: for its spaces; a learner drives in it.
-            seed: of the driver.
-            knobs: further arguments of its class, by name.
+            seed: random seed of the driver.
+            hyperparameters: instead of its own, by name; they become keyword arguments of its class.
             device: where it calculates, `auto`, `cpu` or `cuda`; told only to a driver that takes it.
 
         Raises:
-            AgentError: the file or the class raises, or takes no such knob, sensor or device.
+            AgentError: the file or the class raises, or takes no such hyperparameter, sensor or device.
         """
-        agent, chosen = self.load(), dict(knobs or {})
+        agent, chosen = self.load(), dict(hyperparameters or {})
         self._check_sensors(agent, env)
-        taken = inspect.signature(agent).parameters
-        if "device" in taken:
+        own = hyperparameters_of(agent)
+        if own is not None:
+            chosen = checked_hyperparameters(chosen, own, str(self.path))
+        if "device" in inspect.signature(agent).parameters:
             chosen["device"] = device
         elif device == "cuda":
             raise AgentError(f"{self.path}: its Agent takes no device; leave out --device")
-        for knob in chosen:
-            if knob not in taken and not any(kind.kind is kind.VAR_KEYWORD for kind in taken.values()):
-                raise AgentError(
-                    f"{self.path}: its Agent takes no {knob!r}; give it one, as agents/ppo.py has it, or train without "
-                    "hyperparameters of DeepRacer's"
-                )
         try:
             return cast(Driver, agent(env, seed, **chosen))
         except AgentError:
@@ -176,6 +174,29 @@ def load_agent(name_or_path: str | Path) -> AgentFile:
     """
     path = shelf.resolve("agents", name_or_path)
     return AgentFile(path.stem, path, read_source(path, AgentError, "Agent")[0])
+
+
+def recipe_for(sensors: tuple[str, ...], algorithm: str | None = None, rules: bool = False) -> str:
+    """Name of the recipe shipped with racer that fits best: of all that take the sensors, the most specialised one.
+
+    Args:
+        sensors: what is observed, as `racer.sensors.make_sensors` takes it.
+        algorithm: one of DeepRacer's; by default that of the default recipe.
+        rules: whether it shall train by DeepRacer's rules, if there is such a recipe.
+
+    Raises:
+        AgentError: a shipped file cannot be used.
+    """
+    usual = shelf.DEFAULTS["agents"]
+    folder = shelf.shipped_folder("agents")
+    kinds = {path.stem: load_agent(path).load() for path in sorted(folder.glob("*.py"))}
+    algorithm = algorithm or kinds[usual].deepracer_algorithm
+    fitting = {}
+    for name, kind in kinds.items():
+        known = {name_of(spec) for spec in getattr(kind, "sensors", ())}
+        if getattr(kind, "deepracer_algorithm", "") == algorithm and known.issuperset(map(name_of, sensors)):
+            fitting[name] = (getattr(kind, "deepracer_rules", False) is not rules, len(known))
+    return min(fitting, key=fitting.__getitem__, default=usual)
 
 
 def save_state(path: Path, state: State, notes: Mapping[str, str]) -> None:

@@ -23,7 +23,7 @@ import numpy as np
 from racer.errors import RacerError
 from racer.reward.clock import simulated_modules
 from racer.reward.watchdog import RewardTimeout
-from racer.shelf import read_source
+from racer.shelf import Beside, read_source
 
 CLOCKS = ("time", "datetime")
 COPIED = {"numpy": np, "math": math}
@@ -52,6 +52,7 @@ class UserCode:
         path: the learner's file.
         error: the kind of error to raise.
         text: the file's source, and that of the modules beside it which have been imported.
+        beside: where its imports are looked for first.
     """
 
     def __init__(self, path: Path, text: str, tree: ast.Module, error: type[RacerError]) -> None:
@@ -62,9 +63,8 @@ class UserCode:
         """
         self.path, self.text, self.error = path, text, error
         self.name = f"racer_file_{next(_numbers)}_{path.stem}"
-        self._folder = path.parent
         self._codes = {path.stem: self._compiled(path, tree)}
-        self._beside: dict[str, Path | None] = {path.stem: None}  # a file does not import itself
+        self.beside = Beside(path)
         self._copies: dict[str, types.ModuleType] = {}
 
     def stands_in(self, module: types.ModuleType) -> types.ModuleType:
@@ -76,19 +76,6 @@ class UserCode:
         if len(vars(copy)) < len(vars(module)):  # new, or a part of it has been loaded since
             vars(copy).update({key: value for key, value in vars(module).items() if vars(copy).get(key) is None})
         return copy
-
-    def beside(self, name: str) -> Path | None:
-        """The file of a module that lies beside the learner's and hides none of the standard library's."""
-        if name not in self._beside:
-            path = self._folder / f"{name}.py"
-            found = name not in sys.stdlib_module_names and "." not in name and path.is_file()
-            self._beside[name] = path if found else None
-        return self._beside[name]
-
-    def package(self, name: str) -> str | None:
-        """The folder to find a package in that lies beside the learner's file."""
-        top = self._folder / name.partition(".")[0]
-        return str(self._folder.absolute()) if top.is_dir() else None
 
     def code(self, name: str, path: Path) -> types.CodeType:
         """A copy of a module's code.
@@ -182,11 +169,11 @@ class UserModule:
                 return self._builtins
             if name in self._modules and name != self._code.path.stem:
                 return self._modules[name]
-            path = self._code.beside(name)
+            path = self._code.beside.module(name)
             if path is not None:
                 return self._run(name, path)
             if name not in sys.modules:
-                folder = self._code.package(name)
+                folder = self._code.beside.package(name)
         if folder is None:
             return self._code.stands_in(builtins.__import__(name, globals, locals, fromlist, level))
         sys.path.append(folder)

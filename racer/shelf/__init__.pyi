@@ -1,4 +1,5 @@
 from .archives import Archive as Archive, is_archive as is_archive, read_archive as read_archive
+from .beside import Beside as Beside
 from .files import (
     LIMITS as LIMITS,
     file_error as file_error,

@@ -8,4 +8,4 @@ from .metadata import (
     read_action_space as read_action_space,
     read_model_metadata as read_model_metadata,
 )
-from .report import Outcome as Outcome, Status as Status, quicker as quicker
+from .report import Outcome as Outcome, Status as Status

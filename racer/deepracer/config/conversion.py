@@ -5,23 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from racer import shelf
 from racer.deepracer.config.documents import Document, Source
 from racer.deepracer.config.folder import FILE_KEYS, Folder, open_folder
-from racer.deepracer.config.hyperparameters import knobs_of, read_hyperparameters
+from racer.deepracer.config.hyperparameters import read_hyperparameters
 from racer.deepracer.config.metadata import DISCRETIZED, Lidar, ModelMetadata, read_model_metadata
 from racer.deepracer.config.report import (
     Outcome,
     Status,
     learning_outcomes,
-    looks,
     model_outcomes,
-    quicker,
     rule_outcomes,
+    takes_network,
 )
 from racer.deepracer.config.settings import Settings
 from racer.errors import DeepRacerError
+from racer.racing import Hyperparameters, load_agent, recipe_for
 from racer.sim import ActionSpace, DiscreteActions, Rotation, Start
 from racer.track import Track, load_track
 
@@ -54,7 +55,7 @@ class Conversion:
     starts: Start | None = None
     both_directions: bool = False
     randomize: bool = False
-    hyperparameters: Mapping[str, float | str] | None = None
+    hyperparameters: Hyperparameters | None = None
     report: tuple[Outcome, ...] = ()
     files: tuple[Path, ...] = ()
 
@@ -102,17 +103,19 @@ def convert(
         report += _file_outcomes(found, given)
     model = read_model_metadata(about_model) if about_model is not None else None
     observed, recipe = sensors, agent
-    knobs: dict[str, float | str] | None = None
+    chosen: dict[str, Any] | None = None
     if model is not None and about_model is not None:
         observed = sensors or _sensors(model, _path(about_model))
-        recipe = agent or _recipe(model.training_algorithm, observed, folder is not None)
-        report += model_outcomes(model, observed, recipe, sensors is not None, agent is not None)
-        knobs = {"network": model.neural_network} if looks(recipe, observed) else None
+        recipe = agent or recipe_for(observed, model.training_algorithm, folder is not None)
+        kind = load_agent(recipe).load()
+        report += model_outcomes(model, observed, (recipe, kind), sensors is not None, agent is not None)
+        chosen = {"network": model.neural_network} if takes_network(kind, observed) else None
     learning = read_hyperparameters(about_learning) if about_learning is not None else None
     if learning is not None:
-        how = recipe or shelf.DEFAULTS["agents"]
-        report += learning_outcomes(learning, how, model is None or isinstance(model.actions, DiscreteActions))
-        knobs = {knob: getattr(learning, key) for knob, key in knobs_of(how).items()} | (knobs or {})
+        kind = load_agent(recipe or shelf.DEFAULTS["agents"]).load()
+        report += learning_outcomes(learning, kind, model is None or isinstance(model.actions, DiscreteActions))
+        taken: Mapping[str, str] = getattr(kind, "deepracer", {})
+        chosen = {own: getattr(learning, key) for key, own in taken.items()} | (chosen or {})
     files = (about_model, about_learning, pay, found.settings_file if found else None)
     return Conversion(
         recipe,
@@ -123,7 +126,7 @@ def convert(
         starts,
         found is not None and found.settings.alternate,
         found is not None and found.settings.randomize,
-        knobs,
+        chosen,
         tuple(report),
         tuple(_path(file) for file in files if file is not None),
     )
@@ -236,12 +239,3 @@ def _sensors(model: ModelMetadata, where: Path) -> tuple[str, ...]:
     except ValueError as wrong:
         raise DeepRacerError(f"{where}: {wrong}; --sensors names others") from wrong
     return specs
-
-
-def _recipe(algorithm: str, sensors: tuple[str, ...], rules: bool) -> str:
-    """The recipe on the shelf for an algorithm and for what is observed; of a folder, with DeepRacer's rules."""
-    if algorithm == "sac":
-        return "sac"
-    if rules:
-        return "clipped_ppo"
-    return quicker(sensors)

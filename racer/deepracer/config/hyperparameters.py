@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from math import inf
-from pathlib import Path
 from typing import Any
 
 from racer.deepracer.config.documents import Source, json_of
 from racer.errors import DeepRacerError
 from racer.shelf import Section
 
-__all__ = ["ALLOWED", "KNOBS", "Hyperparameters", "knobs_of", "read_hyperparameters"]
+__all__ = ["ALLOWED", "Hyperparameters", "read_hyperparameters"]
 
 
 @dataclass(frozen=True)
@@ -59,19 +58,6 @@ ALLOWED: Mapping[str, tuple[float, float]] = {
     "sac_alpha": (0.0, 1.0),
 }
 """Least and most of each number; the console's form was narrower (3 to 10 epochs, say)."""
-
-_PPO = {"gamma": "discount_factor", "entropy": "beta_entropy", "epochs": "num_epochs"}
-KNOBS: Mapping[str, Mapping[str, str]] = {
-    "ppo": _PPO,
-    "clipped_ppo": _PPO | {"rate": "lr", "batch": "batch_size", "episodes": "num_episodes_between_training"},
-    "sac": {"gamma": "discount_factor", "alpha": "sac_alpha"},
-}
-"""Knobs of the recipes on the shelf, by name, and the hyperparameter that turns each."""
-
-
-def knobs_of(agent: str) -> Mapping[str, str]:
-    """The knobs of a recipe, by its name or path; one that is not in `KNOBS` is taken for a kind of PPO."""
-    return KNOBS.get(Path(agent).stem, _PPO)
 
 
 def read_hyperparameters(source: Source) -> Hyperparameters:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
+from typing import Any
 
-from racer.deepracer.config.hyperparameters import Hyperparameters, knobs_of
-from racer.deepracer.config.metadata import CAMERAS, DISCRETIZED, LIDARS, ModelMetadata
+from racer.deepracer.config.hyperparameters import Hyperparameters
+from racer.deepracer.config.metadata import CAMERAS, DISCRETIZED, ModelMetadata
 from racer.deepracer.config.settings import Settings
+from racer.racing import hyperparameters_of, recipe_for
 from racer.sim import DiscreteActions
 
-__all__ = ["Outcome", "Status", "learning_outcomes", "looks", "model_outcomes", "quicker", "rule_outcomes", "sees"]
+__all__ = ["Outcome", "Status", "learning_outcomes", "model_outcomes", "rule_outcomes", "takes_network"]
 
 
 class Status(Enum):
@@ -69,41 +70,35 @@ def rule_outcomes(settings: Settings) -> Iterator[Outcome]:
             yield Outcome(key, value, Status.REPLACED, answers[key])
 
 
-def sees(sensors: tuple[str, ...]) -> bool:
-    """Whether there is a camera among sensors."""
-    return any(spec.split(":")[0] in CAMERAS for spec in sensors)
-
-
-def quicker(sensors: tuple[str, ...]) -> str:
-    """Racer's own PPO recipe for these sensors."""
-    if sees(sensors):
-        return "ppo_camera"
-    return "ppo_lidar" if any(spec.split(":")[0] in LIDARS for spec in sensors) else "ppo"
-
-
-def looks(agent: str, sensors: tuple[str, ...]) -> bool:
-    """Whether a recipe, by its name or path, encodes pictures with one of DeepRacer's networks."""
-    return sees(sensors) and Path(agent).stem in ("ppo_camera", "clipped_ppo", "sac")
+def takes_network(agent: type[Any], sensors: tuple[str, ...]) -> bool:
+    """Whether a recipe of this class encodes the images of these sensors with one of DeepRacer's networks."""
+    return _has_camera(sensors) and "network" in (hyperparameters_of(agent) or {})
 
 
 def model_outcomes(
-    model: ModelMetadata, sensors: tuple[str, ...], agent: str, other_sensors: bool, other_agent: bool
+    model: ModelMetadata,
+    sensors: tuple[str, ...],
+    agent: tuple[str, type[Any]],
+    other_sensors: bool,
+    other_agent: bool,
 ) -> Iterator[Outcome]:
     """A model's actions, sensors, network and algorithm.
 
     Args:
         model: as the file says.
-        sensors, agent: the sensors here, and the recipe that learns.
+        sensors: those here.
+        agent: name or path of the recipe that learns, and its class.
         other_sensors, other_agent: whether the learner named them.
     """
+    name, kind = agent
     actions = model.actions
     if isinstance(actions, DiscreteActions):
         steering, speed = (tuple(sorted(values)) for values in zip(*actions.choices, strict=True))
-        kind = f"{len(actions.choices)} actions"
+        choice = f"{len(actions.choices)} actions"
     else:
-        steering, speed, kind = actions.steering_angle, actions.speed, "continuous"
+        steering, speed, choice = actions.steering_angle, actions.speed, "continuous"
     ranges = f"{steering[0]:g} to {steering[-1]:g} degrees, {speed[0]:g} to {speed[-1]:g} m/s"
-    yield Outcome("action_space", f"{kind}: {ranges}", Status.CONVERTED, "; ".join(model.notes))
+    yield Outcome("action_space", f"{choice}: {ranges}", Status.CONVERTED, "; ".join(model.notes))
     status = Status.REPLACED if other_sensors else Status.CONVERTED
     yield Outcome(
         "sensor", ", ".join(model.sensors), status, f"{'--sensors ' if other_sensors else ''}{', '.join(sensors)}"
@@ -114,49 +109,45 @@ def model_outcomes(
             yield Outcome("lidar_config", described, Status.IGNORED, f"the model has no {DISCRETIZED}")
         else:
             yield Outcome("lidar_config", described, status, "--sensors" if other_sensors else "")
-    if looks(agent, sensors):
-        yield Outcome("neural_network", model.neural_network, Status.CONVERTED, "with layers for this picture size")
+    if takes_network(kind, sensors):
+        yield Outcome("neural_network", model.neural_network, Status.CONVERTED, "with layers for this image size")
     else:
-        instead = f"--agent {agent}" if sees(sensors) else "there is no camera"
+        instead = f"--agent {name}" if _has_camera(sensors) else "there is no camera"
         yield Outcome("neural_network", model.neural_network, Status.REPLACED, instead)
-    ppo = model.training_algorithm == "clipped_ppo"
     if other_agent:
-        status = Status.REPLACED if ppo is (Path(agent).stem == "sac") else Status.CONVERTED
-        yield Outcome("training_algorithm", model.training_algorithm, status, f"--agent {agent}")
+        same = getattr(kind, "deepracer_algorithm", "") == model.training_algorithm
+        status = Status.CONVERTED if same else Status.REPLACED
+        yield Outcome("training_algorithm", model.training_algorithm, status, f"--agent {name}")
     else:
-        how = f"agents/{agent}.py"
-        if agent == "clipped_ppo":
-            how += f", which learns from whole episodes; --agent {quicker(sensors)} learns faster"
+        how = f"agents/{name}.py"
+        if getattr(kind, "deepracer_rules", False):
+            how += f", which learns from whole episodes; --agent {recipe_for(sensors)} learns faster"
         yield Outcome("training_algorithm", model.training_algorithm, Status.CONVERTED, how)
     yield Outcome("version", f"{model.version:g}", Status.REPLACED, "choose the car with --car")
 
 
-def learning_outcomes(learning: Hyperparameters, agent: str, discrete: bool) -> Iterator[Outcome]:
-    """How it learns, by a recipe of this name or path; `discrete` if it has a list of actions."""
-    recipe = Path(agent).stem
-    sac, taken = recipe == "sac", set(knobs_of(agent).values())
-    yield Outcome("discount_factor", f"{learning.discount_factor:g}", Status.CONVERTED, "gamma")
-    entropy, epochs = f"{learning.beta_entropy:g}", str(learning.num_epochs)
-    if sac:
-        first = "at the start; then SAC tunes it"
-        yield Outcome("sac_alpha", f"{learning.sac_alpha:g}", Status.CONVERTED, first)
-        yield Outcome("beta_entropy", entropy, Status.IGNORED, "for PPO; SAC has sac_alpha")
-        yield Outcome("num_epochs", epochs, Status.IGNORED, "for PPO; SAC samples from its replay buffer")
-    else:
-        falling = "" if recipe == "clipped_ppo" else "at the start; it falls to zero at the end"
-        yield Outcome("beta_entropy", entropy, Status.CONVERTED, falling)
-        yield Outcome("num_epochs", epochs, Status.CONVERTED, "passes over the steps of each update")
-    when = "after every step of all cars" if sac else "after a few seconds of driving"
-    for key, value, instead in (
-        ("lr", f"{learning.lr:g}", "the recipe's own: many cars give larger batches, which go with another rate"),
-        ("batch_size", str(learning.batch_size), "the recipe's own"),
-        (
-            "num_episodes_between_training",
-            str(learning.num_episodes_between_training),
-            f"an update {when}; the value network estimates the rest of each episode",
-        ),
-    ):
-        yield Outcome(key, value, Status.CONVERTED) if key in taken else Outcome(key, value, Status.REPLACED, instead)
+NOTES = {"num_epochs": "passes over the steps of each update"}
+"""What hyperparameters do that a recipe converts without a word of its own; else they are called by its name."""
+
+INSTEAD = {
+    "lr": "the recipe's own: many cars give larger batches, which go with another rate",
+    "batch_size": "the recipe's own",
+    "num_episodes_between_training": "the recipe's own; the value network estimates the rest of each episode",
+}
+"""What is in the place of hyperparameters that a recipe does not take."""
+
+
+def learning_outcomes(learning: Hyperparameters, agent: type[Any], discrete: bool) -> Iterator[Outcome]:
+    """How it learns, by a recipe of this class; `discrete` if it has a list of actions."""
+    taken, notes = getattr(agent, "deepracer", {}), NOTES | dict(getattr(agent, "deepracer_notes", {}))
+    for key in ("discount_factor", "sac_alpha", "beta_entropy", "num_epochs", *INSTEAD):
+        value = f"{getattr(learning, key):g}"
+        if key in taken:
+            yield Outcome(key, value, Status.CONVERTED, notes.get(key, "" if taken[key] == key else taken[key]))
+        elif key in INSTEAD:
+            yield Outcome(key, value, Status.REPLACED, INSTEAD[key])
+        elif key != "sac_alpha":  # which files for PPO do not have
+            yield Outcome(key, value, Status.IGNORED, "this recipe has no such hyperparameter")
     squared = "mean squared error of scaled rewards"
     yield Outcome("loss_type", learning.loss_type, Status.REPLACED if learning.huber else Status.CONVERTED, squared)
     yield from _exploration(learning, discrete)
@@ -169,6 +160,10 @@ def learning_outcomes(learning: Hyperparameters, agent: str, discrete: bool) -> 
         "DeepRacer does not use it either",
     )
     yield Outcome("stack_size", str(learning.stack_size), Status.IGNORED, "always 1, in DeepRacer too")
+
+
+def _has_camera(sensors: tuple[str, ...]) -> bool:
+    return any(spec.split(":")[0] in CAMERAS for spec in sensors)
 
 
 def _exploration(learning: Hyperparameters, discrete: bool) -> Iterator[Outcome]:

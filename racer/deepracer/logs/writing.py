@@ -73,14 +73,14 @@ class TrainingLogs:
 
         Args:
             env: in which is trained.
-            learner: its `hyperparameters`, by DeepRacer's names, go into `hyperparameters.json`, if it has any.
+            learner: its `deepracer_hyperparameters`, go into `hyperparameters.json`, if it has any.
 
         Raises:
             LogError: the metrics that are there are damaged.
             FileError: a file cannot be written.
             RunError: there is a link in its place, or on the way to it.
         """
-        folder, hyperparameters = self._folder, getattr(learner, "hyperparameters", {})
+        folder, hyperparameters = self._folder, getattr(learner, "deepracer_hyperparameters", {})
         recorded = env.parts[0].num_envs if isinstance(env, ConcatVectorEnv) else env.num_envs
         self._episodes = min(EPISODES, max(1, env.num_envs // 2), recorded)
         self._traces = make_folder(folder / "training-simtrace", within=folder)

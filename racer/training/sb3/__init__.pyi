@@ -1,3 +1,9 @@
-from .networks import NETWORKS as NETWORKS, Eyes as Eyes
-from .recipe import PPORecipe as PPORecipe, Recipe as Recipe
+from .networks import (
+    NETWORKS as NETWORKS,
+    CameraExtractor as CameraExtractor,
+    ImagePolicy as ImagePolicy,
+    ImageRolloutBuffer as ImageRolloutBuffer,
+)
+from .ppo import PPORecipe as PPORecipe
+from .recipe import Recipe as Recipe
 from .vec_env import VecTimeTrial as VecTimeTrial

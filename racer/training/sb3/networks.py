@@ -1,7 +1,7 @@
-"""Networks that see: small ones, made for two processor cores, under the three names of `model_metadata.json`.
+"""Image encoders: small networks for two processor cores, under the three names of `model_metadata.json`.
 
-Pictures are `uint8` of the shape (rows, columns, channels) here, as cameras tell them: a channel for every lens and
-every frame of a stack. All that else is perceived (the state, LIDARs) goes past the network, as it is.
+Images are `uint8` of the shape (rows, columns, channels), as the cameras give them: a channel for every lens and every
+frame of a stack. Everything else that is observed (the state, LIDARs) passes the encoder by, as it is.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ from torch.nn import functional
 
 from racer.errors import AgentError
 
-__all__ = ["NETWORKS", "Eyes", "PictureBuffer", "PicturePolicy"]
+__all__ = ["NETWORKS", "CameraExtractor", "ImagePolicy", "ImageRolloutBuffer"]
 
-MIDDLE, SPREAD = 110.0, 64.0  # of the greys of a road: what networks see has about the mean 0 and the deviation 1
+MIDDLE, SPREAD = 110.0, 64.0  # of the greys of a road: scaled by them, pixels have about the mean 0 and the deviation 1
 
 
-class Look(nn.Module):
-    """A network that looks at a picture.
+class ImageEncoder(nn.Module):
+    """A network that encodes an image in a few numbers.
 
     Attributes:
-        features: how many numbers it tells a picture in.
+        features: how many.
     """
 
     def __init__(self, features: int) -> None:
-        """Make a network that tells a picture in so many numbers."""
+        """Make an encoder with so many features."""
         super().__init__()
         self.features = features
 
 
-class Patches(Look):
-    """The picture in patches, each told in a few numbers, all by the same weights; then one layer over all of them.
+class Patches(ImageEncoder):
+    """The image in patches, each encoded in a few numbers by the same weights; then one layer over all of them.
 
     Far the cheapest network that is any good: two products of matrices, and no pixel is read twice.
     """
 
     def __init__(self, rows: int, columns: int, channels: int, features: int) -> None:
-        """Cut pictures of `rows` x `columns` pixels into patches, for `features` numbers in the end."""
+        """Cut images of `rows` x `columns` pixels into patches; encode each image in `features` numbers."""
         super().__init__(features)
         self.high, self.wide = -(-rows // PATCHES[0]), -(-columns // PATCHES[1])
         self.down, self.across = -(-rows // self.high), -(-columns // self.wide)
@@ -55,23 +55,23 @@ class Patches(Look):
         self.patch = nn.Linear(self.high * self.wide * channels, PATCH_NUMBERS)
         self.all = nn.Linear(self.down * self.across * PATCH_NUMBERS, features)
 
-    def forward(self, picture: Tensor) -> Tensor:
-        """Features (n, features) of pictures (n, rows, columns, channels)."""
-        count, channels = len(picture), picture.shape[-1]
+    def forward(self, image: Tensor) -> Tensor:
+        """Features (n, features) of images (n, rows, columns, channels)."""
+        count, channels = len(image), image.shape[-1]
         right, top = self.missing
         if right or top:
-            picture = functional.pad(picture, (0, 0, 0, right, top, 0))
-        strips = picture.reshape(count, self.down, self.high, self.across, self.wide * channels)
+            image = functional.pad(image, (0, 0, 0, right, top, 0))
+        strips = image.reshape(count, self.down, self.high, self.across, self.wide * channels)
         # The greys are scaled where it costs nothing: in the weights. (x - middle) / spread * w = x * w' - middle * w'
         weight = self.patch.weight / SPREAD
         bias = self.patch.bias - MIDDLE * weight.sum(1)
         patches = _swap(strips).reshape(count, self.down * self.across, -1).float()
-        told = functional.relu(functional.linear(patches, weight, bias))
-        return functional.relu(self.all(told.flatten(1)))
+        encoded = functional.relu(functional.linear(patches, weight, bias))
+        return functional.relu(self.all(encoded.flatten(1)))
 
 
-class Convolutions(Look):
-    """Convolutions that take large steps, then one layer over all of the picture."""
+class Convolutions(ImageEncoder):
+    """Convolutions that take large steps, then one layer over all of the image."""
 
     def __init__(
         self, rows: int, columns: int, channels: int, features: int, layers: tuple[tuple[int, int, int], ...]
@@ -85,18 +85,18 @@ class Convolutions(Look):
         self.filters = nn.Sequential(*filters)
         self.all = nn.Linear(channels * rows * columns, features)
 
-    def forward(self, picture: Tensor) -> Tensor:
-        """Features (n, features) of pictures (n, rows, columns, channels)."""
-        seen = ((picture.float() - MIDDLE) / SPREAD).permute(0, 3, 1, 2)
+    def forward(self, image: Tensor) -> Tensor:
+        """Features (n, features) of images (n, rows, columns, channels)."""
+        seen = ((image.float() - MIDDLE) / SPREAD).permute(0, 3, 1, 2)
         return functional.relu(self.all(self.filters(seen).flatten(1)))
 
 
-PATCHES = (8, 5)  # rows and columns of patches that a picture is cut into
+PATCHES = (8, 5)  # rows and columns of patches that an image is cut into
 PATCH_NUMBERS = 16
-FEATURES = 64  # in which a network tells a picture in the end
-ALONE = "picture"  # what an observation without a name is called
+FEATURES = 64  # of an image
+ALONE = "image"  # what an observation without a name is called
 
-NETWORKS: MappingProxyType[str, Callable[[int, int, int], Look]] = MappingProxyType(
+NETWORKS: MappingProxyType[str, Callable[[int, int, int], ImageEncoder]] = MappingProxyType(
     {
         "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW": lambda h, w, c: Patches(h, w, c, FEATURES),
         "DEEP_CONVOLUTIONAL_NETWORK": lambda h, w, c: Convolutions(h, w, c, FEATURES, ((8, 5, 3), (16, 3, 2))),
@@ -105,17 +105,17 @@ NETWORKS: MappingProxyType[str, Callable[[int, int, int], Look]] = MappingProxyT
         ),
     }
 )
-"""What looks at pictures of so many rows, columns and channels: the default and fastest first."""
+"""Makers of encoders for images of so many rows, columns and channels: the default and fastest first."""
 
 
-class Eyes(BaseFeaturesExtractor):
-    """Features of all that is perceived: each picture's by a network of its own, all other numbers as they are."""
+class CameraExtractor(BaseFeaturesExtractor):
+    """Features of an observation: of each image by an encoder of its own, all other numbers as they are."""
 
     def __init__(self, observation_space: spaces.Space[Any], network: str = next(iter(NETWORKS))) -> None:
-        """Make the networks.
+        """Make the encoders.
 
         Args:
-            observation_space: an environment's; arrays of three axes are pictures.
+            observation_space: an environment's; arrays of three axes are images.
             network: a name of `NETWORKS`.
 
         Raises:
@@ -124,35 +124,35 @@ class Eyes(BaseFeaturesExtractor):
         if network not in NETWORKS:
             raise AgentError(f"there is no network {network!r}; the networks are {', '.join(NETWORKS)}")
         shapes = {name: space.shape or () for name, space in _parts(observation_space).items()}
-        pictures = {name: shape for name, shape in shapes.items() if len(shape) == 3}
-        looks = {name: NETWORKS[network](*shape) for name, shape in pictures.items()}
-        self.plain = [name for name in shapes if name not in pictures]
-        told = [prod(shapes[name]) for name in self.plain] + [look.features for look in looks.values()]
-        super().__init__(observation_space, sum(told))
-        self.looks = nn.ModuleDict(looks)
+        images = {name: shape for name, shape in shapes.items() if len(shape) == 3}
+        encoders = {name: NETWORKS[network](*shape) for name, shape in images.items()}
+        self.plain = [name for name in shapes if name not in images]
+        sizes = [prod(shapes[name]) for name in self.plain] + [encoder.features for encoder in encoders.values()]
+        super().__init__(observation_space, sum(sizes))
+        self.encoders = nn.ModuleDict(encoders)
 
     def forward(self, observations: Any) -> Tensor:
         """Features (n, features) of a batch of observations; greys are 0 to 255, as bytes or not."""
-        seen = observations if isinstance(observations, dict) else {ALONE: observations}
-        told = [look(seen[name]) for name, look in self.looks.items()]
-        told += [seen[name].flatten(1).float() for name in self.plain]
-        return told[0] if len(told) == 1 else torch.cat(told, 1)
+        named = observations if isinstance(observations, dict) else {ALONE: observations}
+        features = [encoder(named[name]) for name, encoder in self.encoders.items()]
+        features += [named[name].flatten(1).float() for name in self.plain]
+        return features[0] if len(features) == 1 else torch.cat(features, 1)
 
 
 class _AsItIs(BasePolicy):
-    """Leaves out Stable-Baselines3's preparation of pictures, which makes a number of each byte at once."""
+    """Leaves out Stable-Baselines3's preparation of images, which makes a number of each byte at once."""
 
     def extract_features(self, obs: Any, features_extractor: BaseFeaturesExtractor) -> Tensor:
         features: Tensor = features_extractor(obs)
         return features
 
 
-class PicturePolicy(MultiInputActorCriticPolicy, _AsItIs):  # type: ignore[misc]
-    """Policy and value of what `Eyes` see: both look through the same eyes."""
+class ImagePolicy(MultiInputActorCriticPolicy, _AsItIs):  # type: ignore[misc]
+    """Policy and value networks behind one and the same `CameraExtractor`."""
 
 
-class PictureBuffer(DictRolloutBuffer):
-    """Experience in which a picture stays as it is: a byte a pixel, where the original keeps four."""
+class ImageRolloutBuffer(DictRolloutBuffer):
+    """Experience in which an image stays as it is: a byte a pixel, where the original keeps four."""
 
     def reset(self) -> None:
         """Forget everything."""

@@ -5,14 +5,14 @@ A recipe on the shelf builds a model of Stable-Baselines3; everything that racer
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from math import prod
 from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from stable_baselines3 import PPO
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
@@ -21,94 +21,161 @@ from stable_baselines3.common.vec_env import VecNormalize
 
 from racer.env import ConcatVectorEnv, TimeTrialVector
 from racer.errors import AgentError
+from racer.racing import checked_hyperparameters
 from racer.sim import DiscreteActions
-from racer.training.sb3.networks import NETWORKS, Eyes, PictureBuffer, PicturePolicy
-from racer.training.sb3.vec_env import AsTold, VecTimeTrial
+from racer.training.sb3.networks import NETWORKS, CameraExtractor
+from racer.training.sb3.schedule import LapSchedule
+from racer.training.sb3.vec_env import KeepImages, VecTimeTrial
 
-__all__ = ["PPORecipe", "Recipe"]
+__all__ = ["Recipe"]
 
-USUAL_BYTES, PACES = 80 * 32 * 2, (1.0, 0.5, 0.2)  # ppo_camera's pictures; the networks' speed by the first one's
+USUAL_BYTES, PACES = 80 * 32 * 2, (1.0, 0.5, 0.2)  # ppo_camera's images; the networks' speed by the first one's
 WITHOUT_END = 10**12  # steps: it is the budget that ends a training
 
 
 class Recipe:
     """A driver that learns; what it learns from is the environment's reward alone.
 
-    A subclass sets `self.model`, `self.architecture` and `self.hyperparameters`, and may override `tune`.
+    A subclass declares its hyperparameters as class attributes, by Stable-Baselines3's names where there are such, and
+    builds the model from them in `build`; it may override `tune`. Every class attribute of a subclass whose value is a
+    number, a text or a tuple of numbers is a hyperparameter, and may be set by keyword: `Agent(env, n_epochs=8)`,
+    `racer train --set n_epochs=8`.
 
     Attributes:
         num_envs: cars to train with.
-        sensors: what it can learn from; the first is what it perceives if nothing else is asked for.
-        pace: steps a second to be expected on two quiet cores.
+        sensors: what it can learn from; the first is what it observes if nothing else is asked for.
+        pace: steps per second to be expected on two quiet cores.
+        image_pace: the same for images as small as those of `USUAL_BYTES`, through the first network; 0 if unknown.
         reports: rollouts between two reports.
+        gamma: discount of the rewards for each step ahead, which also scales them.
+        deepracer: which hyperparameter takes the value of which one of DeepRacer's `hyperparameters.json`, by the name
+            there. `{"lr": "learning_rate"}` takes over the learning rate.
+        deepracer_notes: what it does with DeepRacer's hyperparameters, in a few words each by the name there.
+        deepracer_algorithm: which `training_algorithm` of DeepRacer's `model_metadata.json` it is.
+        deepracer_rules: whether it also trains by DeepRacer's rules.
+        continuous_only: whether it refuses a list of actions to choose from.
+        given: the hyperparameters that are not the class's own.
         env: the environment as Stable-Baselines3 wants it. Rewards are divided by the spread of their sums, so that any
             learner's scale suits the learning rate.
-        discrete: whether there is a choice of actions.
+        discrete: whether there is a list of actions to choose from.
         policy: what Stable-Baselines3 calls a policy for observations like these.
-        pictures: whether it sees pictures.
-        bytes: that one perception takes.
+        images: whether it observes images.
+        bytes: of one observation.
         device: where its networks are: `cpu` or `cuda`.
+        schedule: how far the learning has come.
         model: the algorithm.
         architecture: what it is made of, in a few words.
-        hyperparameters: by the names of DeepRacer's file, for its logs.
     """
 
     num_envs = 256
     sensors: tuple[str, ...] = ("state",)
     pace = 0
+    image_pace = 0
     reports = 1
+    gamma = 0.98
+    network = ""
+    deepracer: Mapping[str, str] = {}
+    deepracer_notes: Mapping[str, str] = {}
+    deepracer_algorithm = ""
+    deepracer_rules = False
+    continuous_only = False
     model: BaseAlgorithm
     architecture = ""
-    hyperparameters: Mapping[str, Any] = {}
 
-    def __init__(self, env: TimeTrialVector | ConcatVectorEnv, gamma: float, device: str = "auto") -> None:
-        """Make everything but the model.
+    def __init__(
+        self, env: TimeTrialVector | ConcatVectorEnv, seed: int = 0, device: str = "auto", **hyperparameters: Any
+    ) -> None:
+        """Make an untrained driver.
 
         Args:
             env: for its spaces; `learn` drives in it.
-            gamma: discount of the rewards, for their scale.
-            device: `cpu`, `cuda`, or `auto`: a GPU for pictures, if there is one; small vectors are faster on the CPU.
+            seed: random seed of the first weights and of the exploration.
+            device: `cpu`, `cuda`, or `auto`: a GPU for images, if there is one; small vectors are faster on the CPU.
+            hyperparameters: instead of the class's own, by name.
 
         Raises:
-            AgentError: there is no such device.
+            AgentError: there is no such device or hyperparameter, or a value makes no sense.
         """
+        for name, value in checked_hyperparameters(hyperparameters, self.defaults(), "this recipe").items():
+            setattr(self, name, value)
+        _check_ranges(self.hyperparameters)
+        self.given = frozenset(hyperparameters)
         self._space = env.single_observation_space
-        spaces = getattr(self._space, "spaces", {"state": self._space})
+        self._parts = getattr(self._space, "spaces", {"state": self._space})
         self.discrete = isinstance(env.actions, DiscreteActions)
+        if isinstance(env.actions, DiscreteActions) and self.continuous_only:
+            raise AgentError(
+                f"this recipe takes continuous actions only, not {len(env.actions.choices)} to choose from; "
+                "train with --agent ppo, or give it an action space of the type continuous"
+            )
         self.policy = "MultiInputPolicy" if hasattr(self._space, "spaces") else "MlpPolicy"
-        self.pictures = any(len(space.shape) == 3 for space in spaces.values())
-        self.bytes = sum(prod(space.shape) * space.dtype.itemsize for space in spaces.values())
-        self.device, self._where = _device(device, self.pictures)
-        torch.set_num_threads(1)  # such small networks lose more time between threads than they win
-        self.env = VecNormalize(AsTold(VecTimeTrial(env)), norm_obs=False, gamma=gamma)
+        self.images = any(len(space.shape) == 3 for space in self._parts.values())
+        self.bytes = sum(prod(space.shape) * space.dtype.itemsize for space in self._parts.values())
+        if self.network and self.network not in NETWORKS:
+            raise AgentError(f"there is no network {self.network!r}; the networks are {', '.join(NETWORKS)}")
+        if "network" in hyperparameters and not self.images:
+            raise AgentError(f"{self.network} is for images, and there are none; add a camera with --sensors")
+        self.device, self._where = _device(device, self.images)
+        self.env = VecNormalize(KeepImages(VecTimeTrial(env)), norm_obs=False, gamma=self.gamma)
+        self.schedule = LapSchedule()
+        self.build(env, seed)
+        if self.images:
+            self.architecture += f" behind {self.network}"
+            share = dict(zip(NETWORKS, PACES, strict=True))[self.network] * USUAL_BYTES / self.bytes
+            self.pace = int(float(f"{self.image_pace * share:.2g}"))
+
+    def build(self, env: TimeTrialVector | ConcatVectorEnv, seed: int) -> None:
+        """Set `self.model` and `self.architecture`."""
+        raise NotImplementedError
+
+    @classmethod
+    def defaults(cls) -> dict[str, Any]:
+        """The hyperparameters and their values, unless others are given."""
+        found: dict[str, Any] = {"gamma": cls.gamma}
+        for kind in reversed(cls.__mro__):
+            if issubclass(kind, Recipe) and kind is not Recipe:
+                found |= dict.fromkeys(vars(kind))
+        ours = set(vars(Recipe)) - {"gamma", "network"}
+        values = {name: getattr(cls, name) for name in found if name not in ours and not name.startswith("_")}
+        return {name: value for name, value in values.items() if isinstance(value, int | float | str | tuple)}
 
     @property
-    def about(self) -> str:
-        """What it perceives, what it is made of, and how fast it should be."""
-        spaces = getattr(self._space, "spaces", {"state": self._space})
-        seen = ", ".join(f"{name} ({' x '.join(map(str, space.shape))})" for name, space in spaces.items())
+    def hyperparameters(self) -> dict[str, Any]:
+        """The hyperparameters and their values."""
+        return {name: getattr(self, name) for name in self.defaults()}
+
+    @property
+    def deepracer_hyperparameters(self) -> dict[str, Any]:
+        """The values of the hyperparameters that DeepRacer has, too, by its names."""
+        return {theirs: getattr(self, ours) for theirs, ours in self.deepracer.items()} | {
+            "loss_type": "mean squared error"
+        }
+
+    @property
+    def description(self) -> str:
+        """What it observes, what it is made of, and how fast it should be."""
+        seen = ", ".join(f"{name} ({_size(space.shape)})" for name, space in self._parts.items())
         count = sum(weights.numel() for weights in self.model.policy.parameters())
-        pace = f"; about {self.pace:,} steps/s are usual on two cores" if self.pace and self.device == "cpu" else ""
-        return f"It perceives {seen}. {self.architecture}: {count:,} parameters on the {self._where}{pace}."
+        pace = f" Expect about {self.pace:,} steps/s on two cores." if self.pace and self.device == "cpu" else ""
+        return f"Observation: {seen}. {self.architecture}: {count:,} parameters, on the {self._where}.{pace}"
 
     def act(self, observation: Any) -> NDArray[Any]:
         """The best action known, without exploration, for observations of any batch shape.
 
         Raises:
-            AgentError: it is not what this driver learned to perceive.
+            AgentError: it is not what this driver learned to observe.
         """
         parts = getattr(self._space, "spaces", None)
         given = observation if parts is not None else {"state": observation}
-        wanted = parts if parts is not None else {"state": self._space}
-        if not isinstance(given, dict) or given.keys() != wanted.keys():
+        if not isinstance(given, dict) or given.keys() != self._parts.keys():
             got = ", ".join(given) if isinstance(given, dict) else "a plain array"
-            raise AgentError(f"this driver perceives {', '.join(wanted)}; it was given {got}")
+            raise AgentError(f"this driver observes {', '.join(self._parts)}; it was given {got}")
         rows = {}
-        for name, space in wanted.items():
+        for name, space in self._parts.items():
             values, shape = np.asarray(given[name]), tuple(space.shape or ())
             batch = values.shape[: max(0, values.ndim - len(shape))]
             if values.shape[len(batch) :] != shape:
-                raise AgentError(f"this driver perceives {name} of the shape {shape}; it was given {values.shape}")
+                raise AgentError(f"this driver observes {name} of the shape {shape}; it was given {values.shape}")
             rows[name] = values.reshape(-1, *shape)
         actions = self.model.predict(rows if parts is not None else rows["state"], deterministic=True)[0]
         return np.asarray(actions.reshape(*batch, *actions.shape[1:]))
@@ -122,13 +189,14 @@ class Recipe:
         """
         self.model.set_logger(Logger(None, []))
         callback, never = _Reporter(self, report), cast(int, None)
-        self.model.learn(WITHOUT_END, callback=callback, log_interval=never, reset_num_timesteps=False)
+        convolutions = self.images and self.network != next(iter(NETWORKS))
+        with torch_threads(None if convolutions else 1):
+            self.model.learn(WITHOUT_END, callback=callback, log_interval=never, reset_num_timesteps=False)
 
-    def tune(self, used: float) -> None:
-        """Set what changes as the budget is used up.
+    def tune(self) -> None:
+        """Set what changes in the course of a training; called before each rollout.
 
-        Args:
-            used: share of it, 0..1.
+        `self.schedule` knows how far the training has come.
         """
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
@@ -144,6 +212,7 @@ class Recipe:
         statistics = self.env.ret_rms
         state["returns"] = np.array([statistics.mean, statistics.var, statistics.count], dtype=np.float64)
         state["steps"] = np.array(self.model.num_timesteps, dtype=np.int64)
+        state["schedule"] = self.schedule.state()
         return state
 
     def load_state_dict(self, state: Mapping[str, NDArray[Any]]) -> None:
@@ -169,6 +238,7 @@ class Recipe:
                 tensor.copy_(torch.from_numpy(state[name]))
         self.env.ret_rms.mean, self.env.ret_rms.var, self.env.ret_rms.count = state["returns"].tolist()
         self.model.num_timesteps = int(state["steps"])
+        self.schedule.load(state["schedule"])
 
     def take_over(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Begin a new training with the networks of another, without its counters, scales and exploration."""
@@ -179,6 +249,12 @@ class Recipe:
     def tensors(self) -> dict[str, torch.Tensor]:
         """What is learned beside the networks, by name; nothing as a rule."""
         return {}
+
+    def extractor(self) -> dict[str, Any]:
+        """What a policy of Stable-Baselines3 is told to look at images with; nothing where there are none."""
+        if not self.images:
+            return {}
+        return {"features_extractor_class": CameraExtractor, "features_extractor_kwargs": {"network": self.network}}
 
     def _moments(self, part: str, given: Mapping[str, torch.Tensor]) -> dict[int, dict[str, torch.Tensor]]:
         """An optimizer's state, from what is named `number of the weights/name`."""
@@ -193,122 +269,6 @@ class Recipe:
         return moments
 
 
-class PPORecipe(Recipe):
-    """Proximal policy optimisation (Schulman et al. 2017, arXiv:1707.06347): everything but its knobs.
-
-    The knobs have the names of Stable-Baselines3's arguments; those that it lacks say how one of them changes.
-
-    Attributes:
-        n_steps: of each car between two updates.
-        batch_size: samples in one gradient step.
-        n_epochs: passes over the samples of an update.
-        learning_rate, last_rate: at the start, and the share of it at the end; it falls in a straight line.
-        gamma: discount of a reward for each step that it lies ahead.
-        gae_lambda: between trusting the value network (0) and the rewards that followed (1).
-        clip_range: how far an update may move the policy.
-        net_arch: units of the policy network and of the value network; of pictures, behind what looks at them.
-        log_std_init, last_log_std: ln of the most noise allowed on continuous actions, at the start and at the end.
-        ent_coef: worth of trying several actions, where they are discrete; it falls to nothing at the end.
-        network: what looks at pictures, a name of `racer.training.sb3.NETWORKS`.
-        picture_pace: `pace` by `USUAL_BYTES` of pictures through the first of the networks.
-        algorithm: Stable-Baselines3's.
-    """
-
-    n_steps = 32
-    batch_size = 2048
-    n_epochs = 5
-    learning_rate = 2e-3
-    last_rate = 0.03
-    gamma = 0.98
-    gae_lambda = 0.95
-    clip_range = 0.2
-    net_arch: tuple[int, ...] = (64, 64)
-    log_std_init, last_log_std = -0.5, -3.0
-    ent_coef = 0.01
-    network = next(iter(NETWORKS))
-    picture_pace = 13_000
-    algorithm: type[PPO] = PPO
-
-    def __init__(
-        self,
-        env: TimeTrialVector | ConcatVectorEnv,
-        seed: int = 0,
-        device: str = "auto",
-        gamma: float | None = None,
-        entropy: float | None = None,
-        epochs: int | None = None,
-        network: str | None = None,
-    ) -> None:
-        """Make an untrained driver.
-
-        Args:
-            env: for its spaces; `learn` drives in it.
-            seed: of the network's first weights and of the exploration.
-            device: `auto`, `cpu` or `cuda`.
-            gamma, entropy, epochs, network: knobs that DeepRacer's settings turn, instead of the class's own.
-
-        Raises:
-            AgentError: there is no such device or network, or no picture for a network to look at.
-        """
-        self.gamma = self.gamma if gamma is None else gamma
-        self.n_epochs = self.n_epochs if epochs is None else epochs
-        super().__init__(env, self.gamma, device)
-        if network is not None and not self.pictures:
-            raise AgentError(f"{network} looks at pictures, and none is perceived; add a camera with --sensors")
-        self.network = network or self.network
-        self.ent_coef = entropy if entropy is not None else self.ent_coef if self.discrete else 0.0
-        self._rate = self.learning_rate
-        self.model = self.algorithm(
-            PicturePolicy if self.pictures else self.policy,
-            self.env,
-            learning_rate=lambda _: self._rate,
-            n_steps=self.n_steps,
-            batch_size=min(self.batch_size, self.n_steps * env.num_envs),
-            n_epochs=self.n_epochs,
-            gamma=self.gamma,
-            gae_lambda=self.gae_lambda,
-            clip_range=self.clip_range,
-            ent_coef=self.ent_coef,
-            rollout_buffer_class=PictureBuffer if self.pictures else None,
-            policy_kwargs={
-                "net_arch": list(self.net_arch),
-                "activation_fn": torch.nn.ReLU,
-                "log_std_init": self.log_std_init,
-                "optimizer_kwargs": {"eps": 1e-5, "fused": True},
-                **self._eyes(),
-            },
-            seed=seed,
-            device=self.device,
-        )
-        self.architecture = "PPO, policy and value networks of " + " x ".join(map(str, self.net_arch)) + " units"
-        if self.pictures:
-            self.architecture += f" behind {self.network}"
-            share = dict(zip(NETWORKS, PACES, strict=True))[self.network] * USUAL_BYTES / self.bytes
-            self.pace = int(float(f"{self.picture_pace * share:.2g}"))
-        self.hyperparameters = {
-            "batch_size": self.model.batch_size,
-            "num_epochs": self.n_epochs,
-            "lr": self.learning_rate,
-            "beta_entropy": self.ent_coef,
-            "discount_factor": self.gamma,
-            "loss_type": "mean squared error",
-        }
-
-    def tune(self, used: float) -> None:
-        """Let learning rate and exploration fall as the budget is used up, `used` from 0 to 1."""
-        self._rate = self.learning_rate * (1.0 - (1.0 - self.last_rate) * used)
-        model = cast(Any, self.model)
-        model.ent_coef = self.ent_coef * (1.0 - used)
-        if not self.discrete:
-            with torch.no_grad():
-                model.policy.log_std.clamp_(max=self.log_std_init + (self.last_log_std - self.log_std_init) * used)
-
-    def _eyes(self) -> dict[str, Any]:
-        if not self.pictures:
-            return {}
-        return {"features_extractor_class": Eyes, "features_extractor_kwargs": {"network": self.network}}
-
-
 class _Reporter(BaseCallback):
     """Reports between updates, and ends the learning with the budget."""
 
@@ -320,23 +280,63 @@ class _Reporter(BaseCallback):
         self._rollouts += 1
         if (self._rollouts - 1) % self._recipe.reports:
             return
-        metrics = dict(self.logger.name_to_value)
+        metrics, recipe, steps = dict(self.logger.name_to_value), self._recipe, self.model.num_timesteps
         episodes = list(self.model.ep_info_buffer or ())
         if episodes:
             for name, key in (("rew", "r"), ("progress", "progress"), ("len", "l")):
                 metrics[f"rollout/ep_{name}_mean"] = float(np.mean([episode[key] for episode in episodes]))
-        self._used = self._report(self.model.num_timesteps, metrics)
-        self._recipe.tune(min(1.0, self._used))
+        self._used = self._report(steps, metrics)
+        recipe.schedule.update(steps, min(1.0, self._used), [episode["progress"] for episode in episodes])
+        recipe.tune()
 
     def _on_step(self) -> bool:
         return self._used < 1.0
+
+
+@contextmanager
+def torch_threads(count: int | None) -> Iterator[None]:
+    """Let PyTorch calculate with so many threads, and afterwards as before; None changes nothing.
+
+    Small networks lose more time between threads than they win.
+    """
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(count or before)
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _check_ranges(values: Mapping[str, Any]) -> None:
+    """Refuse what no algorithm can learn with.
+
+    Raises:
+        AgentError: a value is outside its range.
+    """
+    shares = ("gamma", "stuck_gamma", "gae_lambda", "tau", "last_rate")
+    for name, value in values.items():
+        wrong = ""
+        if name in shares and not 0.0 <= value <= 1.0:
+            wrong = "from 0 to 1"
+        elif name in ("learning_rate", "clip_range") and value <= 0.0:
+            wrong = "above 0"
+        elif isinstance(value, int) and not isinstance(value, bool) and value < 1:
+            wrong = "at least 1"
+        elif isinstance(value, tuple) and not all(isinstance(units, int) and units >= 1 for units in value):
+            wrong = "whole numbers of at least 1"
+        if wrong:
+            raise AgentError(f"{name} is {value!r}; it must be {wrong}")
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[0]} numbers" if len(shape) == 1 else " x ".join(map(str, shape))
 
 
 def _array(tensor: torch.Tensor) -> NDArray[Any]:
     return np.asarray(tensor.detach().cpu().numpy()).copy()
 
 
-def _device(asked: str, pictures: bool) -> tuple[str, str]:
+def _device(asked: str, images: bool) -> tuple[str, str]:
     """Where to calculate, `cpu` or `cuda`, and why in words."""
     found = torch.cuda.is_available()
     if asked == "cuda" and not found:
@@ -345,6 +345,6 @@ def _device(asked: str, pictures: bool) -> tuple[str, str]:
         return "cuda", "GPU"
     if asked == "cpu":
         return "cpu", "CPU"
-    if not pictures:
-        return "cpu", "CPU, the faster one without pictures"
-    return ("cuda", "GPU, for its pictures") if found else ("cpu", "CPU, as there is no GPU")
+    if not images:
+        return "cpu", "CPU (faster than a GPU for networks without images)"
+    return ("cuda", "GPU, as there are images") if found else ("cpu", "CPU, as there is no GPU")

@@ -1,4 +1,11 @@
-"""Stable-Baselines3's view of the vector environment; the one engine file that knows it, imported by recipes alone."""
+"""Stable-Baselines3's view of the vector environment.
+
+from stable_baselines3 import PPO
+from racer.env import TimeTrialVector
+from racer.training.sb3 import VecTimeTrial
+
+model = PPO("MlpPolicy", VecTimeTrial(TimeTrialVector(64, "harbor", "progress")))
+"""
 
 from __future__ import annotations
 
@@ -91,7 +98,7 @@ class VecTimeTrial(VecEnv):
         return list(self._get_indices(indices))
 
 
-class AsTold(VecTransposeImage):
+class KeepImages(VecTransposeImage):
     """Leaves pictures as (rows, columns, channels), which is how `racer.training.sb3.networks` wants them.
 
     Stable-Baselines3 would put the channels first, and copy every picture twice for it, where it finds no such wrapper.

@@ -1,0 +1,133 @@
+"""Proximal policy optimisation as a recipe: the defaults of every hyperparameter, and how some of them change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, cast
+
+import torch
+from stable_baselines3 import PPO
+from stable_baselines3.common.buffers import RolloutBuffer
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.vec_env import VecEnv
+
+from racer.env import ConcatVectorEnv, TimeTrialVector
+from racer.training.sb3.networks import NETWORKS, ImagePolicy, ImageRolloutBuffer
+from racer.training.sb3.recipe import Recipe
+
+__all__ = ["PPORecipe"]
+
+LEAST_UPDATES = 64  # of a training, once it completes laps
+
+
+class VariablePPO(PPO):
+    """PPO of which `n_steps` may be changed between two rollouts."""
+
+    def collect_rollouts(
+        self, env: VecEnv, callback: BaseCallback, rollout_buffer: RolloutBuffer, n_rollout_steps: int
+    ) -> bool:
+        """Collect `n_steps` of each car."""
+        rollout_buffer.buffer_size = self.n_steps
+        return super().collect_rollouts(env, callback, rollout_buffer, self.n_steps)
+
+
+class PPORecipe(Recipe):
+    """Proximal policy optimisation (Schulman et al. 2017, arXiv:1707.06347): everything but its hyperparameters.
+
+    They have the names of Stable-Baselines3's arguments; those that it lacks say how one of them changes. What begins
+    with `first_` holds until half of the newest episodes are complete laps. From there on the learning rate, the noise
+    and the worth of entropy fall in a straight line to the end of the budget; see `LapSchedule`.
+
+    Attributes:
+        n_steps, first_n_steps: of each car between two updates.
+        batch_size, first_batch_size: samples in one gradient step.
+        n_epochs: passes over the samples of an update.
+        learning_rate, last_rate: before the first laps, and the share of it at the end.
+        gamma, stuck_gamma: discount of a reward for each step that it lies ahead, as a rule, and while a driver without
+            complete laps gets no farther. It may earn most by racing off the track within the next seconds, and must
+            look farther ahead to learn what a lap would have paid.
+        gae_lambda: between trusting the value network (0) and the rewards that followed (1).
+        clip_range: how far an update may move the policy.
+        net_arch: units of the policy network and of the value network; of images, behind what looks at them.
+        log_std_init, lap_log_std, last_log_std: ln of the most noise allowed on continuous actions, at the start, when
+            whole laps are driven, and at the end.
+        ent_coef: worth of trying several actions; it falls to nothing at the end. Unless it is given, only discrete
+            ones need it.
+        network: what looks at images, a name of `racer.training.sb3.NETWORKS`.
+        algorithm: Stable-Baselines3's.
+    """
+
+    n_steps, first_n_steps = 32, 8
+    batch_size, first_batch_size = 2048, 512
+    n_epochs = 5
+    learning_rate = 2e-3
+    last_rate = 0.03
+    gamma, stuck_gamma = 0.98, 0.99
+    gae_lambda = 0.95
+    clip_range = 0.2
+    net_arch: tuple[int, ...] = (64, 64)
+    log_std_init, lap_log_std, last_log_std = -0.5, -1.5, -3.0
+    ent_coef = 0.01
+    network = next(iter(NETWORKS))
+    image_pace = 13_000
+    algorithm: type[PPO] = VariablePPO
+    deepracer: Mapping[str, str] = MappingProxyType(
+        {"discount_factor": "gamma", "beta_entropy": "ent_coef", "num_epochs": "n_epochs"}
+    )
+    deepracer_notes: Mapping[str, str] = MappingProxyType({"beta_entropy": "falls to nothing from the first laps on"})
+    deepracer_algorithm = "clipped_ppo"
+
+    def build(self, env: TimeTrialVector | ConcatVectorEnv, seed: int) -> None:
+        """Make the model."""
+        self._rate = self.learning_rate
+        self._entropy = self.ent_coef if self.discrete or "ent_coef" in self.given else 0.0
+        self.model = self.algorithm(
+            ImagePolicy if self.images else self.policy,
+            self.env,
+            learning_rate=lambda _: self._rate,
+            n_steps=self.n_steps,
+            batch_size=self._batch(self.batch_size, self.n_steps),
+            n_epochs=self.n_epochs,
+            gamma=self.gamma,
+            gae_lambda=self.gae_lambda,
+            clip_range=self.clip_range,
+            ent_coef=self._entropy,
+            rollout_buffer_class=ImageRolloutBuffer if self.images else None,
+            policy_kwargs={
+                "net_arch": list(self.net_arch),
+                "activation_fn": torch.nn.ReLU,
+                "log_std_init": self.log_std_init,
+                "optimizer_kwargs": {"eps": 1e-5, "fused": True},
+                **self.extractor(),
+            },
+            seed=seed,
+            device=self.device,
+        )
+        self.architecture = "PPO, policy and value networks of " + " x ".join(map(str, self.net_arch)) + " units"
+        self.tune()
+
+    def tune(self) -> None:
+        """Let learning rate, noise and entropy fall from the first laps on, and the noise a little before them."""
+        model, schedule = cast(Any, self.model), self.schedule
+        lapping, refined = schedule.lapping_since is not None, schedule.refined
+        self._rate = self.learning_rate * (1.0 - (1.0 - self.last_rate) * refined)
+        model.ent_coef = self._entropy * (1.0 - refined)
+        stuck = schedule.stuck and not lapping
+        model.gamma = model.rollout_buffer.gamma = self.env.gamma = self.stuck_gamma if stuck else self.gamma
+        # Large updates are quicker, but a short training has too few of them.
+        most = (schedule.total - (schedule.lapping_since or 0)) / (LEAST_UPDATES * self.env.num_envs) if lapping else 0
+        model.n_steps = min(self.n_steps, max(self.first_n_steps, int(most)))
+        larger = (model.n_steps - self.first_n_steps) / max(1, self.n_steps - self.first_n_steps)
+        size = self.first_batch_size + larger * (self.batch_size - self.first_batch_size)
+        model.batch_size = self._batch(int(size), model.n_steps)
+        if self.discrete:
+            return
+        near, far = (self.lap_log_std, self.last_log_std) if lapping else (self.log_std_init, self.lap_log_std)
+        noise = near + (far - near) * (refined if lapping else schedule.progress)
+        with torch.no_grad():
+            model.policy.log_std.clamp_(max=noise)
+
+    def _batch(self, size: int, steps: int) -> int:
+        """Samples in a gradient step: no more than an update has."""
+        return min(size, steps * self.env.num_envs)
