@@ -45,6 +45,12 @@ def test_the_tour_goes_all_the_way() -> None:
         assert any(command.startswith(f"racer {name}") for command in COMMANDS), name
 
 
+def test_the_first_reward_is_the_one_that_racer_new_writes() -> None:
+    template = README.parent / "racer/shelf/templates/reward_functions/my_reward.py"
+    first = next(block for language, block in BLOCKS if language == "python")
+    assert first == template.read_text(encoding="utf-8")
+
+
 def test_the_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     code = [block for language, block in BLOCKS if language == "python"]

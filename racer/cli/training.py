@@ -199,15 +199,9 @@ def train(
             budget: dict[str, Any] = {"steps": steps, "seconds": seconds, **more}
             run = engine.resume(_folder(name), **budget, agent=agent, reward=reward, logs=logs)
         else:
-            given: dict[str, Any] = {
-                "reward": reward,
-                "agent": agent,
-                "seed": seed,
-                "car": car,
-                "starts": start,
-                "device": device,
-            }
-            given |= {"tracks": (track,) if track else _words(tracks), "sensors": _words(sensors), "logs": logs}
+            given: dict[str, Any] = {"reward": reward, "agent": agent, "seed": seed, "car": car, "starts": start}
+            given |= {"tracks": (track,) if track else _words(tracks), "sensors": _words(sensors)}
+            given |= {"device": device, "logs": logs}
             given |= {"randomize": randomize or None, "both_directions": both_directions or bool(tracks) or None}
             asked = {key: value for key, value in given.items() if value is not None}
             converted = _converted((folder, metadata, hyperparameters), asked, reverse)
