@@ -1,12 +1,13 @@
 """Stable-Baselines3's face of the vector environment: the same cars."""
 
+import gymnasium
 import numpy as np
 import pytest
 from drives import ring
 from stable_baselines3.common.vec_env import VecNormalize
 
 from racer.env import TimeTrialVector
-from racer.training.sb3.vec_env import VecTimeTrial
+from racer.training.sb3 import VecTimeTrial
 
 
 def actions(steps, count, seed=3):
@@ -60,6 +61,16 @@ def test_a_reset_begins_the_sums_anew():
         *_, infos = face.step(np.zeros((2, 2), np.float32))
         lengths += [info["episode"]["l"] for info in infos if info]
     assert lengths == [16, 16]
+
+
+def test_what_cannot_become_a_vec_env_says_what_can():
+    made = gymnasium.make_vec("racer/TimeTrial-v0", num_envs=3)
+    assert VecTimeTrial(made).num_envs == 3
+    single = gymnasium.make("racer/TimeTrial-v0")
+    other = TimeTrialVector(3, autoreset_mode=gymnasium.vector.AutoresetMode.NEXT_STEP)
+    for env in (single, other, None):
+        with pytest.raises(ValueError, match=r"VecTimeTrial\(gymnasium\.make_vec\("):
+            VecTimeTrial(env)
 
 
 def test_the_cars_share_one_environment():

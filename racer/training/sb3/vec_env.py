@@ -1,11 +1,4 @@
-"""Stable-Baselines3's view of the vector environment.
-
-from stable_baselines3 import PPO
-from racer.env import TimeTrialVector
-from racer.training.sb3 import VecTimeTrial
-
-model = PPO("MlpPolicy", VecTimeTrial(TimeTrialVector(64, "harbor", "progress")))
-"""
+"""Stable-Baselines3's `VecEnv` of the vector environment; docs/own-training.md shows it at work."""
 
 from __future__ import annotations
 
@@ -13,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, VecTransposeImage
 
@@ -27,7 +21,17 @@ class VecTimeTrial(VecEnv):
     """
 
     def __init__(self, env: TimeTrialVector | ConcatVectorEnv) -> None:
-        """Wrap `env`, which stays the caller's to close."""
+        """Wrap `env`, which stays the caller's to close.
+
+        Raises:
+            ValueError: it is no vector environment whose episodes restart as those of a `VecEnv` do.
+        """
+        if getattr(env, "metadata", {}).get("autoreset_mode") is not AutoresetMode.SAME_STEP:
+            raise ValueError(
+                f"{env!r:.80} cannot become a VecEnv; it takes a vector environment of racer's whose episodes restart "
+                "in the step that ends them: VecTimeTrial(TimeTrialVector(64)), or VecTimeTrial(gymnasium.make_vec("
+                '"racer:racer/TimeTrial-v0", num_envs=64))'
+            )
         self.env = env  # first: the base class asks it for its render mode
         self.metadata = env.metadata
         super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
@@ -99,9 +103,9 @@ class VecTimeTrial(VecEnv):
 
 
 class KeepImages(VecTransposeImage):
-    """Leaves pictures as (rows, columns, channels), which is how `racer.training.sb3.networks` wants them.
+    """Leaves images as (rows, columns, channels), which is how `racer.training.sb3.networks` wants them.
 
-    Stable-Baselines3 would put the channels first, and copy every picture twice for it, where it finds no such wrapper.
+    Stable-Baselines3 would put the channels first, and copy every image twice for it, where it finds no such wrapper.
     """
 
     def __init__(self, venv: VecEnv) -> None:
@@ -109,9 +113,9 @@ class KeepImages(VecTransposeImage):
         VecEnvWrapper.__init__(self, venv)
 
     def reset(self) -> Any:
-        """As told."""
+        """As the environment gives it."""
         return self.venv.reset()
 
     def step_wait(self) -> Any:
-        """As told."""
+        """As the environment gives it."""
         return self.venv.step_wait()
