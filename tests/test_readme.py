@@ -1,4 +1,4 @@
-"""What the README says can be typed can be typed."""
+"""What the README and the other pages say can be typed can be typed."""
 
 import re
 import shlex
@@ -15,14 +15,22 @@ README = Path(racer.__file__).parent.parent / "README.md"
 if not README.is_file():
     pytest.skip("not a checkout", allow_module_level=True)
 
-BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
-COMMANDS = [
-    line.split("#")[0].strip()
-    for language, block in BLOCKS
-    if not language
-    for line in block.splitlines()
-    if line.startswith("racer ")
-]
+PAGES = [README, *sorted((README.parent / "docs").glob("*.md")), *sorted((README.parent / "racer").rglob("README.md"))]
+
+
+def blocks(page: Path) -> list[tuple[str, str]]:
+    """Language and text of each block of code on a page."""
+    text = page.read_text(encoding="utf-8")
+    return re.findall(r"^```(\w*)\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def commands(page: Path) -> list[str]:
+    """The commands in blocks without a language."""
+    lines = [line for language, block in blocks(page) if not language for line in block.splitlines()]
+    return [line.split("#")[0].strip() for line in lines if line.startswith("racer ")]
+
+
+COMMANDS = list(dict.fromkeys(command for page in PAGES for command in commands(page)))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -42,7 +50,7 @@ def test_every_command_is_one(command: str) -> None:
 
 def test_the_tour_goes_all_the_way() -> None:
     for name in ("new", "check", "train", "evaluate", "watch", "leaderboard", "demo"):
-        assert any(command.startswith(f"racer {name}") for command in COMMANDS), name
+        assert any(command.startswith(f"racer {name}") for command in commands(README)), name
 
 
 def test_the_first_reward_is_the_one_that_racer_new_writes() -> None:
@@ -53,13 +61,14 @@ def test_the_first_reward_is_the_one_that_racer_new_writes() -> None:
 
 def test_the_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    code = [block for language, block in BLOCKS if language == "python"]
+    code = [block for language, block in blocks(README) if language == "python"]
     assert len(code) == 2
     for block in code:
         exec(compile(block, str(README), "exec"), {})
 
 
-def test_links_lead_somewhere() -> None:
-    for target in re.findall(r"\]\(([^)#]+)", README.read_text(encoding="utf-8")):
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
         if not target.startswith("https://"):
-            assert (README.parent / target).exists(), f"README.md links to {target}, which is not there"
+            assert (page.parent / target).exists(), f"{page} links to {target}, which is not there"
