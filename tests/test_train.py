@@ -169,6 +169,25 @@ def test_tensorboard_can_read_the_log():
         told = {event.step: event.value for event in events.Scalars(key)}
         kept = {int(row["steps"]): float(row[key]) for row in rows if row[key]}
         assert told == pytest.approx(kept, rel=1e-5)
+    texts = {tag: events.Tensors(tag)[0].tensor_proto.string_val[0].decode() for tag in events.Tags()["tensors"]}
+    assert REWARD in next(text for tag, text in texts.items() if tag.startswith("reward"))
+    assert CLIMBER in next(text for tag, text in texts.items() if tag.startswith("agent"))
+    recorded = events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
+    assert b"climber" in recorded and b"pebble" in recorded
+
+
+def test_tensorboard_forgets_what_came_after_the_checkpoint():
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run = begin()
+    train(run)
+    state, kept = load_state(run.checkpoint)
+    save_state(run.checkpoint, {**state, "steps": np.array(640)}, kept | {"racer": '{"steps": 640, "seconds": 1.0}'})
+    train(resume(run.folder))
+    events = EventAccumulator(str(run.folder / "tensorboard"))
+    events.Reload()
+    steps = [event.step for event in events.Scalars("rollout/ep_rew_mean")]
+    assert steps == [int(row["steps"]) for row in metrics(run)] == list(range(64, 1281, 64))
 
 
 def test_ppo_with_the_same_seed_and_steps_gives_the_same_driver():

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from racer.racing import Trial
     from racer.replay import Lap, Replay
 
-__all__ = ["record", "show", "show_trials", "trial_records"]
+__all__ = ["record", "share_driven", "show", "show_trials", "trial_records"]
 
 
 def record(replay: "Replay") -> dict[str, Any]:
@@ -38,6 +38,13 @@ def show(replay: "Replay") -> None:
     rows = [[str(lap.index), f"{lap.time_s:.3f} s", *_told(lap, replay, best)] for lap in replay.laps]
     title = f"{replay.driver} on {replay.track.name}{' (reverse)' if replay.track.reversed else ''}"
     console.show(console.table(["lap>", "time>", "mean speed>?", ""], rows, title))
+
+
+def share_driven(replay: "Replay", lap: "Lap") -> float:
+    """How much of an incomplete lap was driven, 0..1."""
+    along = replay.steps["distance"][replay.steps["lap"] == lap.index]
+    driven = float(along.max() - along[0]) if len(along) else 0.0
+    return min(max(driven / replay.track.length, 0.0), 0.99)
 
 
 def trial_records(driver: str, trials: Sequence["Trial"]) -> dict[str, Any]:
@@ -103,4 +110,5 @@ def _told(lap: "Lap", replay: "Replay", best: float | None) -> list[str | Text]:
         put_back = "put back once" if lap.resets == 1 else f"put back {lap.resets} times" if lap.resets else ""
         told = "best" if lap.time_s == best else ""
         return [speed, Text(", ".join(filter(None, (told, put_back))), style="yellow" if put_back else "bold green")]
-    return [speed, Text("off track" if lap.off_track else "not completed", style="yellow")]
+    ended = "off track" if lap.off_track else "not completed"
+    return [speed, Text(f"{ended} after {share_driven(replay, lap):.0%} of the lap", style="yellow")]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
-from racer.cli import console
+from racer.cli import console, laps
 
 if TYPE_CHECKING:
     from racer.replay import Replay
@@ -82,8 +82,8 @@ def explain_no_lap(run: "Run", replay: "Replay") -> None:
     """Say how far a driver got that completed no lap, and what its reward function looks like."""
     from racer.reward import verdict
 
-    farthest = max(float(replay.steps["distance"].max(initial=0.0)), 0.0) / replay.track.length
-    console.note(f"[yellow]No complete lap yet:[/yellow] the best try got {min(farthest, 0.99):.0%} of the way around.")
+    farthest = max(laps.share_driven(replay, lap) for lap in replay.laps)
+    console.note(f"[yellow]No complete lap yet:[/yellow] the best try got {farthest:.0%} of the way around.")
     console.note(f"Its reward function: {escape(verdict(run.reward(), run.track()))}")
 
 

@@ -144,7 +144,7 @@ def resume(
             seconds = done["seconds"] + max(0.0, more_seconds)
         config = run.config.with_budget(steps, seconds)
         if agent is not None:
-            config = dataclasses.replace(config, agent=str(agent))
+            config = dataclasses.replace(config, agent=str(agent), agent_digest=run.agent().digest)
         if run.reward_function is not None and reward is not None:
             kept = (folder / "reward.py.txt").resolve()
             lost = Path(reward).resolve() == kept
