@@ -792,7 +792,7 @@ def test_what_is_no_run_is_told(tmp_path):
 
 
 def test_a_run_without_a_driver_says_so():
-    with pytest.raises(RunError, match="no trained driver yet; go on with 'racer train --name a --resume'"):
+    with pytest.raises(RunError, match="no trained driver yet; go on with: racer train --name a --resume"):
         begin().driver()
 
 

@@ -81,13 +81,14 @@ class Prints(io.TextIOBase):
 class Metrics:
     """Rows of numbers: one CSV file, and TensorBoard's events beside it."""
 
-    def __init__(self, folder: Path, name: str = "metrics", steps: int = 0) -> None:
+    def __init__(self, folder: Path, name: str = "metrics", steps: int | None = None) -> None:
         """Log to `folder/name.csv`, going on where an earlier training stopped, and to `folder/tensorboard`.
 
         Args:
             folder: the run's.
             name: of the table.
             steps: at which the training goes on; rows of later steps are cut off, as their checkpoint was never made.
+                None: all are kept.
 
         Raises:
             FileError: a file cannot be read or written.
@@ -174,7 +175,7 @@ def read_metrics(folder: Path) -> dict[str, NDArray[np.float64]]:
 class _Events:
     """TensorBoard's event file, one event a row."""
 
-    def __init__(self, folder: Path, steps: int) -> None:
+    def __init__(self, folder: Path, steps: int | None) -> None:
         self._path = folder / f"events.out.tfevents.{time.time_ns() // 1000}.{os.getpid()}.racer"
         self._file = self._path.open("xb")
         from tensorboard.compat.proto.event_pb2 import SessionLog  # type: ignore[import-untyped]
@@ -216,7 +217,7 @@ class _Events:
             raise file_error("write", self._path, wrong) from wrong
 
 
-def _go_on(path: Path, steps: int) -> list[str]:
+def _go_on(path: Path, steps: int | None) -> list[str]:
     """The columns of a table, whose rows of later steps are cut off; what is no table stays as it is."""
     if not path.exists():
         return []
@@ -236,6 +237,6 @@ def _go_on(path: Path, steps: int) -> list[str]:
     return columns
 
 
-def _later(row: str, steps: int) -> bool:
+def _later(row: str, steps: int | None) -> bool:
     number = row.partition(",")[0]
-    return number.isdecimal() and len(number) < 20 and int(number) > steps
+    return steps is not None and number.isdecimal() and len(number) < 20 and int(number) > steps
