@@ -185,6 +185,9 @@ def read_config(path: Path) -> RunConfig:
         raise RunError(f"{path}: steps and seconds are both missing; one of them must be a number")
     try:
         data["actions"] = actions_from_json(data["actions"])
+    except ValueError as wrong:
+        raise RunError(f"{path}: actions: {wrong}") from wrong
+    try:
         if isinstance(data["starts"], dict):
             data["starts"] = Rotation(**data["starts"])
         given = {name: data[name] for name in RunConfig.__dataclass_fields__ if name in data}
