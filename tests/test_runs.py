@@ -380,6 +380,8 @@ def test_an_edited_run_is_told_and_hides_no_other(home, damage):
 
 @pytest.mark.parametrize("items", [[1], [{}], [{"episode": {}}], {"a": 1}, "x"])
 def test_odd_metrics_of_deepracers_logs_are_told(home, items):
+    for number in (0, 1):
+        Path(f"runs/base/training-simtrace/{number}-iteration.csv").write_text("episode\n0\n")
     Path("runs/base/metrics/TrainingMetrics.json").write_text(json.dumps({"metrics": items}))
     refused = racer("train", "--name", "base", "--resume", "--more-steps", 64, code=1)
     assert "TrainingMetrics.json is damaged" in refused.stderr

@@ -169,9 +169,9 @@ def test_tensorboard_can_read_the_log():
         told = {event.step: event.value for event in events.Scalars(key)}
         kept = {int(row["steps"]): float(row[key]) for row in rows if row[key]}
         assert told == pytest.approx(kept, rel=1e-5)
-    texts = {tag: events.Tensors(tag)[0].tensor_proto.string_val[0].decode() for tag in events.Tags()["tensors"]}
-    assert REWARD in next(text for tag, text in texts.items() if tag.startswith("reward"))
-    assert CLIMBER in next(text for tag, text in texts.items() if tag.startswith("agent"))
+    for tag, source in (("reward", REWARD), ("agent", CLIMBER)):
+        (told,) = events.Tensors(f"{tag}/text_summary")
+        assert source in told.tensor_proto.string_val[0].decode()
     recorded = events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
     assert b"climber" in recorded and b"pebble" in recorded
 

@@ -42,9 +42,11 @@ def show(replay: "Replay") -> None:
 
 def share_driven(replay: "Replay", lap: "Lap") -> float:
     """How much of an incomplete lap was driven, 0..1."""
+    import numpy as np
+
     along = replay.steps["distance"][replay.steps["lap"] == lap.index]
-    driven = float(along.max() - along[0]) if len(along) else 0.0
-    return min(max(driven / replay.track.length, 0.0), 0.99)
+    laps = along / replay.track.length  # since the start, which may lie laps back
+    return float(np.clip(laps.max() - round(laps[0]), 0.0, 0.99)) if len(laps) else 0.0
 
 
 def trial_records(driver: str, trials: Sequence["Trial"]) -> dict[str, Any]:

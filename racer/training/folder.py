@@ -16,7 +16,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from racer.errors import RacerError, RunError
+from racer.errors import FileError, RacerError, RunError
 from racer.shelf import (
     LIMITS,
     file_error,
@@ -190,6 +190,9 @@ def make_run_folder(folder: Path) -> None:
         FileError: it cannot be made.
     """
     if not is_free(folder):
+        if (folder / "run.json").exists():
+            with contextlib.suppress(FileError), locked(folder):
+                pass  # who trains in it is told first
         how = "add --resume to go on with it" if (folder / "run.json").exists() else "it is no run"
         raise RunError(f"{folder} exists already; {how}, or choose another --name")
     make_folder(folder)

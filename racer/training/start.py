@@ -71,6 +71,10 @@ def start(config: RunConfig, name: str | None = None, weights: Run | None = None
 
 def _tried(config: RunConfig, recipe: AgentFile, track: Track | str, weights: Run | None) -> State | None:
     """Make the learner for two cars, which are as good as hundreds to see what does not fit; returns its weights."""
+    for what in ("sensors", "actions"):
+        new = getattr(config, what)
+        if weights is not None and (old := getattr(weights.config, what)) != new:
+            raise RunError(f"{weights.name} learned with the {what} {old!r:.100}, which cannot become {new!r:.100}")
     env = TimeTrialVector(2, track, None, config.car, actions=config.actions, sensors=config.sensors or ())
     learner = recipe.make(env, config.seed, config.hyperparameters, config.device)
     if weights is None:
@@ -78,10 +82,6 @@ def _tried(config: RunConfig, recipe: AgentFile, track: Track | str, weights: Ru
     path = weights.best if weights.best.exists() else weights.checkpoint
     if not path.exists():
         raise RunError(f"{weights.folder} holds no trained driver yet, so there is nothing to begin with")
-    for what in ("sensors", "actions"):
-        old, new = getattr(weights.config, what), getattr(config, what)
-        if old != new:
-            raise RunError(f"{weights.name} learned with the {what} {old!r:.100}, which cannot become {new!r:.100}")
     assert isinstance(learner, Learner)
     state = weights.load(path)[0]
     take_over(learner, state, path)
