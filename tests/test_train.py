@@ -170,7 +170,7 @@ def test_tensorboard_can_read_the_log():
         kept = {int(row["steps"]): float(row[key]) for row in rows if row[key]}
         assert told == pytest.approx(kept, rel=1e-5)
     for tag, source in (("reward", REWARD), ("agent", CLIMBER)):
-        (told,) = events.Tensors(f"{tag}/text_summary")
+        (told,) = events.Tensors(tag)
         assert source in told.tensor_proto.string_val[0].decode()
     recorded = events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
     assert b"climber" in recorded and b"pebble" in recorded
