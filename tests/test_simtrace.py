@@ -266,8 +266,10 @@ def test_evaluations_of_a_run_are_logged_unless_unwanted_or_impossible(trained, 
     shutil.copytree(trained[0], folder)
     monkeypatch.chdir(trained[0].parent)  # where the recipe is
 
+    own = ["--agent", "./follow.py", "--reward", "./pay.py"]
+
     def evaluate(*options):
-        result = CliRunner().invoke(app, ["evaluate", str(folder), "--laps", "1", *options])
+        result = CliRunner().invoke(app, ["evaluate", str(folder), *own, "--laps", "1", *options])
         assert result.exit_code == 0, result.output
         return len(list(folder.glob("evaluation-*"))), result.stderr
 
@@ -367,7 +369,7 @@ def test_a_run_that_goes_on_goes_on_with_its_logs(client, tmp_path, monkeypatch)
     assert len(lone) == 1, "a training too short for a whole file leaves what it has"
     assert 0 < len(lone[0].episodes) < EPISODES
     own = {"reward": "./pay.py", "agent": "./follow.py"}
-    for steps in (20_000, 40_000):
+    for steps in (20_000, 60_000):
         train_logged(resume(run.folder, steps=steps, **own))
     logs = read_logs(run.folder / "training-simtrace")
     assert [log.path.name for log in logs] == [f"{k}-iteration.csv" for k in range(len(logs))]
@@ -380,8 +382,8 @@ def test_a_run_that_goes_on_goes_on_with_its_logs(client, tmp_path, monkeypatch)
 
     (run.folder / "metrics/TrainingMetrics.json").write_text('{"metrics": 3}')
     with pytest.raises(LogError, match=r"TrainingMetrics\.json is damaged.*--no-logs"):
-        train_logged(resume(run.folder, steps=50_000, **own))
-    train_logged(resume(run.folder, steps=50_000, logs=False, **own))
+        train_logged(resume(run.folder, steps=65_000, **own))
+    train_logged(resume(run.folder, steps=65_000, logs=False, **own))
 
 
 def test_without_logs_there_are_none(tmp_path, monkeypatch):

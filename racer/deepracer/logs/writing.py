@@ -220,6 +220,7 @@ def write_evaluation(folder: Path, laps: Sequence[Lap], recorded: Sequence[NDArr
         resets = int(((status[1:] == "pause") & (status[:-1] != "pause")).sum())
         items.append({**_item(one), **counts, "reset_count": resets, "trial": number + 1})
         del items[-1]["reward_score"]
+    make_folder(folder / "metrics" / "evaluation", within=folder)  # what fails is to fail before anything is written
     trace = make_folder(made / "evaluation-simtrace", within=folder) / "0-iteration.csv"
     write_atomically(trace, csv_text(np.concatenate(rows)), within=folder)
     _write_json(folder, f"metrics/evaluation/{made.name}.json", {"metrics": items}, indent=None)
