@@ -30,7 +30,7 @@ class WholeEpisodes(PPO):
                 actions, values, log_probs = self.policy(obs_as_tensor(seen, self.device))
             actions = actions.cpu().numpy()
             low, high = getattr(self.action_space, "low", None), getattr(self.action_space, "high", None)
-            told, rewards, dones, infos = env.step(actions if low is None else np.clip(actions, low, high))
+            following, rewards, dones, infos = env.step(actions if low is None else np.clip(actions, low, high))
             self.num_timesteps += int((share > 0).sum())
             callback.update_locals(locals())
             if not callback.on_step():
@@ -44,7 +44,7 @@ class WholeEpisodes(PPO):
                 now = {name: part[i] for name, part in seen.items()} if isinstance(seen, dict) else seen[i]
                 driven[i].append((now, actions[i], rewards[i], dones[i], values[i], log_probs[i]))
                 share[i] -= dones[i]
-            seen = told
+            seen = following
         steps = [step for each in driven for step in each]
         self.rollout_buffer = buffer = type(rollout_buffer)(
             len(steps), self.observation_space, self.action_space, self.device, self.gae_lambda, self.gamma, n_envs=1

@@ -124,7 +124,7 @@ class AgentFile:
             env: for its spaces; a learner drives in it.
             seed: random seed of the driver.
             hyperparameters: instead of its own, by name; they become keyword arguments of its class.
-            device: where it calculates, `auto`, `cpu` or `cuda`; told only to a driver that takes it.
+            device: where it calculates, `auto`, `cpu` or `cuda`; given only to a driver that takes it.
 
         Raises:
             AgentError: the file or the class raises, or takes no such hyperparameter, sensor or device.

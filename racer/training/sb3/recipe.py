@@ -251,7 +251,7 @@ class Recipe:
         return {}
 
     def extractor(self) -> dict[str, Any]:
-        """What a policy of Stable-Baselines3 is told to look at images with; nothing where there are none."""
+        """Arguments for a policy of Stable-Baselines3 that observes images; none where there are none."""
         if not self.images:
             return {}
         return {"features_extractor_class": CameraExtractor, "features_extractor_kwargs": {"network": self.network}}
