@@ -151,8 +151,9 @@ class VectorReward:
                 values.extend(map(float, answers))
             except (TypeError, ValueError, OverflowError):
                 pass
-            for answer in answers[len(values) :]:
-                values.append(_number(answer))
+            if len(values) < len(answers):
+                for answer in answers[len(values) :]:
+                    values.append(_number(answer))
 
         try:
             with self._sandbox:

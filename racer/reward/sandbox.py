@@ -23,7 +23,7 @@ KEPT_CHARACTERS = 100_000
 
 TextStream = TextIO | io.TextIOBase
 
-_CHANGES_THE_PROCESS = re.compile(r"chdir|signal|seterr|warnings")
+_CHANGES_THE_PROCESS = re.compile(r"chdir|setrecursionlimit|signal|seterr|warnings")
 
 
 class OutputBuffer(io.TextIOBase):
@@ -65,8 +65,8 @@ class Sandbox:
     keep `sys.stdout`, as the handlers of `logging` do: what it writes there goes to the log ever after.
 
     Attributes:
-        thorough: put back whatever can be (working folder, warnings, NumPy's error handling, the handler of Ctrl-C),
-            not only what costs nothing to look at (streams, recursion limit).
+        thorough: put back settings of the process, too: working folder, recursion limit, warnings, NumPy's handling of
+            errors, the handler of Ctrl-C. To look at them all takes some microseconds.
     """
 
     def __init__(self, log: TextStream | None) -> None:
@@ -74,12 +74,10 @@ class Sandbox:
         self.thorough = True
         self._streams = () if log is None else (_Redirected(log), _Redirected(log))
         self._usual: tuple[Any, Any] = (sys.stdout, sys.stderr)
-        self._recursion_limit = sys.getrecursionlimit()
         self._process: _Process | None = None
 
     def __enter__(self) -> None:
         """Remember how things are, and redirect what is printed from now on."""
-        self._recursion_limit = sys.getrecursionlimit()
         if self.thorough:
             self._process = _Process()
         if self._streams:
@@ -94,8 +92,6 @@ class Sandbox:
         """Put things back."""
         if self._streams:
             sys.stdout, sys.stderr = self._usual
-        if sys.getrecursionlimit() != self._recursion_limit:
-            sys.setrecursionlimit(self._recursion_limit)
         if self._process is not None:
             self._process.restore()
             self._process = None
@@ -114,6 +110,7 @@ class _Process:
             self._folder: str | None = os.getcwd()  # noqa: PTH109 (a Path costs more)
         except OSError:  # somebody removed it
             self._folder = None
+        self._recursion_limit = sys.getrecursionlimit()
         self._numpy = np.geterr()
         self._warnings = warnings.filters[:]
         self._interrupt = signal.getsignal(signal.SIGINT)
@@ -122,6 +119,7 @@ class _Process:
         if self._folder is not None:
             with contextlib.suppress(OSError):
                 os.chdir(self._folder)
+        sys.setrecursionlimit(self._recursion_limit)
         np.seterr(**self._numpy)
         if warnings.filters != self._warnings:
             warnings.filters[:] = self._warnings  # type: ignore[index]
