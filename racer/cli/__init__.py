@@ -100,7 +100,7 @@ def main() -> None:
 
     console.errors_on_stdout("stderr" in streams.prepare())
     end_process_when_stuck()
-    code: Any = 0
+    code: Any = None
     try:
         app(prog_name="racer")
     except SystemExit as leaving:
@@ -119,4 +119,4 @@ def _end_threads(code: Any) -> None:
                 for stream in (sys.stdout, sys.stderr):
                     with contextlib.suppress(OSError, ValueError, AttributeError):
                         stream.flush()
-                os._exit(code if isinstance(code, int) else 1)
+                os._exit(code if isinstance(code, int) else int(code is not None))
