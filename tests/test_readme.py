@@ -55,7 +55,7 @@ def test_the_tour_goes_all_the_way() -> None:
 
 def test_the_first_reward_is_the_one_that_racer_new_writes() -> None:
     template = README.parent / "racer/shelf/templates/reward_functions/my_reward.py"
-    first = next(block for language, block in BLOCKS if language == "python")
+    first = next(block for language, block in blocks(README) if language == "python")
     assert first == template.read_text(encoding="utf-8")
 
 
