@@ -3,7 +3,6 @@
 import copy
 import math
 import pickle
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +108,21 @@ def test_a_mended_track_is_stored_as_its_file_has_it(tmp_path):
     np.testing.assert_array_equal(back.center, track.reverse().center)
     assert Polygon(back.inner).symmetric_difference(Polygon(track.inner)).area < 1e-9
     assert Polygon(back.outer).symmetric_difference(Polygon(track.outer)).area < 1e-9
+
+
+def test_a_mended_track_lives_on_in_replays_and_runs(tmp_path):
+    """They keep its lines alone: at a corner, the road of 2.9 m is 3.5 m wide."""
+    track = load_track(write_csv(tmp_path / "square.csv", rounded_square(side=12.0), 1.45, 1.45))
+    assert track.notes and track.width_max > 3.2
+    assert track_from_arrays("square", track.center, track.inner, track.outer).digest == track.digest
+
+
+def test_even_a_small_dense_ring_is_answered_soon(tmp_path):
+    """Each of the 4,900 pieces of road overlaps all others."""
+    angle = np.linspace(0.0, 2.0 * math.pi, 4901)[:-1]
+    rows = 0.34 * np.column_stack([np.cos(angle), np.sin(angle)])
+    with pytest.raises(TrackError, match="folds"):
+        load_track(write_csv(tmp_path / "dense.csv", rows, 0.6, 0.6))
 
 
 def test_a_car_is_on_a_mended_road_where_the_road_is(tmp_path):
@@ -256,9 +270,8 @@ def test_a_route_may_step_back_by_a_hair(tmp_path, back, fits):
 
 
 def exactly_crosses(ring: list[tuple[int, int]]) -> bool:
-    """Whether a ring of whole millimetres touches itself, in exact arithmetic."""
-    points = [(Fraction(x), Fraction(y)) for x, y in ring]
-    edges = list(zip(points, [*points[1:], points[0]], strict=True))
+    """Whether a ring of whole numbers touches itself, in exact arithmetic."""
+    edges = list(zip(ring, [*ring[1:], ring[0]], strict=True))
 
     def side(a, b, c):
         value = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
@@ -278,14 +291,14 @@ def exactly_crosses(ring: list[tuple[int, int]]) -> bool:
 
 
 @given(st.lists(st.integers(-400, 400), min_size=24, max_size=24))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_line_that_crosses_itself_is_found_exactly(wobble):
     """A ring of 24 rows whose radii wobble; its borders are scaled copies, so that only it may cross."""
     angle = np.linspace(0.0, 2.0 * math.pi, 25)[:-1]
     radius = 1500.0 + np.array(wobble)
     ring = np.round(np.column_stack([radius * np.cos(2.0 * angle), radius * np.sin(angle + 0.3)])).astype(int)
     crosses = exactly_crosses([tuple(row) for row in ring.tolist()])
-    line = np.vstack([ring, ring[:1]]) / 1000.0
+    line = np.vstack([ring, ring[:1]]) / 1024.0  # exact in binary
     try:
         track_from_arrays("ring", line, line * 0.8, line * 1.2)
     except TrackError as error:

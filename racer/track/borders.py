@@ -13,6 +13,7 @@ __all__ = ["first_fold", "offsets_of", "with_offset_borders", "without_folds"]
 SAME_BEND = (
     2.5  # road widths of centre line between two places of one bend, at most: what overlaps beyond is another road
 )
+AT_ONCE = 64  # rows that are compared with all others at a time: what bounds the memory
 SLIVER_M2 = 1e-4  # a hole in the road that is smaller comes from rounding
 
 
@@ -65,12 +66,15 @@ def without_folds(center: Points, inner: Points, outer: Points) -> tuple[Points,
 
     quads = shapely.convex_hull(shapely.multipoints(np.stack([inner[:-1], inner[1:], outer[1:], outer[:-1]], axis=1)))
     along = arc_length(center)
-    first, second = shapely.STRtree(quads).query(quads, predicate="intersects")
-    first, second = first[first < second], second[first < second]
-    apart = np.minimum(along[second] - along[first + 1], along[first] - along[second + 1] + along[-1])
     width = np.hypot(*(outer - inner).T)
-    if np.any(apart > SAME_BEND * np.maximum(width[first], width[second])):
-        return None
+    tree = shapely.STRtree(quads)
+    for start in range(0, len(quads), AT_ONCE):
+        first, second = tree.query(quads[start : start + AT_ONCE])
+        first = first + start
+        apart = np.minimum(along[second] - along[first + 1], along[first] - along[second + 1] + along[-1])
+        far = (first < second) & (apart > SAME_BEND * np.maximum(width[first], width[second]))
+        if np.any(shapely.intersects(quads[first[far]], quads[second[far]])):
+            return None
     road = shapely.union_all(quads)
     holes = sorted((shapely.Polygon(ring) for ring in getattr(road, "interiors", ())), key=lambda hole: hole.area)
     if not holes or any(hole.area > SLIVER_M2 for hole in holes[:-1]):

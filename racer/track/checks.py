@@ -20,6 +20,7 @@ ROWS = (8, 5_000)  # rows of a closed track, least and most
 FARTHEST_M = 100_000.0  # from the origin: nearer than that, float64 resolves a hundredth of a nanometre
 LENGTH_M = (2.0, 720.0)  # what a car can drive in a race's 180 s at its 4 m/s
 WIDTH_M = (0.3, 3.0)  # the car is 0.2 m wide, the widest DeepRacer track 1.5 m
+WIDEST_BEND_M = 5.0  # of polygons: where a loop was cut off, the bend is up to 1.6 times as wide as its road
 SHARPEST = math.radians(100.0)  # the line's turn at one row
 BACK_STEP_M = 0.01  # a step so short may lead back in another simulator's route, as one of 2 mm does in a real one
 TANGLED = 4_000  # crossings are enough to say that a line is tangled
@@ -49,10 +50,12 @@ def checked(rows: Rows, shape: bool = True) -> Rows:
             )
     _check_steps(rows)
     if rows.offsets is not None:  # a wrong width that a file states spoils what is measured at other rows too
-        _check_width(rows, rows.offsets.sum(axis=1))
+        _check_width(rows, rows.offsets.sum(axis=1), WIDTH_M[1])
     if not rows.trusted:
         rows = _unfolded(rows)
-    _check_width(rows, _measured(rows))
+    to_inner, _ = nearest(rows.center, rows.inner)
+    to_outer, _ = nearest(rows.center, rows.outer)
+    _check_width(rows, np.hypot(*(to_inner - to_outer).T), WIDEST_BEND_M if rows.trusted else WIDTH_M[1])
     if shape:
         _check_crossings(rows)
         if closed:
@@ -111,21 +114,13 @@ def _check_steps(rows: Rows) -> None:
         )
 
 
-def _check_width(rows: Rows, widths: NDArray[np.float64]) -> None:
-    if len(bad := np.flatnonzero((widths < WIDTH_M[0]) | (widths > WIDTH_M[1]))):
+def _check_width(rows: Rows, widths: NDArray[np.float64], most: float) -> None:
+    if len(bad := np.flatnonzero((widths < WIDTH_M[0]) | (widths > most))):
         value = float(widths[bad[0]])
         raise TrackError(
             f"{rows.place(int(bad[0]))}: the road is {value:.3g} m wide; "
             f"{_span(WIDTH_M)} can be raced{_advice(value, WIDTH_M[1])}"
         )
-
-
-def _measured(rows: Rows) -> NDArray[np.float64]:
-    """Width at each row, between the nearest points of both borders; in a bend whose loop was cut off, as stated."""
-    to_inner, _ = nearest(rows.center, rows.inner)
-    to_outer, _ = nearest(rows.center, rows.outer)
-    widths: NDArray[np.float64] = np.hypot(*(to_inner - to_outer).T)
-    return np.minimum(widths, rows.offsets.sum(axis=1)) if rows.notes and rows.offsets is not None else widths
 
 
 def _check_crossings(rows: Rows) -> None:
