@@ -97,7 +97,7 @@ class Training:
         for callback in callbacks:
             callback.on_training_start(self._env, learner)
         self._first_steps = self._steps
-        self._others: int | None = None  # steps that the learner counts from another training
+        self._others: int | None = None  # steps that the learner counts of another training, or has forgotten
         self._used = 0.0
         self._evaluated_at = float(self._steps) if config.steps is not None else 0.0
         self._began = self._saved_at = time.monotonic()
@@ -110,7 +110,8 @@ class Training:
     def report(self, steps: int, metrics: Mapping[str, float]) -> float:
         """Take stock between two updates: evaluate, save and tell, each when it is due."""
         if self._others is None:
-            self._others = steps - self._first_steps
+            counts_on = self.run.initial.exists() or steps < self._first_steps
+            self._others = steps - self._first_steps if counts_on else 0
         self._steps = steps = steps - self._others
         self._used = self.run.config.used(steps, self._seconds())
         due = self._used >= 1.0 or self._due()
