@@ -9,6 +9,7 @@ from typer.main import get_command
 
 import racer
 from racer.cli import app
+from racer.reward import KEYS
 
 README = Path(racer.__file__).parent.parent / "README.md"
 
@@ -72,3 +73,9 @@ def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
         if not target.startswith("https://"):
             assert (page.parent / target).exists(), f"{page} links to {target}, which is not there"
+
+
+def test_the_page_of_params_has_every_key_and_no_other() -> None:
+    page = (README.parent / "docs" / "params.md").read_text(encoding="utf-8")
+    cells = re.findall(r"^\| (`.+?`) \|", page, flags=re.MULTILINE)
+    assert sorted(re.findall(r"`(\w+)`", " ".join(cells))) == sorted(KEYS)
