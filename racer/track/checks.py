@@ -48,6 +48,7 @@ def checked(rows: Rows, shape: bool = True) -> Rows:
                 f"{rows.where}: the centre line is {_loop(closed)}, but the {name} border is {_loop(not closed)}; "
                 "repeat the first row as the last"
             )
+    _check_borders(rows)
     _check_steps(rows)
     if rows.offsets is not None:  # a wrong width that a file states spoils what is measured at other rows too
         _check_width(rows, rows.offsets.sum(axis=1), WIDTH_M[1])
@@ -93,6 +94,12 @@ def _check_size(rows: Rows) -> None:
             f"{rows.where}: the track is {length:.4g} m long; "
             f"{_span(LENGTH_M)} can be lapped in time{_advice(length, LENGTH_M[1])}"
         )
+
+
+def _check_borders(rows: Rows) -> None:
+    for name, line in (("inner", rows.inner), ("outer", rows.outer)):
+        if is_closed(line) and len(np.unique(line, axis=0)) < 3:
+            raise TrackError(f"{rows.place(0)}: the {name} border is no line: all of it lies at {_point(line[0])}")
 
 
 def _check_steps(rows: Rows) -> None:
