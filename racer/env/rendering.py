@@ -88,12 +88,13 @@ def _facts(field: Field, race: int) -> list[tuple[str, str]]:
     state = field.state[race, 0]
     laps = field.world.rules.laps
     facts = [("lap", f"{min(int(state['laps']) + 1, laps)} of {laps}")] if laps > 1 else []
+    progress = 100.0 if state["status"] == LAP_COMPLETE else field.progress()[race, 0]
     lap_time = (state["steps"] - 1) * STEP_S - state["lap_start_s"]
     if state["status"] == LAP_COMPLETE:
         lap_time = state["lap_time"]
     facts += [
         ("lap time", f"{lap_time:.2f} s"),
-        ("progress", f"{field.progress()[race, 0]:.0f} %"),
+        ("progress", f"{progress:.0f} %"),
         ("speed", f"{state['speed']:.2f} m/s"),
         ("reward", f"{field.rewards[race, 0]:.3g}"),
     ]

@@ -170,7 +170,7 @@ class TimeTrial(gym.Env[Observation, Action]):
         self.render_mode: str | None = setup.render_mode
         self._renderer = Renderer()
         self._ends = tuple(setup.rules.ends.tolist())
-        self._most_steps = setup.max_episode_steps or 1 << 62
+        self._most_steps = setup.max_episode_steps
         self._seeded = False
 
     @property
@@ -222,11 +222,12 @@ class TimeTrial(gym.Env[Observation, Action]):
         if given.shape != self.action_space.shape:
             raise ValueError(_misshaped(given.shape, self.action_space.shape or ()))
         field.step(given[None, None])
-        state = field.state[0, 0]
-        status = int(state["status"])
+        status = field.status.item(0)
         finished = status in (LAP_COMPLETE, TIME_UP)
         terminated = self._ends[status] and not finished
-        truncated = finished or int(state["steps"]) > self._most_steps  # the prepare step counts as one
+        truncated = finished
+        if self._most_steps is not None and int(field.state["steps"].item(0)) > self._most_steps:
+            truncated = True  # the prepare step counts as one
         if self.render_mode == "human":
             self._renderer.show([field])
         return field.observed(0, 0), field.rewards.item(0), terminated, truncated, self._info()

@@ -18,7 +18,7 @@ from racer.env.options import RENDER_MODES, Options, RewardSource, Setup, TrackS
 from racer.env.rendering import RENDER_FPS, Picture, Renderer
 from racer.env.resets import Seeds, mask_of, one_seed, seeds_of
 from racer.shelf import DEFAULTS
-from racer.sim import STATUS, ActionSpace, Car, Start
+from racer.sim import IN_PROGRESS, LAP_COMPLETE, STATUS, ActionSpace, Car, Start
 from racer.track import Track
 
 STATUS_NAMES = np.array(STATUS)
@@ -104,6 +104,8 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
         self.render_mode = setup.render_mode
         self._renderer = Renderer()
         self._all = np.ones(num_envs, dtype=np.bool_)
+        self._in_progress = STATUS_NAMES[np.full(num_envs, IN_PROGRESS)]
+        self._pauses = setup.penalty_s is not None
         self._over: NDArray[np.bool_] | None = None  # cars whose episode is over, where there are any
         self._seeded = False
 
@@ -212,7 +214,7 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
             final = self._final(ended)
             field.reset(ended)
         self._show()
-        return self.observe(), rewards, terminated, truncated, self._infos(self._all) | final
+        return self.observe(), rewards, terminated, truncated, self._infos(self._all, self._over is not None) | final
 
     def render(self) -> tuple[Picture, ...] | None:
         """A picture of each car, (500, 800, 3), where `render_mode` is `"rgb_array"`; else None.
@@ -254,17 +256,21 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
         final_info = self._infos(ended)
         return {"final_obs": observations, "_final_obs": ended, "final_info": final_info, "_final_info": ended}
 
-    def _infos(self, mask: NDArray[np.bool_]) -> dict[str, Any]:
+    def _infos(self, mask: NDArray[np.bool_], ended: bool = True) -> dict[str, Any]:
+        """Infos of all cars, those of the mask to be read; `ended` is false where none is at the end of its episode."""
         state, status = self.state, self.field.status[:, 0]
-        laps, lap_time_s = state["laps"].copy(), state["lap_time"].copy()
-        lap_time_s[laps == 0] = np.nan
+        progress = self.field.progress()[:, 0]
+        laps = state["laps"].copy()
+        lap_time_s = np.where(laps, state["lap_time"], np.nan)
+        if ended:
+            np.putmask(progress, status == LAP_COMPLETE, 100.0)
         return {
-            "progress": self.field.progress()[:, 0],
+            "progress": progress,
             "_progress": mask,
             "laps": laps,
             "_laps": mask,
             "lap_time_s": lap_time_s,
             "_lap_time_s": mask,
-            "status": STATUS_NAMES[status],
+            "status": STATUS_NAMES[status] if ended or self._pauses else self._in_progress.copy(),
             "_status": mask,
         }
