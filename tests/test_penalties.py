@@ -244,7 +244,7 @@ def test_a_cheated_penalty_does_not_hold(raced):
     cheats.append(altered(race, laps=(dataclasses.replace(race.laps[0], resets=0), *race.laps[1:])))
     reasons = [verify(cheat).reason for cheat in cheats]
     assert all(reasons), reasons
-    assert "held is False" in reasons[2] and "tells of 0 resets" in reasons[3]
+    assert "held is False" in reasons[2] and "records 0 resets" in reasons[3]
     assert len({race.digest, shorter.digest, cheats[1].digest}) == 3
 
 

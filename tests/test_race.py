@@ -1,4 +1,4 @@
-"""Races: laps driven, what a record tells of them, scores, and drivers that fail."""
+"""Races: laps driven, what a record holds of them, evaluations, and drivers that fail."""
 
 import math
 import sys

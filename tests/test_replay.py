@@ -332,9 +332,9 @@ def doctored():
     yield (
         "lap completed",
         lambda r: altered(r, laps=tuple(dataclasses.replace(lap, complete=True, off_track=False) for lap in r.laps)),
-        "its lap 2 is told otherwise",
+        "its lap 2 was recorded otherwise",
     )
-    yield "a lap more", lambda r: altered(r, laps=(*r.laps, r.laps[0])), "tells of 6 laps"
+    yield "a lap more", lambda r: altered(r, laps=(*r.laps, r.laps[0])), "records 6 laps"
     yield "steering", lambda r: changed(r, steering_command_deg=at(30, 11.0)), "in step 31 (at 2.07 s) its"
     yield (
         "speed",

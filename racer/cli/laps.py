@@ -35,7 +35,7 @@ def record(replay: "Replay") -> dict[str, Any]:
 def show(replay: "Replay") -> None:
     """Print a race as a table."""
     best = replay.best_lap_s
-    rows = [[str(lap.index), f"{lap.time_s:.3f} s", *_told(lap, replay, best)] for lap in replay.laps]
+    rows = [[str(lap.index), f"{lap.time_s:.3f} s", *_remarks(lap, replay, best)] for lap in replay.laps]
     title = f"{replay.driver} on {replay.track.name}{' (reverse)' if replay.track.reversed else ''}"
     console.show(console.table(["lap>", "time>", "mean speed>?", ""], rows, title))
 
@@ -106,7 +106,7 @@ def _rounded(time_s: float | None) -> float | None:
     return None if time_s is None else round(time_s, 3)
 
 
-def _told(lap: "Lap", replay: "Replay", best: float | None) -> list[str | Text]:
+def _remarks(lap: "Lap", replay: "Replay", best: float | None) -> list[str | Text]:
     speed = f"{replay.drives[0].mean_speed_mps(lap):.2f} m/s"
     if lap.complete:
         put_back = "put back once" if lap.resets == 1 else f"put back {lap.resets} times" if lap.resets else ""

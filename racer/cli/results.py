@@ -215,9 +215,9 @@ def _titles(boards: "list[list[Row]]") -> list[str]:
         [("road", row.entry.track_digest), ("car", row.entry.car_digest), ("physics", row.entry.physics)]
         for row, *_ in boards
     ]
-    told = []
+    marked = []
     for title, own in zip(titles, digests, strict=True):
         alike = [other for other, text in zip(digests, titles, strict=True) if text == title]
         marks = [f"{name} {value[:6]}" for k, (name, value) in enumerate(own) if len({one[k] for one in alike}) > 1]
-        told.append(", ".join([title, *marks]))
-    return told
+        marked.append(", ".join([title, *marks]))
+    return marked

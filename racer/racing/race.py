@@ -1,4 +1,4 @@
-"""Races: an agent drives laps, and what comes of it is told in laps or recorded as a replay.
+"""Races: an agent drives laps, and the outcome is an evaluation result or a replay.
 
 A race is a number of laps from the start line, flying after the first. Leaving the track, stopping or running out of
 time ends the lap as incomplete, and the next one starts from the line, standing. With penalties only time does: the car

@@ -1,4 +1,4 @@
-"""What is inside a replay file, and what it must be before it is believed.
+"""What is inside a replay file, and what it must be before it is used.
 
 Invariant: `from_file` gives a replay whose parts fit each other, or says which do not, by `DamagedError`
 alone.

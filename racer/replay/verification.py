@@ -95,8 +95,8 @@ def _driven(replay: Replay, steps: NDArray[np.void], recorder: Recorder, exact: 
     restarts = np.append(steps["restart"], np.zeros((1, steps.shape[1]), np.bool_), axis=0)
     gained = np.zeros((1, steps.shape[1]))
     for first in range(0, len(steps), AT_ONCE):
-        told, drove_on = steps[first : first + AT_ONCE], ""
-        for k in range(first, first + len(told)):
+        recorded, drove_on = steps[first : first + AT_ONCE], ""
+        for k in range(first, first + len(recorded)):
             if restarts[k].any():
                 world.reset()
             recorder.before(world.cars)
@@ -109,19 +109,19 @@ def _driven(replay: Replay, steps: NDArray[np.void], recorder: Recorder, exact: 
                 drove_on = f"its car left the track in step {k}, but drove on from there"
                 break
         found = recorder.take()[:, 0]
-        if reason := _difference(told[: len(found)], found, first, replay.track.length, exact) or drove_on:
+        if reason := _difference(recorded[: len(found)], found, first, replay.track.length, exact) or drove_on:
             return reason
     recorder.close()
     return ""
 
 
-def _difference(told: NDArray[np.void], found: NDArray[np.void], first: int, length: float, exact: bool) -> str:
+def _difference(recorded: NDArray[np.void], found: NDArray[np.void], first: int, length: float, exact: bool) -> str:
     """Say where the recorded steps, (k, m), first differ from those driven here; nothing if they agree."""
     differing = []
     for order, name in enumerate(COMPARED):
-        bad = told[name] != found[name]
-        if told[name].dtype.kind == "f" and not exact:
-            gap = told[name] - found[name]
+        bad = recorded[name] != found[name]
+        if recorded[name].dtype.kind == "f" and not exact:
+            gap = recorded[name] - found[name]
             if name in ("heading", "s"):  # both go round
                 turn = 2.0 * np.pi if name == "heading" else length
                 gap = np.mod(gap + 0.5 * turn, turn) - 0.5 * turn
@@ -132,7 +132,7 @@ def _difference(told: NDArray[np.void], found: NDArray[np.void], first: int, len
     if not differing:
         return ""
     row, _, car, name = min(differing)
-    here, there = found[name][row, car].item(), told[name][row, car].item()
+    here, there = found[name][row, car].item(), recorded[name][row, car].item()
     digits = ".6g" if f"{here:.6g}" != f"{there:.6g}" else ".17g"
     shown = [str(value) if isinstance(value, bool) else format(value, digits) for value in (there, here)]
     return (
@@ -141,16 +141,16 @@ def _difference(told: NDArray[np.void], found: NDArray[np.void], first: int, len
     )
 
 
-def _lap_difference(told: tuple[Lap, ...], found: tuple[Lap, ...], slack_s: float) -> str:
-    """Say which lap is told otherwise than it was driven; nothing if none is."""
-    if len(told) != len(found):
-        return f"it tells of {len(told)} laps, but driving it again gives {len(found)}"
-    for claim, lap in zip(told, found, strict=True):
+def _lap_difference(recorded: tuple[Lap, ...], found: tuple[Lap, ...], slack_s: float) -> str:
+    """Say which lap was recorded otherwise than it was driven; nothing if none is."""
+    if len(recorded) != len(found):
+        return f"it records {len(recorded)} laps, but driving it again gives {len(found)}"
+    for claim, lap in zip(recorded, found, strict=True):
         if (claim.complete, claim.off_track) != (lap.complete, lap.off_track):
             how = "completes it" if lap.complete else "ends it off the track" if lap.off_track else "ends it on the way"
-            return f"its lap {lap.index} is told otherwise than it was driven: driving it again {how}"
+            return f"its lap {lap.index} was recorded otherwise than it was driven: driving it again {how}"
         if claim.resets != lap.resets:
-            return f"its lap {lap.index} tells of {claim.resets} resets, but driving it again gives {lap.resets}"
+            return f"its lap {lap.index} records {claim.resets} resets, but driving it again gives {lap.resets}"
         for name, noun in (("start_s", "start"), ("time_s", "time")):
             here, there = getattr(lap, name), getattr(claim, name)
             if not abs(here - there) <= slack_s:
