@@ -266,7 +266,7 @@ def edits():
     yield "track without digest", drop("track", "digest"), "'digest'"
     yield "track renamed to an escape", set_("track", "name", to="\x1b[2J"), "'name'"
     yield "track other way", set_("track", "reversed", to="no"), "'reversed'"
-    yield "track about numbers", set_("track", "about", to={"title": 3}), "'title'"
+    yield "track metadata of numbers", set_("track", "metadata", to={"title": 3}), "'title'"
 
 
 @pytest.mark.parametrize(("edit", "word"), [pytest.param(e, w, id=i) for i, e, w in edits()])

@@ -28,7 +28,7 @@ __all__ = ["from_file", "to_file"]
 
 FORMAT = 3  # 1 and 2 were archives of NumPy's
 TEXT_LIMIT = 200  # characters of a name
-ABOUT_LIMIT = 2000  # characters of a line about a track
+METADATA_LIMIT = 2000  # characters of a line about a track
 MOST_CARS = 100  # in a race
 TIME_SLACK_S = 1e-3  # lap times count in milliseconds
 IMPORTED_SLACK_S = 2.0 * STEP_S  # a flying lap taken out of a log begins behind the line
@@ -51,7 +51,7 @@ def to_file(replay: Replay) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         "seed": int(replay.seed),
         "track": {
             "name": _printable(track.name),
-            "about": {_printable(key): _printable(text, ABOUT_LIMIT) for key, text in track.metadata.items()},
+            "metadata": {_printable(key): _printable(text, METADATA_LIMIT) for key, text in track.metadata.items()},
             "reversed": bool(track.reversed),
             "digest": track.digest,
         },
@@ -129,13 +129,13 @@ def _penalty(header: dict[str, Any]) -> float | None:
 
 
 def _track(record: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Track:
-    about = _get(record, "about", dict)
+    metadata = _get(record, "metadata", dict)
     lines = [_array(arrays, f"track.{name}", np.dtype("<f8"), 2) for name in LINES]
     try:
         track = track_from_arrays(_text(record, "name"), *lines, reversed=_get(record, "reversed", bool))
     except TrackError as error:
         raise DamagedError(f"its track cannot be driven: {error}") from error
-    track = dataclasses.replace(track, metadata={key: _text(about, key, ABOUT_LIMIT) for key in about})
+    track = dataclasses.replace(track, metadata={key: _text(metadata, key, METADATA_LIMIT) for key in metadata})
     if track.digest != _get(record, "digest", str):
         raise DamagedError("its track was changed after the replay was written")
     return track
