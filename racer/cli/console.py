@@ -170,10 +170,18 @@ def messages() -> Console:
     return _console(stderr=True)
 
 
-def loading(what: str) -> str:
-    """Say what is being done, and that the first time takes longer because the engine is compiled then."""
-    compiled = any((Path(__file__).parent.parent / "__pycache__").glob("*.nbi"))  # where Numba keeps it
-    return f"{what} …" if compiled else f"{what} … (this first time the engine is compiled: up to half a minute)"
+def loading(what: str, module: str = "step") -> str:
+    """Say what is being done, and the first time that it takes longer because the engine is compiled then.
+
+    Args:
+        what: is being done.
+        module: with the kernels that it takes; see `racer.sim.kernels_are_compiled`.
+    """
+    from racer.sim import kernels_are_compiled
+
+    if kernels_are_compiled(module):
+        return f"{what} …"
+    return f"{what} … (this first time the engine is compiled: up to half a minute)"
 
 
 @contextlib.contextmanager

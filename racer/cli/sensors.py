@@ -40,7 +40,7 @@ def sensors(
     if plot is not None:
         from racer.plot import sheet
 
-        with console.busy(console.loading("Drawing")):
+        with console.busy(console.loading("Drawing", "picture")):
             sheet(course, plot)
     made = [build() for build in SENSORS.values()]
     if json:

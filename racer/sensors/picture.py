@@ -152,8 +152,8 @@ def _near(
     begin, end = _inside(y, y_step, profile_rows - 1.0, begin, end)
     _fill(out, place, place + begin, ground)
     _fill(out, place + end, place + width, ground)
-    by_x, by_y = floor(x_step * SUB + 0.5), floor(y_step * SUB + 0.5)
-    zero_x, zero_y = floor((x + begin * x_step) * SUB + 0.5), floor((y + begin * y_step) * SUB + 0.5)
+    by_x, by_y = np.floor(x_step * SUB + 0.5), np.floor(y_step * SUB + 0.5)
+    zero_x, zero_y = np.floor((x + begin * x_step) * SUB + 0.5), np.floor((y + begin * y_step) * SUB + 0.5)
     _indices(places, end - begin, I32(zero_x), I32(zero_y), I32(by_x), I32(by_y), I32(profile_columns), I32(0))
     for k in range(end - begin):
         cells[U64(k)] = profile[U64(places[U64(k)])]
@@ -190,8 +190,8 @@ def _shade(
     """Greys of `count` pixels and some more. All in 32 bits and without a branch, so that it becomes vector code."""
     for k in range((count + BLOCK - 1) // BLOCK * BLOCK):
         n = I32(k)
-        share_x = F32(I32(I32(at_x + I32(n * by_x)) & I32(65535))) * F32(1.0 / SUB)
-        share_y = F32(I32(I32(at_y + I32(n * by_y)) & I32(65535))) * F32(1.0 / SUB)
+        share_x, share_y = F32(I32(at_x & I32(65535))) * F32(1.0 / SUB), F32(I32(at_y & I32(65535))) * F32(1.0 / SUB)
+        at_x, at_y = I32(at_x + by_x), I32(at_y + by_y)
         four = cells[k]
         p00, p10 = F32(I32(four & I32(255))), F32(I32(I32(four >> I32(8)) & I32(255)))
         p01, p11 = F32(I32(I32(four >> I32(16)) & I32(255))), F32(I32(I32(four >> I32(24)) & I32(255)))
@@ -247,8 +247,8 @@ def _far(
             sums[u] += U64(WHOLE)
         for u in range(end, width):
             sums[u] += U64(WHOLE)
-        at_x, at_y = floor((x + begin * x_step) * SUB + 0.5), floor((y + begin * y_step) * SUB + 0.5)
-        by_x, by_y = floor(x_step * SUB + 0.5), floor(y_step * SUB + 0.5)
+        at_x, at_y = np.floor((x + begin * x_step) * SUB + 0.5), np.floor((y + begin * y_step) * SUB + 0.5)
+        by_x, by_y = np.floor(x_step * SUB + 0.5), np.floor(y_step * SUB + 0.5)
         _indices(places, end - begin, I32(at_x), I32(at_y), I32(by_x), I32(by_y), I32(columns), I32(start))
         for k in range(end - begin):
             sums[U64(begin + k)] += shares[U64(places[U64(k)])]
@@ -269,11 +269,14 @@ def _far(
 
 @inlined
 def _indices(places: Any, count: int, x: Any, y: Any, by_x: Any, by_y: Any, columns: Any, start: Any) -> None:
-    """Where the cells of `count` pixels (and some more) are in a map, for fixed-point places x, y of the first one."""
+    """Where the cells of `count` pixels (and some more) are in a map, for fixed-point places x, y of the first one.
+
+    All numbers come as 32-bit ones made from floats: from 64-bit integers LLVM makes 64-bit sums and products here, on
+    processors with AVX-512 in its widest and slowest registers.
+    """
     for k in range((count + BLOCK - 1) // BLOCK * BLOCK):
-        n = I32(k)
-        column, row = I32(I32(x + I32(n * by_x)) >> I32(16)), I32(I32(y + I32(n * by_y)) >> I32(16))
-        places[k] = I32(start + I32(row * columns)) + column
+        places[k] = I32(start + I32(I32(y >> I32(16)) * columns)) + I32(x >> I32(16))
+        x, y = I32(x + by_x), I32(y + by_y)
 
 
 @inlined

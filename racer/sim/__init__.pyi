@@ -8,6 +8,7 @@ from .actions import (
 )
 from .borders import nearest_borders as nearest_borders
 from .car import CARS as CARS, STEP_S as STEP_S, Car as Car, CarConstants as CarConstants, drive as drive
+from .compiled import inlined as inlined, kernel as kernel, lean as lean
 from .draws import (
     BEAMS as BEAMS,
     DELAY as DELAY,
@@ -19,7 +20,7 @@ from .draws import (
     gauss as gauss,
     spread as spread,
 )
-from .kernel import inlined as inlined, kernel as kernel, lean as lean
+from .kernel_cache import SOURCES as SOURCES, kernels_are_compiled as kernels_are_compiled
 from .location import wheels_on_road as wheels_on_road
 from .objects import BOX as BOX, BOX_M as BOX_M, NO_BOXES as NO_BOXES, TrackObject as TrackObject
 from .projection import at_row as at_row, distance as distance, project as project

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from racer.sim.kernel import inlined, lean
+from racer.sim.compiled import inlined, lean
 
 CELL_M = 0.025  # edge of a cell of the lookup grid, m: fine, so that few wheels are in a cell that a border crosses
 NEAR_M = 0.005  # length of the pieces of the centre line whose nearest border edges are looked up, m

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from racer.sim.kernel import inlined, lean
+from racer.sim.compiled import inlined, lean
 
 STEP_S = 1.0 / 15.0  # one control step: the original's camera period, s
 SUB_STEPS = 4  # of 1/60 s each, the rate of the original's joint controllers

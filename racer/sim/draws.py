@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from racer.sim.kernel import kernel
+from racer.sim.compiled import kernel
 
 # Draws below `EPISODE` decide where cars start; those of an episode come before those of its steps.
 EPISODE, DRAWS = 1 << 20, 64

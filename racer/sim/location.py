@@ -6,7 +6,7 @@ from math import cos, sin
 from typing import Any
 
 from racer.sim.borders import INSIDE, MIXED, cell_at, on_road
-from racer.sim.kernel import inlined, lean
+from racer.sim.compiled import inlined, lean
 from racer.sim.projection import at_row, distance, project_near
 
 

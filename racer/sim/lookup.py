@@ -20,7 +20,7 @@ from racer.sim.borders import (
     nearest_on_edge,
     sides,
 )
-from racer.sim.kernel import kernel
+from racer.sim.compiled import kernel
 from racer.sim.projection import distance, point_at
 
 STRETCH = 64  # pieces in a row are looked at together first, so that not each is measured from every edge

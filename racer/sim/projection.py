@@ -10,7 +10,7 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from racer.sim.kernel import inlined, kernel
+from racer.sim.compiled import inlined, kernel
 
 WINDOW_M = 0.4  # how far along the line a car's projection may be from its last one, m
 

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from racer.sim.car import RANGES, STEP_S
+from racer.sim.compiled import kernel
 from racer.sim.draws import FRICTION, LAG, MASS, OFFSET, TURN, spread
-from racer.sim.kernel import kernel
 from racer.sim.projection import at_row
 from racer.sim.road import Road
 from racer.sim.start import place

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from racer.sim.borders import nearest_borders
+from racer.sim.compiled import kernel
 from racer.sim.draws import uniform
-from racer.sim.kernel import kernel
 from racer.sim.location import locate
 from racer.sim.projection import distance
 from racer.sim.road import Road

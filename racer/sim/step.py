@@ -6,7 +6,7 @@ from math import isfinite, pi, sqrt
 from typing import Any
 
 from racer.sim.car import STEERING, STEP_S, WANTED, CarConstants, move, take
-from racer.sim.kernel import inlined, kernel, lean
+from racer.sim.compiled import inlined, kernel, lean
 from racer.sim.location import locate
 from racer.sim.projection import at_row, distance, point_at
 from racer.sim.road import Road
