@@ -41,7 +41,7 @@ FIRST_LAPS = (
 )
 """Recipe, actions, and the seconds of training within which it is to drive three clean laps."""
 
-Row = tuple[str, str, str, str]
+Row = tuple[str, str, str, str, str]
 
 
 def main() -> None:
@@ -51,7 +51,14 @@ def main() -> None:
     arguments.add_argument("--long", action="store_true", help="the camera's five minutes, too")
     asked = arguments.parse_args()
     table = Table(
-        "what", "measured", "at least / at most", "", box=None, title=f"racer on {machine()}", title_justify="left"
+        "what",
+        "measured",
+        "of CartPole-v1",
+        "at least / at most",
+        "",
+        box=None,
+        title=f"racer on {machine()}",
+        title_justify="left",
     )
     console = Console(width=None if sys.stdout.isatty() else 120)
     for row in [*speeds(), *starts(), *([] if asked.quick else [*learning(asked.long)])]:
@@ -87,12 +94,18 @@ def speeds() -> Iterator[Row]:
             if k:  # the first round compiles and warms up
                 rates[name].append(count / (time.perf_counter() - began))
     typical = {name: statistics.median(values) for name, values in rates.items()}
-    ratio = statistics.median(a / b for a, b in zip(rates["native"], rates["cartpole"], strict=True))
-    yield row("CartPole-v1, one environment (the yardstick)", typical["cartpole"], None, "steps/s")
-    yield row("256 cars, native reward, one thread", typical["native"], 1_000_000, "car steps/s")
-    yield row("  as a multiple of CartPole-v1", ratio, 8, "x")
-    yield row("one car, Python reward, env.step", typical["single"], 30_000, "steps/s")
-    yield row("256 cars, Python centre-line reward", typical["python"], 300_000, "car steps/s")
+    ratios = {
+        name: statistics.median(a / b for a, b in zip(values, rates["cartpole"], strict=True))
+        for name, values in rates.items()
+    }
+    yield row("CartPole-v1, one environment (the yardstick)", typical["cartpole"], None, "steps/s", 1.0)
+    for what, name, mark, unit in (
+        ("256 cars, native reward, one thread", "native", 1_000_000, "car steps/s"),
+        ("one car, Python reward, env.step", "single", 30_000, "steps/s"),
+        ("256 cars, Python centre-line reward", "python", 300_000, "car steps/s"),
+    ):
+        yield row(what, typical[name], mark, unit, ratios[name])
+    yield row("256 cars, native reward, against CartPole-v1", ratios["native"], 8, "x")
 
 
 def starts() -> Iterator[Row]:
@@ -211,13 +224,22 @@ def command_s(arguments: list[str]) -> float:
     return time.perf_counter() - began
 
 
-def row(what: str, value: float, mark: float | None, unit: str) -> Row:
-    """A row of the table; a negative mark is an upper bound."""
+def row(what: str, value: float, mark: float | None, unit: str, ratio: float | None = None) -> Row:
+    """A row of the table; a negative mark is an upper bound.
+
+    Args:
+        what: is measured.
+        value: of it.
+        mark: that it must reach; None for a figure that is only shown.
+        unit: of both.
+        ratio: to the speed of CartPole-v1 in the same run, which carries over between machines.
+    """
     shown = f"{value:,.0f} {unit}" if abs(value) >= 100 else f"{value:.2f} {unit}"
+    relative = "" if ratio is None else f"{ratio:.2f} x"
     if mark is None:
-        return what, shown, "", ""
+        return what, shown, relative, "", ""
     good = value >= mark if mark > 0 else value <= -mark
-    return what, shown, f"{'>=' if mark > 0 else '<='} {abs(mark):,} {unit}", "ok" if good else "MISSED"
+    return what, shown, relative, f"{'>=' if mark > 0 else '<='} {abs(mark):,} {unit}", "ok" if good else "MISSED"
 
 
 if __name__ == "__main__":

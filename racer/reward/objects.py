@@ -26,14 +26,14 @@ NEAR_M, FAR_M = 0.02, 300.0  # what the camera sees begins and ends there
 def object_params(
     track: Track, x: float, y: float, heading: float, objects: Sequence[TrackObject], car: Car
 ) -> dict[str, Any]:
-    """The keys of `params` that tell of objects, as a car at some pose is told them.
+    """The keys of `params` that describe objects, for a car at any pose.
 
     Args:
         track: a closed one.
         x, y: of the car's front point, m.
         heading: rad.
         objects: at least one.
-        car: which kind; bot cars are as large.
+        car: for its size, which bot cars share.
 
     Returns:
         The nine keys that begin with `object`, `closest_objects` and `is_crashed`. `object_in_camera` is what the
@@ -51,7 +51,7 @@ def object_params(
     order = sorted(range(len(objects)), key=distances.__getitem__)
     following = bisect_right([distances[k] for k in order], here)
     behind, ahead = order[following - 1], order[following % len(order)]
-    # Where there are bot cars the original tells their speed of boxes, too.
+    # Where there are bot cars the original gives boxes their speed, too.
     shared = next((one.speed for one in objects if one.speed is not None), 0.0)
     origin = x - car.front_point * cos(heading), y - car.front_point * sin(heading)
     hit = [

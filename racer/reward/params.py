@@ -69,7 +69,7 @@ KEYS = (
 )
 """Every key of `params`, all of them always present."""
 
-ALMOST = 100.0 - 1e-9  # percent: 100 is told once, when the car has crossed the line
+ALMOST = 100.0 - 1e-9  # percent: 100 appears once, when the car has crossed the line
 
 
 Build = Callable[[list[float], list[int], list[bool]], dict[str, Any]]
@@ -127,7 +127,7 @@ class Params:
         return map(self._builds, floats, *others)
 
     def of(self, i: int) -> dict[str, Any]:
-        """The dict of car i: a new one each time, so that whatever a learner does to it harms nobody."""
+        """The dict of car i: a new one each time, so that a reward function may change it."""
         build = self._builds[i] if isinstance(self._builds, list) else self._builds
         return build(self.floats[i].tolist(), self.waypoints[i].tolist(), self.flags[i].tolist())
 

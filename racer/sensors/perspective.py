@@ -31,7 +31,7 @@ VIEW = np.dtype(
 )
 """What a picture depends on besides the pose."""
 
-NEAR_M = 2.5 * MARGIN_M  # a footprint longer than this sees more than the profile tells of an edge
+NEAR_M = 2.5 * MARGIN_M  # a longer footprint sees more of an edge than the profile holds
 STRETCH = 3.0  # taps stand at most so many times further apart along the view than the pixels across it
 MOST_TAPS = 8
 ZENITH = 0.35  # rad above the horizon where the sky is as grey as at the zenith

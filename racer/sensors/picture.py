@@ -204,7 +204,7 @@ def _shade(
             slope_x * (up_x + F32(n) * up_x_step) + slope_y * (up_y + F32(n) * up_y_step)
         )
         sharp = F32(1.0) / max(F32(0.01), wide)
-        # No edge is blurred further than the profile tells of it, and dashes half as far: they have corners.
+        # No edge is blurred further than the profile holds of it, and dashes half as far: they have corners.
         line_sharp, dash_sharp = max(sharp, F32(1.0 / WIDEST)), max(sharp, F32(2.0 / WIDEST))
         is_line = min(F32(1.0), max(F32(0.0), (value - F32(GROUND_EDGE)) * line_sharp + F32(0.5)))
         is_road = min(F32(1.0), max(F32(0.0), (value - F32(LINE_EDGE)) * line_sharp + F32(0.5)))

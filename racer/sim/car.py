@@ -25,7 +25,7 @@ CREEP = 0.01  # m/s, the least rolling speed that slip is measured against: a st
 
 @dataclass(frozen=True)
 class Car:
-    """Constants of one kind of car. Lengths from the model's origin, about midway between the axles.
+    """Constants of one type of car. Lengths from the model's origin, about midway between the axles.
 
     Attributes:
         name: how it is called on the command line.

@@ -51,7 +51,7 @@ def kernel_folder() -> str:
     """The folder of this state of the kernels, made if need be; it can be written.
 
     It is beside the code if that can be written, else in the user's cache (`XDG_CACHE_HOME`, `~/.cache`), else in the
-    temporary directory under the user's name. Folders of states that nobody has used for a week are removed.
+    temporary directory under the user's name. Folders of states that have not been used for a week are removed.
     """
     name = f"kernels-{_digest()}"
     for parent in _parents():
@@ -96,7 +96,7 @@ def _parents() -> Iterator[Path]:
 
 
 def _is_private(folder: Path) -> bool:
-    """Whether no other user can have put compiled code into a folder, which whoever loads it would run."""
+    """Whether no other user can have put compiled code into a folder: to load it is to run it."""
     if not hasattr(os, "getuid"):
         return True
     found = folder.lstat()

@@ -1,4 +1,4 @@
-"""Randomisation: how much each episode differs from the next, so that what is learned holds where things differ, too.
+"""Randomisation: how much each episode differs from the next, so that a driver copes with conditions that change.
 
 What is drawn depends on the car's seed, episode and step alone: a car in a batch meets what it meets alone. Everything
 is off by default, and then costs nothing.
@@ -48,7 +48,7 @@ WHEELS_M = 0.15  # a car is not put down nearer to the border than this
 
 @dataclass(frozen=True)
 class Randomization:
-    """What is drawn anew, and how widely: changes are drawn evenly from minus to plus a value; 0 turns them off.
+    """What is randomised, and how widely: changes are drawn uniformly from minus to plus a value; 0 turns them off.
 
     Attributes:
         light: brightness of an episode's pictures, as a share.
@@ -58,8 +58,8 @@ class Randomization:
         pixel_noise: standard deviation of every pixel at every step, in levels.
         lidar_noise_m: standard deviation of every beam at every step, m (the original's is 0.01).
         state_noise: standard deviation of every entry of the state at every step.
-        dropped: share of the steps at which nothing new is perceived.
-        delay: steps by which an episode's perceptions come late, a whole number from 0 to this.
+        dropped: share of the steps at which there is no new observation.
+        delay: steps by which an episode's observations come late, a whole number from 0 to this.
         friction: grip of an episode's car, as a share.
         mass: of an episode's car, as a share: the heavier, the weaker is its drive, and the softer its tyres.
         lag: of its drive and its steering, and its dead time, as a share.
@@ -87,7 +87,7 @@ class Randomization:
     start_heading: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be drawn."""
+        """Refuse values that cannot be drawn."""
         for name, most in MOST.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= most:
@@ -127,10 +127,10 @@ SIM_TO_REAL = Randomization(
     start_offset_m=0.15,
     start_heading=0.2,
 )
-"""A start for whoever wants to drive a real car."""
+"""A first choice for drivers that are to drive a real car."""
 
 CAR_CONSTANTS = np.dtype([(constant, "f8") for constant in RANGES])
-"""The constants of one car, where cars differ."""
+"""The constants of one car, for tables of cars that differ."""
 
 
 @kernel

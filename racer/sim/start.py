@@ -43,7 +43,7 @@ def place(state: Any, s: float, road: Road, car: Any, offset: float = 0.0, turn:
     Args:
         state: the car's record.
         s: arc length at which its origin comes to lie on the centre line, m; the car faces along the line.
-        road, car: where, and which kind.
+        road, car: where, and the car's constants.
         offset, turn: m and rad to the left, from there.
     """
     i = min(int(np.searchsorted(road.s, s, side="right")) - 1, len(road.s) - 2)

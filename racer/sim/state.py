@@ -1,4 +1,4 @@
-"""The state of a car in a race: one record, the same for whoever moves it, observes it or describes it."""
+"""The state of a car in a race: one record, shared by everything that moves, observes or describes it."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class World:
 
     Attributes:
         cars: (n, m) array of `CAR_STATE`.
-        car: the kind that all cars are.
+        car: the type of all cars.
         constants: its numbers, as the kernels take them.
         car_constants: (n, m) of `CAR_CONSTANTS`, each car's own in this episode; None where all cars are alike.
         rules: of the races.
@@ -60,7 +60,7 @@ class World:
             track: a closed one for all races, or a sampler that gives each race a track of its own.
             races: n.
             cars: m, in each race.
-            car: which kind of car all of them are.
+            car: the type of all cars.
             rules: of the races.
             threads: over which the races are spread. Results do not depend on it; below some 1,000 cars one thread is
                 the fastest.
