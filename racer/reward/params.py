@@ -88,6 +88,7 @@ class Params:
         self.floats = np.zeros((count, len(FLOATS)))
         self.waypoints = np.zeros((count, 2), dtype=np.int64)
         self.flags = np.zeros((count, 3), dtype=np.bool_)
+        self._track: Track | None = track  # None where cars are on several
         self._builds: list[Build] | Build = _build_for(track)  # of each car; one where all are on the same track
 
     def describe(self, world: World, commands: NDArray[np.float64]) -> None:
@@ -97,22 +98,22 @@ class Params:
         degrees and speed in m/s, as commanded, whatever the actuators allow).
         """
         tables = self.floats, self.waypoints, self.flags
+        if world.one_track:
+            _describe(world.cars.reshape(-1), commands.reshape(-1, 2), tuple(world.road), *tables)
+            if self._track is not world.track:
+                self._track, self._builds = world.track, _build_for(world.track)
+            return
+        self._track, builds = None, [_build_for(world.track)] * len(self.floats)
         for races, part in world.by_track():
-            rows = commands[races].reshape(-1, 2)
-            if part is world:
-                _describe(world.cars.reshape(-1), rows, tuple(world.road), *tables)
-                self._builds = _build_for(world.track)
-                continue
-            if not isinstance(self._builds, list):
-                self._builds = [self._builds] * len(self.floats)
-            numbers = np.arange(len(self.floats)).reshape(world.cars.shape)[races].ravel()
-            few = tuple(table[numbers] for table in tables)
-            _describe(part.cars.reshape(-1), rows, tuple(part.road), *few)
-            for table, described in zip(tables, few, strict=True):
+            numbers = np.arange(len(builds)).reshape(world.cars.shape)[races].ravel()
+            some = tuple(table[numbers] for table in tables)
+            _describe(part.cars.reshape(-1), commands[races].reshape(-1, 2), tuple(part.road), *some)
+            for table, described in zip(tables, some, strict=True):
                 table[numbers] = described
             build = _build_for(part.track)
             for number in numbers.tolist():
-                self._builds[number] = build
+                builds[number] = build
+        self._builds = builds
 
     def prepare(self, world: World) -> None:
         """Fill the tables with cars just put down: DeepRacer's prepare step, in which nothing is commanded."""

@@ -35,6 +35,7 @@ class Observer:
             np.zeros((*world.cars.shape, *single.shape), single.dtype) if isinstance(sensor, Stack) else values
             for sensor, single, values in zip(sensors, self._single, self.values, strict=True)
         ]
+        self._stacked = [k for k, sensor in enumerate(sensors) if isinstance(sensor, Stack)]
         randomization = world.randomization
         delays = randomization.delay or randomization.dropped
         self._late = [_Late(values, randomization) for values in self._newest] if delays else []
@@ -47,20 +48,20 @@ class Observer:
         """
         world = self._world
         fresh = [np.empty_like(newest) for newest in self._newest] if self._late else self._newest
-        for races, part in world.by_track(which):
+        noise = world.randomization.state_noise
+        whole = which is None and world.one_track
+        for races, part in ((slice(None), world),) if whole else world.by_track(which):
             for sensor, values in zip(self._single, fresh, strict=True):
-                whole = isinstance(races, slice)
                 seen = values if whole else np.empty((*part.cars.shape, *sensor.shape), sensor.dtype)
                 sensor.observe(part, seen)
-                if world.randomization.state_noise and sensor.name == "state":
-                    add_noise(seen, part.cars, world.randomization.state_noise, sensor.high)
+                if noise and sensor.name == "state":
+                    add_noise(seen, part.cars, noise, sensor.high)
                 if not whole:
                     values[races] = seen
-        for late, values, newest in zip(self._late, fresh, self._newest, strict=False):
-            late.pass_on(values, world.cars, which, newest)
-        for sensor, values, newest in zip(self.sensors, self.values, self._newest, strict=True):
-            if isinstance(sensor, Stack):
-                self._remember(values, newest, which)
+        for k, late in enumerate(self._late):
+            late.pass_on(fresh[k], world.cars, which, self._newest[k])
+        for k in self._stacked:
+            self._remember(self.values[k], self._newest[k], which)
 
     def _remember(self, stacks: NDArray[Any], newest: NDArray[Any], which: NDArray[np.bool_] | None) -> None:
         if which is not None:

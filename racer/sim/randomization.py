@@ -134,28 +134,30 @@ CAR_CONSTANTS = np.dtype([(constant, "f8") for constant in RANGES])
 
 
 @kernel
-def randomise(cars: Any, road: Road, car: Any, ranges: Any, table: Any) -> None:
-    """Draw each car's constants and its place at the start, for an episode that has just begun.
+def randomise(cars: Any, which: Any, road: Road, car: Any, ranges: Any, table: Any) -> None:
+    """Draw each car's constants and its place at the start, for episodes that have just begun.
 
     Args:
         cars: (n, m) of `CAR_STATE`, put down at the start.
+        which: (n,), true for the races whose cars are drawn.
         road: where they are.
         car: the constants that the draws vary.
         ranges: how widely; `Randomization.constants`.
         table: (n, m) of `CAR_CONSTANTS`, holding `car`; filled.
     """
     for i in range(cars.shape[0]):
-        for j in range(cars.shape[1]):
-            state, own = cars[i, j], table[i, j]
-            mass, lag = 1.0 + ranges.mass * spread(state, j, MASS), 1.0 + ranges.lag * spread(state, j, LAG)
-            friction = 1.0 + ranges.friction * spread(state, j, FRICTION)
-            own.grip = max(LEAST_GRIP, own.grip * friction)
-            own.rear_grip = max(LEAST_GRIP, own.rear_grip * friction)
-            own.acceleration, own.deceleration = own.acceleration / mass, own.deceleration / mass
-            own.front_stiffness, own.rear_stiffness = own.front_stiffness / mass, own.rear_stiffness / mass
-            own.speed_lag, own.steering_lag = own.speed_lag * mass * lag, own.steering_lag * lag
-            own.dead_time = min(STEP_S, own.dead_time * lag)
-            if ranges.start_offset_m > 0.0 or ranges.start_heading > 0.0:
-                room = max(0.0, at_row(road.half_width, state.segment, state.share) - WHEELS_M)
-                offset = min(room, max(-room, ranges.start_offset_m * spread(state, j, OFFSET)))
-                place(state, state.start_s, road, car, offset, ranges.start_heading * spread(state, j, TURN))
+        if which[i]:
+            for j in range(cars.shape[1]):
+                state, own = cars[i, j], table[i, j]
+                mass, lag = 1.0 + ranges.mass * spread(state, j, MASS), 1.0 + ranges.lag * spread(state, j, LAG)
+                friction = 1.0 + ranges.friction * spread(state, j, FRICTION)
+                own.grip = max(LEAST_GRIP, own.grip * friction)
+                own.rear_grip = max(LEAST_GRIP, own.rear_grip * friction)
+                own.acceleration, own.deceleration = own.acceleration / mass, own.deceleration / mass
+                own.front_stiffness, own.rear_stiffness = own.front_stiffness / mass, own.rear_stiffness / mass
+                own.speed_lag, own.steering_lag = own.speed_lag * mass * lag, own.steering_lag * lag
+                own.dead_time = min(STEP_S, own.dead_time * lag)
+                if ranges.start_offset_m > 0.0 or ranges.start_heading > 0.0:
+                    room = max(0.0, at_row(road.half_width, state.segment, state.share) - WHEELS_M)
+                    offset = min(room, max(-room, ranges.start_offset_m * spread(state, j, OFFSET)))
+                    place(state, state.start_s, road, car, offset, ranges.start_heading * spread(state, j, TURN))

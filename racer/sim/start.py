@@ -20,20 +20,21 @@ LINE_SHARE = 0.2  # of random starts on the start line
 
 
 @kernel
-def start_episodes(cars: Any, road: Road, car: Any, rules: Any) -> None:
-    """Put the cars (n, m) of races down at the start of their next episodes."""
+def start_episodes(cars: Any, which: Any, road: Road, car: Any, rules: Any) -> None:
+    """Put the cars (n, m) of races down at the start of their next episodes, where `which` (n,) is true."""
     length = road.s[-1]
     for i in range(cars.shape[0]):
-        for j in range(cars.shape[1]):
-            state = cars[i, j]
-            state.episode += 1
-            state.clock += 1
-            s = 0.0
-            if rules.start == 0 and uniform(state.seed, state.episode, 2 * j) >= LINE_SHARE:
-                s = uniform(state.seed, state.episode, 2 * j + 1) * length
-            elif rules.start == 1:
-                s = (rules.offset + state.episode * rules.advance) % 1.0 * length
-            place(state, s, road, car)
+        if which[i]:
+            for j in range(cars.shape[1]):
+                state = cars[i, j]
+                state.episode += 1
+                state.clock += 1
+                s = 0.0
+                if rules.start == 0 and uniform(state.seed, state.episode, 2 * j) >= LINE_SHARE:
+                    s = uniform(state.seed, state.episode, 2 * j + 1) * length
+                elif rules.start == 1:
+                    s = (rules.offset + state.episode * rules.advance) % 1.0 * length
+                place(state, s, road, car)
 
 
 @kernel

@@ -86,11 +86,10 @@ class RaceTracks:
         return [self.pool[place] for place in self.index.tolist()]
 
     @cached_property
-    def groups(self) -> tuple[tuple[Races, Track], ...]:
+    def groups(self) -> tuple[tuple[NDArray[np.intp], Track], ...]:
         """The races on each track, and the track."""
-        if len(self.pool) == 1:
-            return ((slice(None), self.pool[0]),)
-        return tuple((np.flatnonzero(self.index == place), self.pool[place]) for place in np.unique(self.index))
+        places = [0] if len(self.pool) == 1 else np.unique(self.index).tolist()
+        return tuple((np.flatnonzero(self.index == place), self.pool[place]) for place in places)
 
     @cached_property
     def lengths(self) -> NDArray[np.float64]:

@@ -41,6 +41,7 @@ class World:
         randomization: what differs from episode to episode.
         sampler: gives a race another track with each episode; None where all races stay on one track.
         tracks: which track each race is on.
+        one_track: whether all are on the same.
         track, road: of the first race, and that track's kernel arrays.
     """
 
@@ -78,6 +79,7 @@ class World:
         self._threads = ThreadPoolExecutor(threads) if threads > 1 else None
         self._shares = max(1, threads)
         self._jobs: list[tuple[Races, Road]] = []  # of one step
+        self._parts: list[tuple[NDArray[np.intp], World]] = []  # of the tracks, where there are several
         self.sampler = track if isinstance(track, TrackSampler) else None
         first = track.track(0) if isinstance(track, TrackSampler) else track
         self._move_to(RaceTracks((first,), np.zeros(races, dtype=np.intp)))
@@ -85,7 +87,7 @@ class World:
     @property
     def length(self) -> float | NDArray[np.float64]:
         """Length of the track, m; (n,) where the races are on several."""
-        return self.track.length if len(self.tracks.groups) == 1 else self.tracks.lengths
+        return self.track.length if self.one_track else self.tracks.lengths
 
     def seed(self, seed: int | Sequence[int], which: NDArray[np.bool_] | None = None) -> None:
         """Begin the episodes anew of all races, or of those that `which`, (n,), is true for.
@@ -100,14 +102,19 @@ class World:
 
     def reset(self, which: NDArray[np.bool_] | None = None) -> None:
         """Put the cars of all races, or of those `which` is true for, at the start of their next episode."""
+        if which is None:
+            which = np.ones(len(self.cars), dtype=np.bool_)
         if self.sampler is not None:
-            fresh = np.arange(len(self.cars)) if which is None else np.flatnonzero(which)
+            fresh = np.flatnonzero(which)
             tracks = self.tracks.each()
             for race, number in zip(fresh.tolist(), self.sampler.numbers(self.cars[fresh, 0]).tolist(), strict=True):
                 tracks[race] = self.sampler.track(number)
             self._move_to(RaceTracks.of(tracks))
+        if self.one_track:
+            self._start_episodes(which)
+            return
         for races, part in self.by_track(which):
-            part._start_episodes()
+            part._start_episodes(np.ones(len(part.cars), dtype=np.bool_))
             scatter(part, self, races)
 
     def step(self, commands: NDArray[np.float64], rewards: NDArray[np.float64]) -> None:
@@ -146,15 +153,18 @@ class World:
         Yields:
             The races, and their world: of copies (see `scatter`), or this world itself if it is all of it.
         """
-        if which is None and len(self.tracks.groups) == 1:
+        if which is not None:
+            for races, track in self.tracks.groups:
+                chosen = np.flatnonzero(which) if self.one_track else races[which[races]]
+                if len(chosen):
+                    yield chosen, gather(self, chosen, track)
+        elif self.one_track:
             yield slice(None), self
-            return
-        for races, track in self.tracks.groups:
-            chosen = np.arange(len(self.cars))[races]
-            if which is not None:
-                chosen = chosen[which[chosen]]
-            if len(chosen):
-                yield chosen, gather(self, chosen, track)
+        else:
+            self._parts = self._parts or [(races, gather(self, races, track)) for races, track in self.tracks.groups]
+            for races, part in self._parts:
+                _copy(self, races, part)
+                yield races, part
 
     def boxes(self) -> NDArray[np.void]:
         """What each car has around it, for sensors: (n, m, k) of `BOX`, the other cars of its race."""
@@ -167,23 +177,24 @@ class World:
             self._threads = None
 
     def _move_to(self, tracks: RaceTracks) -> None:
-        self.tracks = tracks
-        self.track = tracks.pool[tracks.index[0] if len(tracks.pool) > 1 else 0]
+        self.tracks, self.one_track = tracks, len(tracks.groups) == 1
+        self.track = tracks.groups[0][1] if self.one_track else tracks.pool[tracks.index[0]]
         self.road: Road = road_of(self.track)
-        self._jobs = []
+        self._jobs, self._parts = [], []
 
     def _split(self) -> list[tuple[Races, Road]]:
         """The jobs of one step: races that one call of the kernel drives, and their road."""
-        if len(self.tracks.groups) > 1:
+        if not self.one_track:
             return [(races, road_of(track)) for races, track in self.tracks.groups]
         shares = np.array_split(np.arange(len(self.cars)), self._shares)
         return [(slice(share[0], share[-1] + 1), self.road) for share in shares if len(share)]
 
-    def _start_episodes(self) -> None:
-        start_episodes(self.cars, self.road, self.constants, self._rules)
+    def _start_episodes(self, which: NDArray[np.bool_]) -> None:
+        start_episodes(self.cars, which, self.road, self.constants, self._rules)
         if self.car_constants is not None:
-            self.car_constants[:] = np.array(tuple(self.constants), CAR_CONSTANTS)
-            randomise(self.cars, self.road, self.constants, self.randomization.constants, self.car_constants)
+            self.car_constants[which] = np.array(tuple(self.constants), CAR_CONSTANTS)
+            ranges = self.randomization.constants
+            randomise(self.cars, which, self.road, self.constants, ranges, self.car_constants)
 
     def _drive(self, races: Races, road: Road, commands: NDArray[np.float64], rewards: NDArray[np.float64]) -> None:
         whole = isinstance(races, slice)  # then these are views, else copies
@@ -207,18 +218,20 @@ def gather(world: World, races: NDArray[np.intp], track: Track | None = None) ->
     """
     part: World = object.__new__(World)
     part.__dict__.update(world.__dict__)
-    part.cars = _rows(world.cars)[races].view(CAR_STATE)
-    if world.car_constants is not None:
-        part.car_constants = world.car_constants[races]
+    _copy(world, races, part)
     index = world.tracks.index[races]
     part._move_to(RaceTracks(world.tracks.pool, index) if track is None else RaceTracks((track,), 0 * index))
     return part
 
 
+def _copy(world: World, races: NDArray[np.intp], part: World) -> None:
+    part.cars = _rows(world.cars)[races].view(CAR_STATE)
+    if world.car_constants is not None:
+        part.car_constants = world.car_constants[races]
+
+
 def scatter(part: World, world: World, races: Races) -> None:
     """Let the races of `world` become what they are in `part`, the world that was gathered from them."""
-    if part is world:
-        return
     _rows(world.cars)[races] = _rows(part.cars)
     if world.car_constants is not None:
         world.car_constants[races] = part.car_constants
