@@ -13,7 +13,7 @@ import pytest
 from episodes import written
 
 PATIENCE_S = 0.5
-LIMIT_S = 120
+LIMIT_S = 300
 
 HANGS = {
     "a sum without end": ("import itertools\n\ndef reward_function(params):\n    return sum(itertools.repeat(0))", 4),
@@ -157,7 +157,9 @@ def test_ctrl_c_always_works(tmp_path, body):
     )
     command = [sys.executable, "-m", "racer", "check", str(path)]
     environment = os.environ | {"RACER_REWARD_TIMEOUT": "600"}
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background would ignore it
     process = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, usual)
     try:
         for _ in range(LIMIT_S * 20):
             if (tmp_path / "called").exists():
