@@ -18,18 +18,13 @@ def list_runs(json: bool) -> None:
     if json:
         console.print_json(records)
     elif records:
-        columns = [
-            "run",
-            "best lap>",
-            "laps completed>",
-            "tracks?",
-            "reward?",
-            "agent?",
-            "budget>?",
-            "last trained (local time)?",
-            "",
-        ]
-        console.show(console.table(columns, [_cells(record) for record in records]))
+        sound = [record for record in records if record["problem"] is None]
+        columns = ["run", "best lap>", "laps>", "trained (local time)?", "tracks?", "reward?", "agent?", "budget>?"]
+        if sound:
+            console.show(console.table(columns, [_cells(record) for record in sound]))
+        for record in records:
+            if record["problem"] is not None:
+                console.show(Text.assemble((record["name"], "red"), (" damaged: ", "bold red"), record["problem"]))
     else:
         command = console.command("racer", "train", "--reward", "REWARD", "--name", "NAME")
         console.note(f"No run in this folder yet: {command}")
@@ -60,18 +55,14 @@ def _record(folder: Path) -> dict[str, Any]:
 
 
 def _cells(record: dict[str, Any]) -> list[str | Text]:
-    if record["problem"] is not None:
-        told = Text.assemble(("damaged: ", "bold red"), record["problem"])
-        return [Text(record["name"], style="red"), *[""] * 7, told]
     lap, completed = record["best_lap_s"], record["completed"]
     return [
         record["name"],
         "" if lap is None else f"{lap:.3f} s",
         "" if completed is None else f"{completed:.0%}",
+        record["trained"][:16].replace("T", " "),
         ", ".join(record["tracks"]),
         record["reward"],
         record["agent"],
         record["budget"],
-        record["trained"][:16].replace("T", " "),
-        "",
     ]
