@@ -67,7 +67,7 @@ def test_check_warns_of_a_reward_that_pays_for_standing(home: Path) -> None:
     shown = run("check", "lazy.py")
     assert "Warning: " in shown.stderr
     assert "stopped" in shown.stderr
-    assert "It prints" in shown.stderr
+    assert "The reward function prints" in shown.stderr
 
 
 @pytest.mark.parametrize(
