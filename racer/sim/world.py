@@ -220,7 +220,10 @@ def gather(world: World, races: NDArray[np.intp], track: Track | None = None) ->
     part.__dict__.update(world.__dict__)
     _copy(world, races, part)
     index = world.tracks.index[races]
-    part._move_to(RaceTracks(world.tracks.pool, index) if track is None else RaceTracks((track,), 0 * index))
+    if world.one_track:  # nothing else is to be found out
+        part.tracks, part._jobs, part._parts = RaceTracks(world.tracks.pool, index), [], []
+    else:
+        part._move_to(RaceTracks(world.tracks.pool, index) if track is None else RaceTracks((track,), 0 * index))
     return part
 
 
