@@ -360,7 +360,7 @@ def test_which_database(replay, folder, monkeypatch):
 
 
 def enter_many(replay, name, tries, go):
-    go.wait(20)
+    go.wait(300)
     for k in range(tries):
         add(otherwise(replay, 1000 * int(name[1:]) + k), name, "club.sqlite")
 
@@ -373,14 +373,14 @@ def test_eight_processes_lose_nothing(replay):
         worker.start()
     go.set()  # all at once make the database, too
     for worker in workers:
-        worker.join(60)
+        worker.join(300)
     assert [worker.exitcode for worker in workers] == [0] * 8
     rows = standings(db="club.sqlite")
     assert {row.entry.driver: row.attempts for row in rows} == {f"p{k}": 10 for k in range(8)}
 
 
 def enter_once(replay, name, go, outcomes):
-    go.wait(20)
+    go.wait(300)
     try:
         add(replay, name, "club.sqlite")
         outcomes.put("entered")
@@ -395,9 +395,9 @@ def test_the_same_replay_from_many_counts_once(replay):
     for worker in workers:
         worker.start()
     go.set()
-    told = sorted(outcomes.get(timeout=60) for _ in workers)
+    told = sorted(outcomes.get(timeout=300) for _ in workers)
     for worker in workers:
-        worker.join(60)
+        worker.join(300)
     assert told == ["already"] * 5 + ["entered"]
 
 
