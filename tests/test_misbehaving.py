@@ -124,15 +124,16 @@ def test_train_and_evaluate_are_protected_and_lose_nothing(tmp_path):
                 sum(itertools.repeat(0))
             return params["speed"]
         """
-    path = written(tmp_path, source)
-    train = ["train", "--reward", str(path), "--steps", "8000", "--name", "a", "--no-logs"]
+    (tmp_path / "reward_functions").mkdir()
+    written(tmp_path / "reward_functions", source, "mine")
+    train = ["train", "--reward", "mine", "--steps", "8000", "--name", "a", "--no-logs"]
     assert racer(*train, folder=tmp_path, RACER_REWARD_TIMEOUT="20").returncode == 0
     best = (tmp_path / "runs/a/best.safetensors").read_bytes()
     (tmp_path / "hang").touch()
     said = message_of(racer("evaluate", "a", "--no-logs", folder=tmp_path))
-    assert said.startswith(f"{path}, line 9: no answer for 1 s")
+    assert said.startswith("reward_functions/mine.py, line 9: no answer for 1 s")
     said = message_of(racer("train", "--name", "a", "--resume", "--steps", "30000", folder=tmp_path))
-    assert said.startswith(f"{path}, line 9: no answer for 1 s")
+    assert said.startswith("reward_functions/mine.py, line 9: no answer for 1 s")
     assert (tmp_path / "runs/a/best.safetensors").read_bytes() == best
 
 
