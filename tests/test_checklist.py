@@ -361,7 +361,7 @@ def test_16_settings_without_effect_have_none_and_say_so(tmp_path):
         path = tmp_path / "hyperparameters.json"
         path.write_text(json.dumps({"loss_type": word}))
         assert read_hyperparameters(path).huber is huber
-    described = {line.name: line.note for line in odd.lines}
+    described = {line.name: line.note for line in odd.report}
     assert "iterations" in described["term_cond_max_episodes"]
 
 

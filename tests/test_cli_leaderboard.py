@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 from racer.cli import app
 from racer.replay import save_replay
 from racer.sim import CARS
-from racer.training import start
+from racer.training import RunConfig, start
 
 RUNNER = CliRunner()
 
@@ -74,7 +74,7 @@ def test_what_is_refused_does_not_hinder_the_others(replay, folder):
 def test_a_run_is_entered_and_watched_by_its_name(replay, folder):
     (folder / "climber.py").write_text(CLIMBER)
     (folder / "mine.py").write_text(REWARD)
-    made = start("pebble", "mine.py", "climber.py", name="fast", steps=100)
+    made = start(RunConfig("pebble", "mine.py", "climber.py", steps=100), "fast")
     assert "the run fast has no replay yet" in run("leaderboard", "add", "fast").stderr
     save_replay(altered(replay, driver="fast"), made.replay)
     for given in ("fast", "runs/fast"):

@@ -549,7 +549,6 @@ def test_a_lidar_that_cannot_be_is_refused(settings, message):
         (("observation", SMALL), "one camera at most"),
         (("LIDAR", "state", "SECTOR_LIDAR"), "one LIDAR at most, not LIDAR and SECTOR_LIDAR"),
         (("CAMERA",), "there is no sensor 'CAMERA'; the sensors are state, FRONT_FACING_CAMERA"),
-        ("LIDAR", "there is no sensor 'L'"),
     ],
 )
 def test_a_list_that_contradicts_itself_is_refused(sensors, message):

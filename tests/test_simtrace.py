@@ -39,7 +39,7 @@ from racer.racing import load_agent
 
 class Agent:
     num_envs = 48
-    hyperparameters = {"lr": 0.5}
+    deepracer_hyperparameters = {"lr": 0.5}
 
     def __init__(self, env, seed=0):
         self.env, self.random = env, np.random.default_rng(seed)

@@ -63,7 +63,7 @@ def racer(
 ) -> None:
     """Write a reward function, watch a car learn to drive it.
 
-    [cyan]racer COMMAND --help[/cyan] tells more about a command, with examples, and
+    [cyan]racer COMMAND --help[/cyan] explains a command, with examples, and
     [cyan]racer --install-completion[/cyan] lets the TAB key finish commands and names.
 
     The way through:

@@ -133,7 +133,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], title: s
 
 
 class _Table:
-    """A table that chooses its columns when it is told how wide the screen is."""
+    """A table that chooses its columns when it knows how wide the screen is."""
 
     def __init__(self, columns: tuple[str, ...], rows: list[tuple[Text, ...]], title: str | None) -> None:
         self._columns, self._rows, self._title = columns, rows, title

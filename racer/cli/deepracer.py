@@ -35,8 +35,8 @@ def show(converted: "Conversion", folder: Path | None) -> None:
         table.add_column(overflow="fold")
         for outcome in converted.report:
             if outcome.status.value == status:
-                told = ": ".join(filter(None, (_short(outcome.value), outcome.note)))
-                table.add_row(Text(outcome.name), Text(told))
+                text = ": ".join(filter(None, (_short(outcome.value), outcome.note)))
+                table.add_row(Text(outcome.name), Text(text))
         if table.row_count:
             console.messages().print(table)
     console.note("")

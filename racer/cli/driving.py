@@ -273,7 +273,7 @@ def _ready(agent: "AgentFile", course: "Track", seed: int) -> "Driver":
     made = agent.make(TimeTrialVector(1, course, None), seed)
     if callable(getattr(made, "learn", None)):
         raise AgentError(
-            f"{agent.name} is a recipe that has learnt nothing yet; train it with "
+            f"{agent.name} is a recipe that has learned nothing yet; train it with "
             f"`racer train --agent {agent.name} --name NAME`, then `racer evaluate NAME`"
         )
     return made

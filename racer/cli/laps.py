@@ -110,7 +110,7 @@ def _remarks(lap: "Lap", replay: "Replay", best: float | None) -> list[str | Tex
     speed = f"{replay.drives[0].mean_speed_mps(lap):.2f} m/s"
     if lap.complete:
         put_back = "put back once" if lap.resets == 1 else f"put back {lap.resets} times" if lap.resets else ""
-        told = "best" if lap.time_s == best else ""
-        return [speed, Text(", ".join(filter(None, (told, put_back))), style="yellow" if put_back else "bold green")]
+        remark = "best" if lap.time_s == best else ""
+        return [speed, Text(", ".join(filter(None, (remark, put_back))), style="yellow" if put_back else "bold green")]
     ended = "off track" if lap.off_track else "not completed"
     return [speed, Text(f"{ended} after {share_driven(replay, lap):.0%} of the lap", style="yellow")]

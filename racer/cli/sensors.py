@@ -1,4 +1,4 @@
-"""`racer sensors`: what a car can perceive, as a table and as a picture."""
+"""`racer sensors`: what a car can observe, as a table and as a picture."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,11 +18,11 @@ def sensors(
     ],
     plot: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.png", help="Also draw what each sensor tells at three places.", dir_okay=False),
+        typer.Option(metavar="FILE.png", help="Also draw what each sensor shows at three places.", dir_okay=False),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
-    """List what a car can perceive; with --plot, draw what that looks like.
+    """List the sensors of a car; with --plot, draw what they show.
 
     The names are DeepRacer's. A car has one camera and one LIDAR at most, and
     they can be combined with each other and with the state. Settings stand
@@ -68,6 +68,6 @@ def sensors(
             ]
             for sensor in made
         ]
-        console.show(console.table(["name", "shape>", "type", "values>", "what it tells"], rows))
+        console.show(console.table(["name", "shape>", "type", "values>", "contents"], rows))
     if plot is not None:
-        console.note(f"Drew what they tell on {escape(track)} in {escape(str(plot))}")
+        console.note(f"Drew what they show on {escape(track)} in {escape(str(plot))}")

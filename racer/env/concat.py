@@ -122,8 +122,8 @@ class ConcatVectorEnv(VectorEnv[Any, Any, NDArray[Any]]):
         seen, rewards, terminated, truncated, infos = zip(*steps, strict=True)
         self._show()
         ends = np.concatenate(terminated), np.concatenate(truncated)
-        told = self._merged(list(zip(self._places, infos, strict=True)))
-        return _joined(seen), np.concatenate(rewards), *ends, told
+        merged = self._merged(list(zip(self._places, infos, strict=True)))
+        return _joined(seen), np.concatenate(rewards), *ends, merged
 
     def render(self) -> tuple[Picture, ...] | None:
         """A picture of each car, where `render_mode` is `"rgb_array"`; else None."""
@@ -158,11 +158,11 @@ class ConcatVectorEnv(VectorEnv[Any, Any, NDArray[Any]]):
         if self.render_mode == "human":
             self._renderer.show(self._fields)
 
-    def _merged(self, told: Sequence[tuple[slice, dict[str, Any]]]) -> dict[str, Any]:
+    def _merged(self, parts: Sequence[tuple[slice, dict[str, Any]]]) -> dict[str, Any]:
         """Infos of all cars: what a part does not tell (no episode ended there) is 0, None or false for its cars."""
         merged: dict[str, Any] = {}
-        for key in {key: None for _, info in told for key in info}:
-            values = [(place, info[key]) for place, info in told if key in info]
+        for key in {key: None for _, info in parts for key in info}:
+            values = [(place, info[key]) for place, info in parts if key in info]
             if isinstance(values[0][1], dict):
                 merged[key] = self._merged(values)
             elif len(values) == len(self.parts):

@@ -30,7 +30,7 @@ class Field:
 
     Attributes:
         world: the races.
-        params: what the reward functions are told, a row for each car.
+        params: what the reward functions get, a row for each car.
         actions: what the actions command.
         commands: (n, m, 2) of the last step: steering (degrees, left positive) and speed (m/s).
         rewards: (n, m) of the last step.

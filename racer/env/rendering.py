@@ -84,7 +84,7 @@ class Renderer:
 
 
 def _facts(field: Field, race: int) -> list[tuple[str, str]]:
-    """What is told of a car that is alone."""
+    """Facts about a car that is alone."""
     state = field.state[race, 0]
     laps = field.world.rules.laps
     facts = [("lap", f"{min(int(state['laps']) + 1, laps)} of {laps}")] if laps > 1 else []
@@ -102,7 +102,7 @@ def _facts(field: Field, race: int) -> list[tuple[str, str]]:
 
 
 def _batch_facts(field: Field, races: list[int]) -> list[tuple[str, str]]:
-    """What is told of several cars."""
+    """Facts about several cars."""
     cars = field.state[races]
     return [
         ("cars", str(cars.size)),

@@ -140,7 +140,7 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
 
         It is called before the cars whose episode has ended start anew, with tables of all cars that the next step
         overwrites: the pose before the action acts, the action, its reward, and an index into `racer.sim.STATUS`.
-        In other autoreset modes than `SAME_STEP`, a car that waits is told once more, with the status that ended it.
+        In other autoreset modes than `SAME_STEP`, a waiting car is reported once more, with the status that ended it.
         """
         return self.field.step_callback
 

@@ -271,7 +271,7 @@ def as_records(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def _entry(replay: Replay, verdict: Verdict, driver: str) -> Entry:
-    """Build an entry from the laps as they came out here, not as the file tells them; none with a penalty counts."""
+    """Build an entry from the laps as they came out here, not as the file has them; none with a penalty counts."""
     from racer.sim import physics_version
 
     complete = [lap for lap in verdict.laps if lap.complete and not lap.resets]

@@ -1,4 +1,4 @@
-"""A picture of what every sensor tells at a few places of a track.
+"""A picture of what every sensor shows at a few places of a track.
 
 Invariant: all tiles of a row show the same car at the same place. Seen from above, it looks upwards.
 """
@@ -52,7 +52,7 @@ class View(NamedTuple):
 
 
 def sheet(track: Track, path: str | Path, at: Sequence[Place] | None = None) -> None:
-    """Draw what every sensor tells.
+    """Draw what every sensor shows.
 
     Args:
         track: a closed one.

@@ -35,11 +35,11 @@ def _forwards(race_time: Callable[[], float]) -> Callable[[], float]:
 
     def now() -> float:
         nonlocal before, added
-        told = race_time()
-        if told < before:
+        elapsed = race_time()
+        if elapsed < before:
             added += before
-        before = told
-        return told + added
+        before = elapsed
+        return elapsed + added
 
     return now
 

@@ -66,7 +66,7 @@ INTERRUPT_S = 1.5
 
 
 class Reporter:
-    """The small process that ends this one, and the timer that it is told by."""
+    """The small process that ends this one, and the timer that wakes it."""
 
     def __init__(self, limit_s: float, watched: str) -> None:
         """Start the small process.

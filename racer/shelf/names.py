@@ -69,7 +69,7 @@ class Entry:
         origin: `"folder"` if it lies in the working folder, `"racer"` if it was shipped with racer.
         shadowed: Whether a nearer file of the same name hides it.
         summary: First line of a Python file's docstring, or of a track's comment header; may be empty.
-        problem: Why the file cannot work, as far as can be told without running it; None if it seems sound.
+        problem: Why the file cannot work, as far as can be known without running it; None if it seems sound.
     """
 
     name: str

@@ -185,7 +185,7 @@ def _check_itself(rows: Rows, name: str, line: Points, index: NDArray[np.intp]) 
 
 
 def _check_nesting(rows: Rows) -> None:
-    """Nothing crosses by now, so one point of each line tells for all of it."""
+    """Nothing crosses by now, so one point of each line stands for all of it."""
     if not _encloses(rows.outer, rows.center[0]):
         raise TrackError(
             f"{rows.place(0)}: the outer border does not enclose the centre line; are inner and outer swapped?"

@@ -1,4 +1,4 @@
-"""What a training tells others while it goes on: how it stands, and what they may do about it."""
+"""Callbacks of a training: how it stands, reported to whoever started it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Progress:
 
 
 class Callback(Protocol):
-    """Somebody whom a training tells how it goes; each method may be left as it is, and then does nothing.
+    """Receives reports of a training; a subclass overrides the methods that it needs, and the others do nothing.
 
     An error that one of them raises ends the training; what was learned is saved first.
     """
@@ -63,11 +63,11 @@ class Callback(Protocol):
         return
 
     def on_evaluation(self, result: EvaluationResult) -> None:
-        """The driver was evaluated, before `on_update` tells of it."""
+        """The driver was evaluated, before `on_update` reports it."""
         return
 
     def on_race_start(self) -> StepCallback | None:
-        """The best driver is about to drive its last laps; return who shall be told each step of it."""
+        """The best driver is about to drive its last laps; return what to call at each step of it."""
         return None
 
     def on_race_end(self, replay: Replay, failure: RewardError | None = None) -> None:

@@ -192,7 +192,7 @@ def make_run_folder(folder: Path) -> None:
     if not is_free(folder):
         if (folder / "run.json").exists():
             with contextlib.suppress(FileError), locked(folder):
-                pass  # who trains in it is told first
+                pass  # the lock names who trains in it
         how = "add --resume to go on with it" if (folder / "run.json").exists() else "it is no run"
         raise RunError(f"{folder} exists already; {how}, or choose another --name")
     make_folder(folder)

@@ -208,8 +208,8 @@ class Run:
         Raises:
             AgentError, FileError: as `save_state`.
         """
-        told = {"sensors": list(self.config.sensors or ()), **notes}
-        save_state(path, state, {"racer": json.dumps(told)})
+        found = {"sensors": list(self.config.sensors or ()), **notes}
+        save_state(path, state, {"racer": json.dumps(found)})
 
     def load(self, path: Path) -> tuple[State, dict[str, Any]]:
         """Read a driver and the notes on it: among others `steps` and `seconds`, both finite.
@@ -233,19 +233,19 @@ class Run:
 
     def _read(self, path: Path, notes: Mapping[str, str]) -> dict[str, Any]:
         try:
-            told = dict(json.loads(notes["racer"]))
-            told |= {"steps": int(told["steps"]), "seconds": float(told["seconds"])}
-            if not (0 <= told["steps"] <= sys.maxsize and 0.0 <= told["seconds"] < math.inf):
-                raise ValueError(f"{told['steps']:g} steps in {told['seconds']:g} s")
+            found = dict(json.loads(notes["racer"]))
+            found |= {"steps": int(found["steps"]), "seconds": float(found["seconds"])}
+            if not (0 <= found["steps"] <= sys.maxsize and 0.0 <= found["seconds"] < math.inf):
+                raise ValueError(f"{found['steps']:g} steps in {found['seconds']:g} s")
         except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as wrong:
             raise RunError(f"{path} lacks racer's notes; it cannot be resumed: {wrong!r:.100}") from wrong
-        learned_with = told.get("sensors", own := list(self.config.sensors or ()))
+        learned_with = found.get("sensors", own := list(self.config.sensors or ()))
         if learned_with != own:
             raise RunError(
                 f"{path} learned with {learned_with!r:.200}, but {self.folder / 'run.json'} says sensors are {own}; "
                 "a driver can drive only by what it learned with"
             )
-        return told
+        return found
 
 
 def _track(path: Path, data: Any) -> Track:

@@ -23,7 +23,7 @@ from racer.training.environments import cars_of, shares
 from racer.training.folder import RUNS, free_name, locked
 from racer.training.run import Run, create_run, digest, open_run, write_config
 
-__all__ = ["resume", "start", "take_over"]
+__all__ = ["resume", "start", "warm_start"]
 
 
 def start(config: RunConfig, name: str | None = None, weights: Run | None = None) -> Run:
@@ -84,19 +84,19 @@ def _tried(config: RunConfig, recipe: AgentFile, track: Track | str, weights: Ru
         raise RunError(f"{weights.folder} holds no trained driver yet, so there is nothing to begin with")
     assert isinstance(learner, Learner)
     state = weights.load(path)[0]
-    take_over(learner, state, path)
+    warm_start(learner, state, path)
     return state
 
 
-def take_over(learner: Learner, state: State, path: Path) -> None:
+def warm_start(learner: Learner, state: State, path: Path) -> None:
     """Let a learner begin with what another training has learned.
 
-    A learner with a method `take_over(state)` chooses what it takes, such as the networks without the counters.
+    A learner with a method `warm_start(state)` chooses what it takes, such as the networks without the counters.
 
     Raises:
         AgentError: the state does not fit.
     """
-    own = getattr(learner, "take_over", None)
+    own = getattr(learner, "warm_start", None)
     if own is None:
         restore(learner, state, path)
         return

@@ -24,7 +24,7 @@ from racer.training.environments import LAPS, cars_of, evaluation_env, training_
 from racer.training.folder import locked
 from racer.training.metrics import Metrics, Prints
 from racer.training.run import Run
-from racer.training.start import take_over
+from racer.training.start import warm_start
 
 __all__ = ["Training", "train"]
 
@@ -90,7 +90,7 @@ class Training:
                 restore(learner, state, run.checkpoint)
         else:
             if run.initial.exists():
-                take_over(learner, run.load(run.initial)[0], run.initial)
+                warm_start(learner, run.load(run.initial)[0], run.initial)
             self._evaluated()  # compiles what an evaluation needs before the clock starts
         self._log = Metrics(run.folder, steps=self._steps)
         self._log.describe(*self._described())
@@ -129,9 +129,9 @@ class Training:
         if steps > self._first_steps:
             self._log.write(steps, seconds, {"time/fps": speed, **evaluation, **metrics})
         used, pace = min(1.0, self._used), usual_pace(self.learner)
-        told = Progress(steps, seconds, used, speed, metrics, self._result, self._best, due, elapsed, pace)
+        state = Progress(steps, seconds, used, speed, metrics, self._result, self._best, due, elapsed, pace)
         for callback in self._callbacks:
-            callback.on_update(told)
+            callback.on_update(state)
         return self._used
 
     def race(self) -> Replay:
@@ -152,10 +152,10 @@ class Training:
         return replay
 
     def _race(self, reward: VectorReward | None) -> Replay:
-        told = [one for callback in self._callbacks if (one := callback.on_race_start()) is not None]
+        observers = [one for callback in self._callbacks if (one := callback.on_race_start()) is not None]
 
         def tell(*step: Any) -> None:
-            for one in told:
+            for one in observers:
                 one(*step)
 
         return drive(
@@ -165,7 +165,7 @@ class Training:
             self.run.conditions(),
             name=self.run.name,
             reward_function=reward,
-            step_callback=tell if told else None,
+            step_callback=tell if observers else None,
         )
 
     def close(self) -> None:
@@ -178,7 +178,7 @@ class Training:
                 self._save()
 
     def _described(self) -> tuple[dict[str, Any], dict[str, str]]:
-        """What TensorBoard is told of the run: hyperparameters and choices by name, and its sources."""
+        """What TensorBoard shows of the run: hyperparameters and choices by name, and its sources."""
         config, own = self.run.config, getattr(self.learner, "hyperparameters", {})
         chosen = {key: getattr(config, key) for key in ("agent", "reward", "car", "seed", "starts", "randomize")}
         chosen |= {"tracks": ", ".join(config.track_names), "sensors": ", ".join(config.sensors or ())}

@@ -165,8 +165,8 @@ def draw_time(canvas: Canvas, rider: Rider, state: Playback, scale: SpeedScale) 
     def place(time_s: float) -> float:
         return seek.left + time_s / state.duration_s * seek.width
 
-    knob, speed = place(state.time_s), rider.timeline.speed
-    passed = pygame.Rect(*seek.topleft, round(min(knob, place(rider.timeline.end_s))) - seek.left, seek.height)
+    handle, speed = place(state.time_s), rider.timeline.speed
+    passed = pygame.Rect(*seek.topleft, round(min(handle, place(rider.timeline.end_s))) - seek.left, seek.height)
     rows = np.arange(passed.width) / seek.width * state.duration_s / rider.timeline.end_s * len(speed)
     _paint(surface, passed, scale, speed[np.minimum(rows.astype(int), len(speed) - 1)])
     for lap in rider.timeline.laps:
@@ -184,8 +184,8 @@ def draw_time(canvas: Canvas, rider: Rider, state: Playback, scale: SpeedScale) 
         tip.midbottom = round(under), bar.top - px(4)
         canvas.card(tip, 5, GROUND, CARD_EDGE)
         canvas.write(text, tip.center, 12, TEXT, "center")
-    canvas.dot((knob, seek.centery), 8, TEXT)
-    canvas.dot((knob, seek.centery), 5, rider.color)
+    canvas.dot((handle, seek.centery), 8, TEXT)
+    canvas.dot((handle, seek.centery), 5, rider.color)
 
 
 def draw_help(canvas: Canvas) -> None:

@@ -240,7 +240,7 @@ class Recipe:
         self.model.num_timesteps = int(state["steps"])
         self.schedule.load(state["schedule"])
 
-    def take_over(self, state: Mapping[str, NDArray[Any]]) -> None:
+    def warm_start(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Begin a new training with the networks of another, without its counters, scales and exploration."""
         fresh, known = self.state_dict(), "policy/"
         networks = {key: state[key] for key in {**fresh, **state} if key.startswith(known) and "log_std" not in key}

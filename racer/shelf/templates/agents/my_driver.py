@@ -1,4 +1,4 @@
-"""Steer towards a point ahead, slow down for bends: a driver by hand, nothing learnt.
+"""Steer towards a point ahead, slow down for bends: a driver by hand, without learning.
 
 racer asks `act(observation)` for an action 15 times a second. Its constants are below: how fast can you
 make it without training? Try:  racer evaluate my_driver --track my_track
