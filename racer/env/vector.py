@@ -105,6 +105,7 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
         self._renderer = Renderer()
         self._all = np.ones(num_envs, dtype=np.bool_)
         self._in_progress = STATUS_NAMES[np.full(num_envs, IN_PROGRESS)]
+        self._in_progress.flags.writeable = False  # as it is handed out in every step without a copy
         self._pauses = setup.penalty_s is not None
         self._over: NDArray[np.bool_] | None = None  # cars whose episode is over, where there are any
         self._seeded = False
@@ -261,7 +262,6 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
         state, status = self.state, self.field.status[:, 0]
         progress = self.field.progress()[:, 0]
         laps = state["laps"].copy()
-        lap_time_s = np.where(laps, state["lap_time"], np.nan)
         if ended:
             np.putmask(progress, status == LAP_COMPLETE, 100.0)
         return {
@@ -269,8 +269,8 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
             "_progress": mask,
             "laps": laps,
             "_laps": mask,
-            "lap_time_s": lap_time_s,
+            "lap_time_s": state["lap_time"].copy(),
             "_lap_time_s": mask,
-            "status": STATUS_NAMES[status] if ended or self._pauses else self._in_progress.copy(),
+            "status": STATUS_NAMES[status] if ended or self._pauses else self._in_progress,
             "_status": mask,
         }

@@ -106,6 +106,18 @@ def _drive(cars: Any, commands: Any, rewards: Any, road: Road, car: Any, rules: 
                         state.laps += 1
 
 
+@lean
+def scale_actions(actions: Any, middle: Any, half: Any, commands: Any) -> bool:
+    """Clip actions (n, 2) to -1..1 and scale them to `commands` (n, 2); whether all of them are finite numbers."""
+    fine = True
+    for i in range(len(actions)):
+        for k in range(2):
+            unit = float(actions[i, k])
+            fine &= isfinite(unit)
+            commands[i, k] = min(max(unit, -1.0), 1.0) * half[k] + middle[k]
+    return fine
+
+
 @kernel
 def all_finite(commands: Any) -> bool:
     """Whether all commands are finite numbers."""
