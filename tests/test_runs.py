@@ -416,7 +416,7 @@ def test_a_run_without_a_lap_says_how_far_it_got_and_what_goes_on(home):
     )
     said = " ".join(failed.stderr.split())
     assert "No complete lap yet: the best try got" in said and "% of the way around" in said
-    assert "Its reward function" in said
+    assert "The check of its reward function" in said
     assert "racer train --name none --resume --more-seconds 60" in said
     steps = load_replay("runs/none/best.replay").steps
     shares = [steps["distance"][steps["lap"] == lap].max() / load_track("harbor").length for lap in (1, 2, 3)]

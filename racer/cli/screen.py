@@ -84,7 +84,7 @@ def explain_no_lap(run: "Run", replay: "Replay") -> None:
 
     farthest = max(laps.share_driven(replay, lap) for lap in replay.laps)
     console.note(f"[yellow]No complete lap yet:[/yellow] the best try got {farthest:.0%} of the way around.")
-    console.note(f"Its reward function: {escape(verdict(run.reward(), run.track()))}")
+    console.note(f"The check of its reward function says: {escape(verdict(run.reward(), run.track()))}")
 
 
 class _Lines:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -65,8 +66,12 @@ class Run:
 
     @property
     def unshelved(self) -> tuple[str, ...]:
-        """What has to be typed, too, to use it again: `--agent` and `--reward` with files that are on no shelf."""
+        """What has to be typed, too, to use it again: `--agent` and `--reward` with files that are on no shelf.
+
+        Where the reward's own file is gone, that is the copy in the run.
+        """
         words: list[str] = []
+        kept = self.folder / "reward.py.txt"
         for option, shelf, name in (
             ("--agent", "agents", self.config.agent),
             ("--reward", "reward_functions", self.config.reward),
@@ -74,7 +79,8 @@ class Run:
             try:
                 on_shelf(shelf, str(name), self.folder)
             except RacerError:
-                words += [option, str(name)]
+                gone = option == "--reward" and not os.path.exists(name)  # noqa: PTH110 (false for odd names)
+                words += [option, str(kept if gone and kept.is_file() else name)]
         return tuple(words)
 
     @property
