@@ -24,7 +24,7 @@ class Agent(PPORecipe):
     clip_range = 0.2  # how far an update may move the policy: the usual value
     net_arch = (64, 64)  # of the policy and of the value network; larger ones drive no faster here, but slower to run
     log_std_init = -0.5  # ln of the most noise allowed on the actions: at the start ...
-    lap_log_std, last_log_std = -1.5, -3.0  # ... when whole laps are driven, and at the end
+    lap_log_std, last_log_std = -1.0, -3.0  # ... when whole laps are driven, and at the end
     ent_coef = 0.01  # worth of trying several actions, where they are discrete; falling to nothing at the end
 
     # DeepRacer's hyperparameters that it takes, and which of its own they set.

@@ -112,7 +112,7 @@ def test_the_example_driver_completes_its_laps() -> None:
 
 def test_evaluate_whom_there_is_not(home: Path) -> None:
     assert "no run and no agent 'frst'. Did you mean 'first'?" in told(run("evaluate", "frst"))
-    assert "learnt nothing yet" in told(run("evaluate", "ppo"))
+    assert "learned nothing yet" in told(run("evaluate", "ppo"))
     assert "no track 'hrbor'. Did you mean 'harbor'?" in told(run("evaluate", "first", "--track", "hrbor"))
     (home / "agents" / "wild.py").write_text("class Agent:\n    def act(self, observation): return 1 / 0\n")
     assert "wild" in told(run("evaluate", "wild"))

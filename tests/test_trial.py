@@ -200,7 +200,7 @@ def test_evaluate_an_agent_that_needs_no_training():
         (("evaluate", "pure_pursuit", "--tracks", "pebble", "--track", "bean"), 2, "takes no --track"),
         (("evaluate", "pure_pursuit", "--tracks", "random:x"), 1, "random:K"),
         (("evaluate", "nobody", "--tracks", "pebble"), 1, "there is no run and no agent"),
-        (("evaluate", "ppo", "--tracks", "pebble"), 1, "has learnt nothing yet"),
+        (("evaluate", "ppo", "--tracks", "pebble"), 1, "has learned nothing yet"),
     ],
 )
 def test_mistakes_get_one_message(arguments, code, message):

@@ -269,7 +269,7 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
             "_progress": mask,
             "laps": laps,
             "_laps": mask,
-            "lap_time_s": state["lap_time"].copy(),
+            "lap_time_s": np.where(laps, state["lap_time"], np.nan),
             "_lap_time_s": mask,
             "status": STATUS_NAMES[status] if ended or self._pauses else self._in_progress,
             "_status": mask,

@@ -63,7 +63,7 @@ def place(state: Any, s: float, road: Road, car: Any, offset: float = 0.0, turn:
         state.winding = 1
     state.distance = state.last_distance = state.s - s + state.winding * road.s[-1]
     state.steps, state.status = 1, IN_PROGRESS
-    state.lap_start_s, state.lap_time, state.lap_step = 0.0, np.nan, 0
+    state.lap_start_s, state.lap_time, state.lap_step = 0.0, 0.0, 0
 
 
 @kernel

@@ -30,7 +30,7 @@ CAR_STATE = np.dtype(
         ("status", "i8"),  # judged by the newest step; an index into rules.STATUS
         ("laps", "i8"),  # complete
         ("lap_start_s", "f8"),  # race time at which the current lap began, s
-        ("lap_time", "f8"),  # of the newest complete lap, s; nan before
+        ("lap_time", "f8"),  # of the newest complete lap, s; 0 before
         ("lap_step", "i8"),  # steps at which it was completed
         ("still_steps", "i8"),  # in a row without moving
         ("reversed_steps", "i8"),  # in a row with falling progress

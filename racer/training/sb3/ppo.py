@@ -67,7 +67,7 @@ class PPORecipe(Recipe):
     gae_lambda = 0.95
     clip_range = 0.2
     net_arch: tuple[int, ...] = (64, 64)
-    log_std_init, lap_log_std, last_log_std = -0.5, -1.5, -3.0
+    log_std_init, lap_log_std, last_log_std = -0.5, -1.0, -3.0
     ent_coef = 0.01
     network = next(iter(NETWORKS))
     image_pace = 13_000
