@@ -15,7 +15,7 @@ import pytest
 from test_train import CLIMBER, REWARD, metrics, notes
 from typer.testing import CliRunner
 
-from racer.cli import app
+from racer.cli import app, screen
 from racer.errors import RunError
 from racer.racing import load_state
 from racer.replay import load_replay
@@ -454,3 +454,16 @@ def test_a_recipe_is_executed_once(home):
     )
     racer("train", "--track", "pebble", "--agent", "counted", "--steps", 64, "--name", "counted")
     assert Path("count").read_text() == "x"
+
+
+def test_a_best_driver_that_came_early_is_said(home, capsys):
+    """What was learned after the best driver drives slower: the end of a run says so, with the steps of both."""
+    run = find_run("base")
+    replay = load_replay(run.replay)
+    assert replay.completed_laps
+    screen.explain_laps(run, replay)
+    assert "The best laps came after" not in capsys.readouterr().err
+    state, kept = run.load(run.checkpoint)
+    run.save(run.checkpoint, state, {**kept, "steps": 99_999})
+    screen.explain_laps(run, replay)
+    assert "of 99,999 steps" in capsys.readouterr().err

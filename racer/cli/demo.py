@@ -62,7 +62,7 @@ def demo(
     if replay.completed_laps:
         _rank(replay, run.name)
     else:
-        screen.explain_no_lap(run, replay)
+        screen.explain_laps(run, replay)
         console.note(f"Nothing for the leaderboard yet. Go on with: {screen.go_on(run, '--more-seconds', '60')}")
     how = ("racer", "watch", run.replay)
     if _has_screen() if watch is None else watch:

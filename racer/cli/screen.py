@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from racer.replay import Replay
     from racer.training import Callback, Progress as State, Run, RunConfig
 
-__all__ = ["explain_no_lap", "go_on", "shown"]
+__all__ = ["explain_laps", "go_on", "shown"]
 
 LINE_EVERY_S = 5.0  # of training, between two lines where there is no terminal to draw a bar on
 PACE_AFTER_S = 3.0  # of training, before its pace says anything
 SLOW = 0.5  # of the usual pace: below, it is worth a word
+
+EARLY = 0.5  # share of the steps before which a best driver counts as an early one
 
 
 def go_on(run: "Run", *more: str) -> str:
@@ -78,13 +80,33 @@ def shown(config: "RunConfig") -> "Iterator[Callback]":
         yield Shown(show)
 
 
-def explain_no_lap(run: "Run", replay: "Replay") -> None:
+def explain_laps(run: "Run", replay: "Replay") -> None:
+    """Say what is to be said about the best driver's laps: that there are none, or that they came early."""
+    if replay.completed_laps:
+        _explain_early_best(run)
+    else:
+        _explain_no_lap(run, replay)
+
+
+def _explain_no_lap(run: "Run", replay: "Replay") -> None:
     """Say how far a driver got that completed no lap, and what its reward function looks like."""
     from racer.reward import verdict
 
     farthest = max(laps.share_driven(replay, lap) for lap in replay.laps)
     console.note(f"[yellow]No complete lap yet:[/yellow] the best try got {farthest:.0%} of the way around.")
     console.note(f"The check of its reward function says: {escape(verdict(run.reward(), run.track()))}")
+
+
+def _explain_early_best(run: "Run") -> None:
+    """Say so where the best driver is an early one: all that was learned later drives slower laps."""
+    if not (run.best.exists() and run.checkpoint.exists()):
+        return
+    best, last = (int(run.load(path)[1]["steps"]) for path in (run.best, run.checkpoint))
+    if best < EARLY * last:
+        console.note(
+            f"The best laps came after {best:,} of {last:,} steps; what was learned later drives slower. "
+            "The best driver is kept. More steps may not help: try another reward, or --set gamma=0.97"
+        )
 
 
 class _Lines:

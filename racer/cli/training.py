@@ -250,13 +250,11 @@ def _show(run: "Run", replay: "Replay") -> None:
         laps.show_trials(run.name, list(console.progress(found, len(courses), "Driving all tracks")))
     else:
         laps.show(replay)
-    if not replay.completed_laps:
-        screen.explain_no_lap(run, replay)
+    screen.explain_laps(run, replay)
     console.note(f"Kept in [bold]{escape(str(run.folder))}[/bold]. Next:")
     console.note(f"  {console.command('racer', 'watch', run.replay)}")
-    console.note(
-        f"  {console.command('racer', 'evaluate', run.called, *run.unshelved, '--replay', f'{run.name}.replay')}"
-    )
+    words = ("evaluate", run.called, *run.unshelved, "--replay", f"{run.name}.replay")
+    console.note(f"  {console.command('racer', *words)}")
     console.note(f"  {screen.go_on(run, '--more-seconds', '60')}")
 
 
