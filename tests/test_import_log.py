@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from drives import ring
 from hypothesis import given, strategies as st
+from simtraces import text_lines
 from typer.testing import CliRunner
 
 from racer.cli import app
@@ -88,36 +89,7 @@ def driven(tmp_path_factory, harbor):
 
 def text_log(rows, fields):
     """The lines of a text log with so many fields, as that generation of DeepRacer printed them."""
-    formats = [
-        "d",
-        "d",
-        ".4f",
-        ".4f",
-        ".4f",
-        ".2f",
-        ".2f",
-        "",
-        ".4f",
-        "",
-        "",
-        ".4f",
-        "d",
-        ".2f",
-        "",
-        "",
-        ".2f",
-        "d",
-        ".4f",
-    ]
-    lines = []
-    for row in rows:
-        values = dict(zip(COLUMNS, row.tolist(), strict=True)) | {"steps": int(row["steps"])}
-        if fields == 15:
-            values |= {"yaw": np.radians(values["yaw"]), "steer": np.radians(values["steer"])}
-        shown = [format(value, how) for value, how in zip(values.values(), formats, strict=True)]
-        shown[9:11] = [str(bool(row["done"])), str(bool(row["all_wheels_on_track"]))]
-        lines.append("SIM_TRACE_LOG:" + ",".join(shown[:fields]))
-    return "\n".join(["Reset agent", *lines, "the end", ""])
+    return "\n".join(["Reset agent", *text_lines(rows, fields), "the end", ""])
 
 
 def cli(*arguments):

@@ -61,7 +61,7 @@ class Clock:
 
     @property
     def ran_out(self) -> bool:
-        """Whether SQLite was told to stop; if it stopped by itself, Ctrl-C was what stopped it."""
+        """Whether SQLite was asked to stop; if it stopped by itself, Ctrl-C was what stopped it."""
         return self._ticks > PATIENT_TICKS
 
 

@@ -32,7 +32,7 @@ STEP_DTYPE = np.dtype(
         ("steering_angle", "<f8"),  # rad, the wheels' real angle
         ("yaw_rate", "<f8"),  # rad/s
         ("steering_command_deg", "<f8"),  # degrees, as `racer.sim.World.step` was given it
-        ("speed_command", "<f8"),  # m/s, likewise
+        ("speed_command", "<f8"),  # m/s, the same for the speed
         ("s", "<f8"),  # m, arc length of the front point on the ring
         ("distance", "<f8"),  # m along the line since this start, unwrapped, front point
         ("offset", "<f8"),  # m, left of the line positive

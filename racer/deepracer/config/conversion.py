@@ -76,7 +76,7 @@ def convert(
     Args:
         folder: of the console's or of deepracer-for-cloud's, or its archive; its training rules are converted as well.
         metadata: a `model_metadata.json`, alone or instead of the folder's.
-        hyperparameters: a `hyperparameters.json`, likewise.
+        hyperparameters: a `hyperparameters.json`, alone or instead of the folder's.
         reward: name or path of a reward function, instead of the folder's.
         track: name or path, instead of the folder's world.
         reverse: drive against the track's direction, whatever the folder says.

@@ -94,7 +94,7 @@ def _trees(top: Path) -> Iterator[_Tree]:
         inner = _only_folder(top)
         if inner is not None:
             yield _Disk(inner)
-    elif os.path.isfile(top) and is_archive(top, DeepRacerError):  # noqa: PTH113 (likewise)
+    elif os.path.isfile(top) and is_archive(top, DeepRacerError):  # noqa: PTH113 (false for odd names)
         files = _unpacked(top)
         yield from (_Packed(top, files, root) for root in _roots(files))
     else:
@@ -109,7 +109,7 @@ class _Disk:
 
     def read(self, name: str) -> Document | None:
         path = self.top / name
-        if not os.path.isfile(path):  # noqa: PTH113 (likewise)
+        if not os.path.isfile(path):  # noqa: PTH113 (false for odd names)
             return None
         if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self.top)):
             raise DeepRacerError(f"{path} is a link that leads out of {self.top}; replace it by the file")
