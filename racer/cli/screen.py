@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["explain_laps", "go_on", "shown"]
 
 LINE_EVERY_S = 5.0  # of training, between two lines where there is no terminal to draw a bar on
-PACE_AFTER_S = 3.0  # of training, before its pace says anything
-SLOW = 0.5  # of the usual pace: below, it is worth a word
-
+PACE_AFTER_S = 5.0  # of training, before its pace says anything: the first updates are small and slow
+SLOW = 0.4  # of the usual pace: below, it is worth a word
 EARLY = 0.5  # share of the steps before which a best driver counts as an early one
 
 
