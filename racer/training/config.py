@@ -143,7 +143,7 @@ class RunConfig:
     @property
     def budget(self) -> str:
         """The budget in words."""
-        return f"{self.seconds or SECONDS:g} s" if self.steps is None else f"{self.steps:,} steps"
+        return f"{round(self.seconds or SECONDS, 1):g} s" if self.steps is None else f"{self.steps:,} steps"
 
     def used(self, steps: int, seconds: float) -> float:
         """Share of the budget that so many steps and seconds are, from 0 to 1 and more."""
