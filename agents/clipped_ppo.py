@@ -2,15 +2,14 @@
 
 import numpy as np
 import torch
-from stable_baselines3 import PPO
 from stable_baselines3.common.utils import obs_as_tensor
 
-from racer.training.sb3 import PPORecipe
+from racer.training.sb3 import PPORecipe, VariablePPO
 
 MOST_STEPS = 10_000  # of an update, as in the original; what is under way then is driven to its end, and no more
 
 
-class WholeEpisodes(PPO):
+class WholeEpisodes(VariablePPO):
     """PPO whose updates are made of whole episodes, whatever their length."""
 
     episodes = 20

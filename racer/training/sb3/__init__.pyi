@@ -1,3 +1,4 @@
+from .dense import DensePolicy as DensePolicy, VariablePPO as VariablePPO
 from .networks import (
     NETWORKS as NETWORKS,
     CameraExtractor as CameraExtractor,

@@ -8,28 +8,16 @@ from typing import Any, cast
 
 import torch
 from stable_baselines3 import PPO
-from stable_baselines3.common.buffers import RolloutBuffer
-from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.policies import ActorCriticPolicy
 
 from racer.env import ConcatVectorEnv, TimeTrialVector
+from racer.training.sb3.dense import DensePolicy, VariablePPO
 from racer.training.sb3.networks import NETWORKS, ImagePolicy, ImageRolloutBuffer
 from racer.training.sb3.recipe import Recipe
 
 __all__ = ["PPORecipe"]
 
 LEAST_UPDATES = 64  # of a training, once it completes laps
-
-
-class VariablePPO(PPO):
-    """PPO of which `n_steps` may be changed between two rollouts."""
-
-    def collect_rollouts(
-        self, env: VecEnv, callback: BaseCallback, rollout_buffer: RolloutBuffer, n_rollout_steps: int
-    ) -> bool:
-        """Collect `n_steps` of each car."""
-        rollout_buffer.buffer_size = self.n_steps
-        return super().collect_rollouts(env, callback, rollout_buffer, self.n_steps)
 
 
 class PPORecipe(Recipe):
@@ -83,7 +71,7 @@ class PPORecipe(Recipe):
         self._rate = self.learning_rate
         self._entropy = self.ent_coef if self.discrete or "ent_coef" in self.given else 0.0
         self.model = self.algorithm(
-            ImagePolicy if self.images else self.policy,
+            self._policy(),
             self.env,
             learning_rate=lambda _: self._rate,
             n_steps=self.n_steps,
@@ -127,6 +115,11 @@ class PPORecipe(Recipe):
         noise = near + (far - near) * (refined if lapping else schedule.progress)
         with torch.no_grad():
             model.policy.log_std.clamp_(max=noise)
+
+    def _policy(self) -> str | type[ActorCriticPolicy]:
+        if self.images:
+            return ImagePolicy
+        return DensePolicy if self.device == "cpu" and issubclass(self.algorithm, VariablePPO) else self.policy
 
     def _batch(self, size: int, steps: int) -> int:
         """Samples in a gradient step: no more than an update has."""

@@ -5,8 +5,7 @@ A recipe on the shelf builds a model of Stable-Baselines3; everything that racer
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from math import prod
 from typing import Any, cast
 
@@ -17,12 +16,14 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.save_util import recursive_getattr
+from stable_baselines3.common.torch_layers import CombinedExtractor
 from stable_baselines3.common.vec_env import VecNormalize
 
 from racer.env import ConcatVectorEnv, TimeTrialVector
 from racer.errors import AgentError
 from racer.racing import checked_hyperparameters
 from racer.sim import DiscreteActions
+from racer.training.sb3.device import device_of, torch_threads
 from racer.training.sb3.networks import NETWORKS, CameraExtractor
 from racer.training.sb3.schedule import LapSchedule
 from racer.training.sb3.vec_env import KeepImages, VecTimeTrial
@@ -115,7 +116,7 @@ class Recipe:
             raise AgentError(f"there is no network {self.network!r}; the networks are {', '.join(NETWORKS)}")
         if "network" in hyperparameters and not self.images:
             raise AgentError(f"{self.network} is for images, and there are none; add a camera with --sensors")
-        self.device, self._where = _device(device, self.images)
+        self.device, self._where = device_of(device, self.images)
         self.env = VecNormalize(KeepImages(VecTimeTrial(env)), norm_obs=False, gamma=self.gamma)
         self.schedule = LapSchedule()
         self.build(env, seed)
@@ -251,9 +252,9 @@ class Recipe:
         return {}
 
     def extractor(self) -> dict[str, Any]:
-        """Arguments for a policy of Stable-Baselines3 that observes images; none where there are none."""
+        """Arguments for a policy of Stable-Baselines3: what it passes observations through."""
         if not self.images:
-            return {}
+            return {"features_extractor_class": CombinedExtractor} if hasattr(self._space, "spaces") else {}
         return {"features_extractor_class": CameraExtractor, "features_extractor_kwargs": {"network": self.network}}
 
     def _moments(self, part: str, given: Mapping[str, torch.Tensor]) -> dict[int, dict[str, torch.Tensor]]:
@@ -293,20 +294,6 @@ class _Reporter(BaseCallback):
         return self._used < 1.0
 
 
-@contextmanager
-def torch_threads(count: int | None) -> Iterator[None]:
-    """Let PyTorch calculate with so many threads, and afterwards as before; None changes nothing.
-
-    Small networks lose more time between threads than they win.
-    """
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(count or before)
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def _check_ranges(values: Mapping[str, Any]) -> None:
     """Refuse what no algorithm can learn with.
 
@@ -334,17 +321,3 @@ def _size(shape: tuple[int, ...]) -> str:
 
 def _array(tensor: torch.Tensor) -> NDArray[Any]:
     return np.asarray(tensor.detach().cpu().numpy()).copy()
-
-
-def _device(asked: str, images: bool) -> tuple[str, str]:
-    """Where to calculate, `cpu` or `cuda`, and why in words."""
-    found = torch.cuda.is_available()
-    if asked == "cuda" and not found:
-        raise AgentError("PyTorch finds no GPU here; train with --device cpu, or install a build of PyTorch with CUDA")
-    if asked == "cuda":
-        return "cuda", "GPU"
-    if asked == "cpu":
-        return "cpu", "CPU"
-    if not images:
-        return "cpu", "CPU (faster than a GPU for networks without images)"
-    return ("cuda", "GPU, as there are images") if found else ("cpu", "CPU, as there is no GPU")

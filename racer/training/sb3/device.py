@@ -1,0 +1,44 @@
+"""Where PyTorch computes, and with how many threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from racer.errors import AgentError
+
+__all__ = ["device_of", "torch_threads"]
+
+
+def device_of(asked: str, images: bool) -> tuple[str, str]:
+    """Where to compute, `cpu` or `cuda`, and why in words.
+
+    Raises:
+        AgentError: a GPU was asked for, and there is none.
+    """
+    found = torch.cuda.is_available()
+    if asked == "cuda" and not found:
+        raise AgentError("PyTorch finds no GPU here; train with --device cpu, or install a build of PyTorch with CUDA")
+    if asked == "cuda":
+        return "cuda", "GPU"
+    if asked == "cpu":
+        return "cpu", "CPU"
+    if not images:
+        return "cpu", "CPU (faster than a GPU for networks without images)"
+    return ("cuda", "GPU, as there are images") if found else ("cpu", "CPU, as there is no GPU")
+
+
+@contextmanager
+def torch_threads(count: int | None) -> Iterator[None]:
+    """Let PyTorch calculate with so many threads, and afterwards as before; None changes nothing.
+
+    Small networks lose more time between threads than they win.
+    """
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(count or before)
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,75 @@
+"""The gradients that are written out, held against Stable-Baselines3's own PPO, which has autograd find them."""
+
+import copy
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+from stable_baselines3 import PPO
+from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.torch_layers import CombinedExtractor
+from stable_baselines3.common.vec_env import DummyVecEnv
+
+from racer.training.sb3 import DensePolicy, VariablePPO
+
+BOX = spaces.Box(-1.0, 1.0, (7,), dtype=np.float32)
+OBSERVATIONS = {"vector": BOX, "parts": spaces.Dict({"state": BOX, "beams": spaces.MultiBinary(5)})}
+ACTIONS = {"continuous": spaces.Box(-1.0, 1.0, (2,), dtype=np.float32), "discrete": spaces.Discrete(6)}
+
+
+class Noise(gym.Env):
+    """Observations and rewards without sense, and episodes of every length; some are cut short."""
+
+    def __init__(self, observation_space: spaces.Space, action_space: spaces.Space) -> None:
+        self.observation_space, self.action_space = observation_space, action_space
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.observation_space.seed(seed)
+        return self.observation_space.sample(), {}
+
+    def step(self, action):
+        dice = self.np_random.random()
+        return self.observation_space.sample(), float(np.sum(action)) + dice, dice < 0.1, dice > 0.95, {}
+
+
+def model_of(
+    kind: type, policy, observations: spaces.Space, actions: spaces.Space, batch_size: int, epochs: int
+) -> PPO:
+    env = DummyVecEnv([lambda: Noise(observations, actions) for _ in range(4)])
+    extractor = {"features_extractor_class": CombinedExtractor} if isinstance(observations, spaces.Dict) else {}
+    how = {"activation_fn": torch.nn.ReLU, "net_arch": [16, 8], **extractor}
+    model = kind(
+        policy, env, n_steps=16, batch_size=64, n_epochs=epochs, ent_coef=0.03, policy_kwargs=how, seed=5,
+        learning_rate=0.01, device="cpu",
+    )  # fmt: skip
+    model.set_logger(Logger(None, []))
+    return model
+
+
+@pytest.mark.parametrize("actions", ACTIONS)
+@pytest.mark.parametrize("observations", OBSERVATIONS)
+@pytest.mark.parametrize("epochs", [1, 8])
+def test_an_update_is_the_librarys(observations: str, actions: str, epochs: int) -> None:
+    spaces_ = OBSERVATIONS[observations], ACTIONS[actions]
+    ours = model_of(VariablePPO, DensePolicy, *spaces_, epochs)
+    theirs = model_of(PPO, "MultiInputPolicy" if observations == "parts" else "MlpPolicy", *spaces_, epochs)
+    theirs.policy.load_state_dict(ours.policy.state_dict())
+    ours.learn(64 * 3)
+    for model in (ours, theirs):  # what both have learned so far, and the same experience, far from the first policy
+        model.rollout_buffer = copy.deepcopy(ours.rollout_buffer)
+    theirs.policy.load_state_dict(ours.policy.state_dict())
+    theirs.policy.optimizer.load_state_dict(copy.deepcopy(ours.policy.optimizer.state_dict()))
+    away = np.linspace(-0.5, 0.5, 64, dtype=np.float32)
+    for model in (ours, theirs):
+        model.rollout_buffer.log_probs += away.reshape(model.rollout_buffer.log_probs.shape)
+        model.train()
+    for (name, mine), its in zip(ours.policy.named_parameters(), theirs.policy.parameters(), strict=True):
+        torch.testing.assert_close(mine, its, rtol=2e-4, atol=2e-5, msg=name)
+    if epochs == 1:  # later, the library logs the last mini-batch alone
+        for name in ("policy_gradient_loss", "value_loss", "entropy_loss", "approx_kl", "clip_fraction", "loss"):
+            mine, its = (model.logger.name_to_value[f"train/{name}"] for model in (ours, theirs))
+            assert mine == pytest.approx(its, rel=1e-3, abs=1e-6), name
+    assert set(ours.logger.name_to_value) == set(theirs.logger.name_to_value)
