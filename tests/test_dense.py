@@ -35,9 +35,7 @@ class Noise(gym.Env):
         return self.observation_space.sample(), float(np.sum(action)) + dice, dice < 0.1, dice > 0.95, {}
 
 
-def model_of(
-    kind: type, policy, observations: spaces.Space, actions: spaces.Space, batch_size: int, epochs: int
-) -> PPO:
+def model_of(kind: type, policy, observations: spaces.Space, actions: spaces.Space, epochs: int) -> PPO:
     env = DummyVecEnv([lambda: Noise(observations, actions) for _ in range(4)])
     extractor = {"features_extractor_class": CombinedExtractor} if isinstance(observations, spaces.Dict) else {}
     how = {"activation_fn": torch.nn.ReLU, "net_arch": [16, 8], **extractor}
