@@ -7,13 +7,12 @@ files of one name are two modules.
 from __future__ import annotations
 
 import builtins
-import sys
 import types
 from pathlib import Path
 from typing import Any
 
 from racer.errors import AgentError
-from racer.shelf import Beside, read_source
+from racer.shelf import Beside, read_source, run_module
 
 __all__ = ["run_agent"]
 
@@ -26,7 +25,7 @@ def run_agent(name: str, path: Path, text: str) -> types.ModuleType:
         path: the file, absolute.
         text: its source.
     """
-    return _Runner(name, path).run(name, path, text)
+    return _Runner(name, path).run(name, path.stem, path, text)
 
 
 class _Runner:
@@ -36,17 +35,9 @@ class _Runner:
         self._name, self._beside = name, Beside(path)
         self._modules: dict[str, types.ModuleType] = {}
 
-    def run(self, name: str, path: Path, text: str) -> types.ModuleType:
-        module = types.ModuleType(name)
-        module.__file__ = str(path)
-        module.__dict__["__builtins__"] = {**vars(builtins), "__import__": self._import}
-        sys.modules[name] = module  # dataclasses look their module up there
-        try:
-            exec(compile(text, str(path), "exec"), vars(module))
-        except BaseException:
-            del sys.modules[name]
-            raise
-        return module
+    def run(self, name: str, key: str, path: Path, text: str) -> types.ModuleType:
+        own = {**vars(builtins), "__import__": self._import}
+        return run_module(compile(text, str(path), "exec"), name, path, own, self._modules, key)
 
     def _import(
         self,
@@ -60,13 +51,7 @@ class _Runner:
         path = self._beside.module(name) if level == 0 else None
         if path is not None:
             if name not in self._modules:
-                self._modules[name] = self.run(f"{self._name}_{name}", path, read_source(path, AgentError)[0])
+                self.run(f"{self._name}_{name}", name, path, read_source(path, AgentError)[0])
             return self._modules[name]
-        folder = self._beside.package(name) if level == 0 and name not in sys.modules else None
-        if folder is None:
+        with self._beside.packages(name if level == 0 else ""):
             return builtins.__import__(name, globals, locals, fromlist, level)
-        sys.path.append(folder)
-        try:
-            return builtins.__import__(name, globals, locals, fromlist, level)
-        finally:
-            sys.path.remove(folder)

@@ -23,7 +23,7 @@ import numpy as np
 from racer.errors import RacerError
 from racer.reward.clock import simulated_modules
 from racer.reward.watchdog import RewardTimeout
-from racer.shelf import Beside, read_source
+from racer.shelf import Beside, read_source, run_module
 
 CLOCKS = ("time", "datetime")
 COPIED = {"numpy": np, "math": math}
@@ -139,17 +139,8 @@ class UserModule:
 
     def _run(self, name: str, path: Path) -> types.ModuleType:
         own = self._name if path == self._code.path else f"{self._name}_{name}"
-        module = types.ModuleType(own)
-        module.__file__ = str(path.absolute())
-        module.__dict__["__builtins__"] = vars(self._builtins)
-        self._modules[name] = sys.modules[own] = module  # dataclasses look their module up there
         self._registered.append(own)
-        try:
-            exec(self._code.code(name, path), module.__dict__)
-        except BaseException:
-            del self._modules[name], sys.modules[own]
-            raise
-        return module
+        return run_module(self._code.code(name, path), own, path, vars(self._builtins), self._modules, name)
 
     def _import(
         self,
@@ -160,7 +151,6 @@ class UserModule:
         level: int = 0,
     ) -> types.ModuleType:
         """Import as Python does, but simulated clocks, the modules beside the file, and copies of some."""
-        folder = None
         if level == 0:
             if name in CLOCKS:
                 self._clocks = self._clocks or simulated_modules(self._race_time)
@@ -172,15 +162,8 @@ class UserModule:
             path = self._code.beside.module(name)
             if path is not None:
                 return self._run(name, path)
-            if name not in sys.modules:
-                folder = self._code.beside.package(name)
-        if folder is None:
+        with self._code.beside.packages(name if level == 0 else ""):
             return self._code.stands_in(builtins.__import__(name, globals, locals, fromlist, level))
-        sys.path.append(folder)
-        try:
-            return builtins.__import__(name, globals, locals, fromlist, level)
-        finally:
-            sys.path.remove(folder)
 
 
 def _prepare(tree: ast.Module) -> None:

@@ -1,5 +1,5 @@
 from .archives import Archive as Archive, is_archive as is_archive, read_archive as read_archive
-from .beside import Beside as Beside
+from .beside import Beside as Beside, run_module as run_module
 from .files import (
     LIMITS as LIMITS,
     file_error as file_error,

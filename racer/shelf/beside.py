@@ -6,9 +6,13 @@ Invariant: nothing beside a file hides a module of the standard library, and no 
 from __future__ import annotations
 
 import sys
+import types
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-__all__ = ["Beside"]
+__all__ = ["Beside", "run_module"]
 
 
 class Beside:
@@ -27,7 +31,39 @@ class Beside:
             self._modules[name] = path if found else None
         return self._modules[name]
 
-    def package(self, name: str) -> str | None:
-        """The folder to find a package in; None if there is none."""
+    @contextmanager
+    def packages(self, name: str) -> Iterator[None]:
+        """Let Python find the package of a dotted name beside the file, after everywhere else."""
         top = self._folder / name.partition(".")[0]
-        return str(self._folder.absolute()) if top.is_dir() else None
+        folder = str(self._folder.absolute()) if name and name not in sys.modules and top.is_dir() else None
+        if folder is not None:
+            sys.path.append(folder)
+        try:
+            yield
+        finally:
+            if folder is not None:
+                sys.path.remove(folder)
+
+
+def run_module(
+    code: types.CodeType, name: str, path: Path, builtins: dict[str, Any], known: dict[str, types.ModuleType], key: str
+) -> types.ModuleType:
+    """Run code as a new module; whatever it raises goes through, and leaves no module behind.
+
+    Args:
+        code: compiled.
+        name: private name in Python's list of modules: dataclasses look their module up there.
+        path: of the file.
+        builtins: what it finds as its built-in names.
+        known, key: where else it is listed from its first line on, since modules may import each other.
+    """
+    module = types.ModuleType(name)
+    module.__file__ = str(path.absolute())
+    vars(module)["__builtins__"] = builtins
+    known[key] = sys.modules[name] = module
+    try:
+        exec(code, vars(module))
+    except BaseException:
+        del known[key], sys.modules[name]
+        raise
+    return module

@@ -20,7 +20,7 @@ class Progress:
 
     Attributes:
         steps: car steps driven in training so far, earlier parts of a resumed run included.
-        seconds: of training so far, likewise.
+        seconds: of training so far, earlier parts of a resumed run included.
         used: share of the budget, 0..1.
         steps_per_s: since this part of the training began.
         metrics: the recipe's own numbers, under Stable-Baselines3's names.

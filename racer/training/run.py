@@ -40,7 +40,7 @@ class Run:
         folder: where it is.
         config: what it was asked to do.
         recipe: the agent file, if it is known already or the user has named it; the shelf's is used otherwise.
-        reward_function: the reward function, likewise.
+        reward_function: the same of the reward function.
     """
 
     folder: Path
@@ -308,7 +308,7 @@ def open_run(folder: Path, agent: str | Path | None = None, reward: str | Path |
     Args:
         folder: the run's.
         agent: the recipe's file, if the user names it.
-        reward: the reward function, likewise; it need not be what the run was trained with.
+        reward: the reward file, if the user names it; it need not be what the run was trained with.
 
     Raises:
         RunError: it is missing, incomplete, damaged, or made by a later racer, or holds a link.

@@ -71,7 +71,7 @@ class ModelMetadata:
     Attributes:
         actions: what the model may command; a discrete action is its position in the file's list.
         sensors: names as in the file.
-        neural_network, training_algorithm: likewise.
+        neural_network, training_algorithm: as the file has them.
         version: of the file; it selects the physics of the original.
         lidar: the file's `lidar_config`; None if it has none.
         notes: what is worth knowing about the action space, a sentence each.

@@ -71,7 +71,7 @@ class Settings:
         offset: share of a lap at which the first episode starts.
         randomize: pictures differ from episode to episode.
         others: what the file says under the keys of `REPLACED`.
-        files: likewise, under the keys that name the other files.
+        files: what it says under the keys that name the other files.
     """
 
     world: str | None = None
