@@ -10,9 +10,11 @@ __all__ = [
     "FileError",
     "LeaderboardError",
     "LogError",
+    "ModelError",
     "RacerError",
     "ReplayError",
     "RewardError",
+    "RulesError",
     "RunError",
     "SensorError",
     "ShelfError",
@@ -48,6 +50,19 @@ class SensorError(RacerError, ValueError):
     """A sensor that cannot be built, or a list of sensors that contradicts itself."""
 
 
+class RulesError(RacerError, ValueError):
+    """A rulebook that cannot be read, contradicts itself, or cannot be raced by yet.
+
+    Attributes:
+        key: what is wrong in it, such as `"race.laps"`; empty where it is no single value.
+    """
+
+    def __init__(self, message: str, key: str = "") -> None:
+        """Keep the key, for a reader that knows the line."""
+        super().__init__(message)
+        self.key = key
+
+
 class RunError(RacerError, ValueError):
     """A run folder that is missing, incomplete, or belongs to another race."""
 
@@ -58,6 +73,10 @@ class ReplayError(RacerError, ValueError):
 
 class LeaderboardError(RacerError, ValueError):
     """A leaderboard that cannot be opened, or an entry that it refuses."""
+
+
+class ModelError(RacerError, ValueError):
+    """A model file that cannot be read or driven by, or a driver that cannot be exported as one."""
 
 
 class LogError(RacerError, ValueError):

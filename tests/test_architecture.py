@@ -22,10 +22,10 @@ sim
 car sensors
 reward replay
 viewer plot
-env leaderboard
+env
 racing
 deepracer.config training.sb3
-deepracer.logs training
+deepracer.logs training leaderboard
 cli
 """
 
@@ -189,7 +189,7 @@ def test_files_and_signatures_are_short(path: Path) -> None:
 
 def test_shelves_are_no_packages() -> None:
     checkout = PACKAGE.parent
-    for name in ("agents", "tracks", "reward_functions"):
+    for name in ("agents", "tracks", "reward_functions", "rules"):
         assert (checkout / name).is_dir()
         assert not list((checkout / name).rglob("__init__.py"))
 

@@ -89,9 +89,9 @@ def test_list_shows_everything_to_people() -> None:
                 assert entry.summary in shown
 
 
-def test_list_as_json_has_the_three_shelves() -> None:
+def test_list_as_json_has_all_shelves() -> None:
     listed = json.loads(run("list", "--json").stdout)
-    assert list(listed) == ["tracks", "rewards", "agents"]
+    assert list(listed) == ["tracks", "rewards", "agents", "rules"]
     assert listed["rewards"] == json.loads(run("list", "rewards", "--json").stdout)
     assert listed["rewards"][0]["name"] == shelf.DEFAULTS["reward_functions"]
     assert set(listed["agents"][0]) == {"name", "summary", "origin", "path", "shadowed", "problem", "default"}

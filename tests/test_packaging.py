@@ -34,7 +34,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_engine_and_shelves_and_no_more(wheel: Path) -> None:
     assert wheel.name == f"racer-{racer.__version__}-py3-none-any.whl"
     held = set(zipfile.ZipFile(wheel).namelist())
-    for shelf, suffix in [("agents", ".py"), ("tracks", ".csv"), ("reward_functions", ".py")]:
+    for shelf, suffix in [("agents", ".py"), ("tracks", ".csv"), ("reward_functions", ".py"), ("rules", ".toml")]:
         files = {path.name for path in (CHECKOUT / shelf).glob(f"*{suffix}")}
         assert files
         assert files == {Path(name).name for name in held if name.startswith(f"racer/shelf/shipped/{shelf}/")}
@@ -54,7 +54,7 @@ def test_the_wheel_works_away_from_the_checkout(wheel: Path, tmp_path: Path) -> 
     done = subprocess.run(command, cwd=work, env=environment, capture_output=True, text=True, check=True)
     listed = json.loads(done.stdout)
     assert listed["tracks"][0]["default"]
-    for kind in ("tracks", "rewards", "agents"):
+    for kind in ("tracks", "rewards", "agents", "rules"):
         assert listed[kind]
         for entry in listed[kind]:
             assert Path(entry["path"]).is_relative_to(site)

@@ -223,7 +223,7 @@ def test_what_is_recorded_verifies(raced, tmp_path):
     save_replay(race, tmp_path / "r.replay")
     again = load_replay(tmp_path / "r.replay")
     assert again.steps.tobytes() == race.steps.tobytes()
-    assert (again.penalty_s, again.laps, again.digest) == (2.0, race.laps, race.digest)
+    assert (again.rules.penalty_s, again.laps, again.digest) == (2.0, race.laps, race.digest)
     verdict = verify(again)
     assert verdict.ok, verdict.reason
     assert [lap.resets for lap in verdict.laps] == [1, 1, 0]
@@ -236,11 +236,15 @@ def doctored(race, **columns):
     return altered(race, steps=steps)
 
 
+def with_penalty(race, penalty_s):
+    return dataclasses.replace(race, rules=dataclasses.replace(race.rules, penalty_s=penalty_s))
+
+
 def test_a_cheated_penalty_does_not_hold(raced):
     race, _ = raced
     first = int(np.flatnonzero(race.steps["held"])[0])
-    shorter = dataclasses.replace(race, penalty_s=1.0)
-    cheats = [shorter, dataclasses.replace(race, penalty_s=None), doctored(race, held=(first, False))]
+    shorter = with_penalty(race, 1.0)
+    cheats = [shorter, with_penalty(race, None), doctored(race, held=(first, False))]
     cheats.append(altered(race, laps=(dataclasses.replace(race.laps[0], resets=0), *race.laps[1:])))
     reasons = [verify(cheat).reason for cheat in cheats]
     assert all(reasons), reasons

@@ -111,7 +111,7 @@ def test_the_digest_tells_drives_apart(replay):
         changed(replay, steering_command_deg=at(40, 5.0)),
         dataclasses.replace(replay, car=dataclasses.replace(CAR, grip=9.0)),
         dataclasses.replace(replay, track=ring(rows=61)),
-        dataclasses.replace(replay, penalty_s=0.0),
+        dataclasses.replace(replay, rules=dataclasses.replace(replay.rules, penalty_s=0.0)),
     ]
     assert len({replay.digest, *(other.digest for other in others)}) == 6
 

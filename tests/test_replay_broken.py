@@ -227,7 +227,8 @@ def edits():
     for key in ("driver", "reward", "laps"):
         yield f"without {key}", drop("drives", 0, key), repr(key)
         yield f"{key} null", set_("drives", 0, key, to=None), repr(key)
-    yield "without penalty_s", drop("penalty_s"), "'penalty_s'"
+    yield "without rules", drop("rules"), "'rules'"
+    yield "without a rule", drop("rules", "start"), "'rules'"
     yield "other steps", set_("step_s", to=0.1), "'step_s'"
     yield "no cars", set_("drives", to=[]), "0 cars"
     yield "too many cars", set_("drives", to=[{}] * 101), "101 cars"
@@ -238,10 +239,12 @@ def edits():
     )
     yield "drive is no record", set_("drives", 0, to=7), "not a record"
     yield "other file", set_("format", to="racer run"), "another kind of file"
-    yield "newer", set_("version", to=4), "update racer"
+    yield "newer", set_("version", to=5), "update racer"
     yield "older", set_("version", to=2), "'version'"
-    yield "penalty too long", set_("penalty_s", to=61.0), "'penalty_s'"
-    yield "penalty below 0", set_("penalty_s", to=-1), "'penalty_s'"
+    yield "penalty too long", set_("rules", "penalty_s", to=61.0), "'rules'"
+    yield "penalty below 0", set_("rules", "penalty_s", to=-1), "'rules'"
+    yield "no laps to drive", set_("rules", "laps", to=0), "'rules'"
+    yield "another rule", set_("rules", "luck", to=1), "'rules'"
     yield "no time", set_("created", to="yesterday"), "'yesterday'"
     yield "seed true", set_("seed", to=True), "'seed'"
     yield "long name", set_("drives", 0, "driver", to="x" * 300), "'driver'"

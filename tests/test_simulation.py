@@ -16,7 +16,7 @@ from racer.sim.rules import OFF_TRACK, REVERSED
 from racer.track import Track, load_track, track_from_arrays
 
 CAR = CARS["deepracer"]
-FOR_EVER = Rules(start="line", laps=1000, time_limit_s=1e6, patience=10**6)
+FOR_EVER = Rules(start="line", laps=1000, time_limit_s=1e6, immobilized_steps=10**6, reversed_steps=10**6)
 
 
 def world_on(track, races=1, rules=FOR_EVER, seed=0, **more):
@@ -259,7 +259,9 @@ def test_a_car_between_two_stretches_stays_on_its_own():
 def test_distance_is_the_projection_unwrapped(course):
     """Step by step it is Shapely's projection, wherever a car is and however fast; no error adds up."""
     line, length = LineString(course.center), course.length
-    world = world_on(course, 12, Rules(laps=1000, time_limit_s=1e6, patience=10**6), seed=3)
+    world = world_on(
+        course, 12, Rules(laps=1000, time_limit_s=1e6, immobilized_steps=10**6, reversed_steps=10**6), seed=3
+    )
     cars = world.cars[:, 0]
     speed = np.linspace(0.7, 2.6, 12)
     last = shapely.line_locate_point(line, shapely.points(fronts(cars)))

@@ -13,6 +13,7 @@ __all__ = [
     "replays",
     "replays_and_runs",
     "rewards",
+    "rules",
     "runs",
     "track_files",
     "track_lists",
@@ -44,6 +45,11 @@ def rewards(incomplete: str) -> list[str]:
 def agents(incomplete: str) -> list[str]:
     """Offer agent names, and Python files once a path is begun."""
     return _shelf("agents", incomplete)
+
+
+def rules(incomplete: str) -> list[str]:
+    """Offer names of rulebooks, and TOML files once a path is begun."""
+    return _shelf("rules", incomplete)
 
 
 def runs(incomplete: str) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from racer.cli import complete, console, inputs, laps
+from racer.cli import complete, console, inputs, laps as lap_tables, rules as rule_tables
 from racer.errors import AgentError, FileError, RacerError, RunError
 from racer.shelf import DEFAULTS
 
@@ -110,7 +110,11 @@ def evaluate(
         str | None,
         typer.Option(help="Reward function to record (default: the run's own).", autocompletion=complete.rewards),
     ] = None,
-    number: Annotated[int, typer.Option("--laps", min=1, max=1000, help="Number of laps.")] = 3,
+    rules: Annotated[
+        str | None,
+        typer.Option(metavar="RULES", help="Race by a rulebook, a name or a file.", autocompletion=complete.rules),
+    ] = None,
+    laps: Annotated[int | None, typer.Option(min=1, max=1000, help="Number of laps (default: 3).")] = None,
     seed: Annotated[int, typer.Option(help="Random seed (default: 0).")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
     replay: Annotated[Path | None, typer.Option(metavar="FILE.replay", help="Record a replay.", dir_okay=False)] = None,
@@ -140,8 +144,17 @@ def evaluate(
       [cyan]racer evaluate fast --track odyssey --laps 5 --json[/cyan]
       [cyan]racer evaluate fast --penalty 5[/cyan]
       [cyan]racer evaluate fast --tracks shelf,random:10[/cyan]
+      [cyan]racer evaluate fast --rules league --json[/cyan]
       [cyan]racer evaluate pure_pursuit --replay classic.replay[/cyan]
     """
+    if rules is not None:
+        if (track, tracks, laps, penalty) != (None,) * 4:
+            raise typer.BadParameter(
+                "a rulebook says what --track, --tracks, --laps and --penalty say", param_hint="--rules"
+            )
+        _evaluate_by(rules, _run(driver, agent, reward) or driver, seed, json, replay, force)
+        return
+    number = 3 if laps is None else laps
     if tracks is not None:
         if track is not None or replay is not None:
             raise typer.BadParameter("a table of many races takes no --track and no --replay", param_hint="--tracks")
@@ -154,9 +167,9 @@ def evaluate(
 
         save_replay(race, replay, overwrite=force)
     if json:
-        console.print_json(laps.record(race))
+        console.print_json(lap_tables.record(race))
     else:
-        laps.show(race)
+        lap_tables.show(race)
     if replay is not None:
         console.note(f"Recorded [bold]{escape(str(replay))}[/bold]: {console.command('racer', 'watch', replay)}")
 
@@ -235,9 +248,48 @@ def _evaluate_on(driver: "Run | str", words: str, number: int, seed: int, json: 
         made, name = trials(driver.driver, courses, number, trained, own), driver.name
     found = list(console.progress(made, len(courses), "Driving"))
     if json:
-        console.print_json(laps.trial_records(name, found))
+        console.print_json(lap_tables.trial_records(name, found))
     else:
-        laps.show_trials(name, found)
+        lap_tables.show_trials(name, found)
+
+
+def _evaluate_by(rules: str, driver: "Run | str", seed: int, json: bool, replay: Path | None, force: bool) -> None:
+    """Let a driver race by a rulebook, and print what it is worth; a replay is of a trial without noise."""
+    from racer.racing import load_rulebook
+
+    rulebook = load_rulebook(rules)
+    with console.busy(console.loading("Racing")):
+        from dataclasses import replace
+
+        from racer.racing import RaceConditions, drive, race_by_rules
+        from racer.sim import CARS
+
+        if isinstance(driver, str):
+            agent, own, name = _agent(driver), RaceConditions(seed=seed), driver
+
+            def driver_on(course: "Track") -> "Driver":
+                return _ready(agent, course, seed)
+        else:
+            run, own, name = driver, driver.conditions(seed), driver.name
+
+            def driver_on(course: "Track") -> "Driver":
+                return run.driver(course)
+
+        race = race_by_rules(driver_on, rulebook, own, name=name)
+        if replay is not None:
+            from racer.replay import save_replay
+
+            course = rulebook.courses()[0]
+            own = replace(own, rules=rulebook.rules, car=CARS[rulebook.car])
+            save_replay(drive(driver_on(course), course, conditions=own, name=name), replay, overwrite=force)
+    if json:
+        console.print_json(race.as_json())
+    else:
+        rule_tables.show_race(race)
+    if replay is not None:
+        console.note(
+            f"Recorded a trial without noise, {console.word(replay)}: {console.command('racer', 'watch', replay)}"
+        )
 
 
 def _agent(name: str) -> "AgentFile":

@@ -29,16 +29,18 @@ class Kind(StrEnum):
     TRACKS = "tracks"
     REWARDS = "rewards"
     AGENTS = "agents"
+    RULES = "rules"
     RUNS = "runs"
 
 
-SHELF_OF = {Kind.TRACKS: "tracks", Kind.REWARDS: "reward_functions", Kind.AGENTS: "agents"}
+SHELF_OF = {Kind.TRACKS: "tracks", Kind.REWARDS: "reward_functions", Kind.AGENTS: "agents", Kind.RULES: "rules"}
+HEADINGS = {Kind.REWARDS: "idea", Kind.AGENTS: "what it does", Kind.RULES: "how it is raced"}
 
 
 def list_shelves(
     kind: Annotated[
         Kind | None,
-        typer.Argument(metavar="SHELF", help="tracks, rewards, agents, or the runs here."),
+        typer.Argument(metavar="SHELF", help="tracks, rewards, agents, rules, or the runs here."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
     plot: Annotated[
@@ -46,10 +48,10 @@ def list_shelves(
         typer.Option(metavar="FILE.png", help="Also draw all tracks on one sheet.", dir_okay=False),
     ] = None,
 ) -> None:
-    """List tracks, reward functions and agents: yours (from this folder) and racer's.
+    """List tracks, rewards, agents and rulebooks: yours (from this folder) and racer's.
 
-    A file that you put into tracks/, reward_functions/ or agents/ here is
-    found by its name, and goes before racer's own of the same name. A broken
+    A file that you put into tracks/, reward_functions/, agents/ or rules/ here
+    is found by its name, and goes before racer's own of the same name. A broken
     file is marked with the line that is wrong.
 
     Examples:
@@ -178,7 +180,7 @@ def _show_stored(track: "Track", stored: Path) -> None:
 def new(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder; it is made if missing.", file_okay=False)],
 ) -> None:
-    """Start a folder of your own: three shelves with an example each, and a guide.
+    """Start a folder of your own: a shelf for each kind of file, with an example, and a guide.
 
     Nothing that is there already is touched.
 
@@ -210,6 +212,8 @@ def _records(kind: Kind) -> list[dict[str, Any]]:
             record |= facts
         else:
             record["summary"] = entry.summary
+        if kind is Kind.RULES and entry.origin == "folder":
+            problem = problem or _rules_problem(entry)
         record |= {
             "origin": entry.origin,
             "path": str(entry.path),
@@ -233,6 +237,16 @@ def _track_facts(entry: shelf.Entry) -> tuple[dict[str, Any], str | None]:
         return {"name": entry.name, "title": entry.summary, **dict.fromkeys(unknown), "about": ""}, str(error)
 
 
+def _rules_problem(entry: shelf.Entry) -> str | None:
+    from racer.racing import load_rulebook
+
+    try:
+        load_rulebook(entry.path)
+    except RacerError as error:
+        return str(error)
+    return None
+
+
 def _order(record: dict[str, Any]) -> tuple[bool, bool, int, float, str]:
     """Default first, broken last, tracks from easy to hard and short to long, others by name."""
     from racer.track import DIFFICULTIES
@@ -253,7 +267,7 @@ def _table(kind: Kind, records: list[dict[str, Any]], title: str | None) -> Rend
         columns = ["name", "length>", "width>?", "turns>?", "difficulty", "from?", ""]
         rows = [[_name(record), *_sizes(record), ORIGINS[record["origin"]], _remark(record)] for record in records]
     else:
-        columns = ["name", "from?", "idea" if kind is Kind.REWARDS else "what it does"]
+        columns = ["name", "from?", HEADINGS[kind]]
         rows = [[_name(record), ORIGINS[record["origin"]], _remark(record)] for record in records]
     return console.table(columns, rows, title)
 

@@ -15,7 +15,18 @@ from numpy.typing import NDArray
 from racer.env.options import RewardSource, Setup
 from racer.reward import Params, VectorReward, load_reward
 from racer.sensors import Observer, make_sensors
-from racer.sim import LAP_COMPLETE, PAUSE, RANDOM, STATUS, TIME_UP, ActionSpace, DiscreteActions, TrackSampler, World
+from racer.sim import (
+    LAP_COMPLETE,
+    MISTAKES,
+    PAUSE,
+    RANDOM,
+    STATUS,
+    TIME_UP,
+    ActionSpace,
+    DiscreteActions,
+    TrackSampler,
+    World,
+)
 from racer.track import load_track
 
 StepCallback = Callable[[Params, NDArray[Any], NDArray[np.float64], NDArray[np.int64]], None]
@@ -23,6 +34,7 @@ Observation = Any  # an array, or a dict of arrays where there are several senso
 Action = Any  # an array of float32, or a whole number where actions are discrete
 
 TRUNCATES = np.isin(np.arange(len(STATUS)), (LAP_COMPLETE, TIME_UP))  # by the number of the status
+IS_MISTAKE = np.isin(np.arange(len(STATUS)), MISTAKES)  # likewise
 
 
 class Field:
@@ -48,7 +60,7 @@ class Field:
         """
         track = TrackSampler() if isinstance(setup.track, str) and setup.track == RANDOM else setup.track
         where = track if isinstance(track, TrackSampler) else load_track(track)
-        self.world = World(where, races, cars, setup.kind, setup.rules, setup.threads, setup.randomization)
+        self.world = World(where, races, cars, setup.kind, setup.chosen_rules, setup.threads, setup.randomization)
         self.params = Params(self.world.track, races * cars)
         self._reward = _vector_reward(setup.reward_function, races * cars)
         self.rewards = np.zeros((races, cars))
@@ -65,7 +77,8 @@ class Field:
         self.observation_space: gym.Space[Any] = spaces["state"] if self._plain else gym.spaces.Dict(spaces)
         # With one car alone the params are always at hand; with many only where a reward asks for them.
         self._describes = races * cars == 1 or self._reward is not None
-        self._terminates = setup.rules.ends & ~TRUNCATES
+        self._terminates = setup.chosen_rules.ends & ~TRUNCATES
+        self._resets_end = setup.chosen_rules.resets_end
         self._most_steps = setup.max_episode_steps
         self.step_callback: StepCallback | None = None
 
@@ -95,6 +108,8 @@ class Field:
         """Whether the last step terminated and truncated each car's episode, (n, m) both."""
         status = self.status
         terminated, truncated = self._terminates.take(status), TRUNCATES.take(status)
+        if self._resets_end:
+            terminated |= IS_MISTAKE.take(status) & (self.state["held"] == 0)
         if self._most_steps is not None:
             truncated |= self.state["steps"] > self._most_steps  # the prepare step counts as one
         return terminated, truncated

@@ -32,6 +32,7 @@ class Options(TypedDict, total=False):
     sensors: Sensors
     randomization: Randomization
     penalty_s: float | None
+    rules: Rules | None
     threads: int
     max_episode_steps: int | None
     render_mode: RenderMode | None
@@ -55,12 +56,17 @@ class Setup:
     sensors: Sensors = ("state",)
     randomization: Randomization = OFF
     penalty_s: float | None = None
+    rules: Rules | None = None
     threads: int = 1
     max_episode_steps: int | None = None
     render_mode: RenderMode | None = None
 
     def __post_init__(self) -> None:
         """Check what no record or loader checks by itself."""
+        if not isinstance(self.rules, Rules | None):
+            raise ValueError(f"rules is {self.rules!r:.60}; it must be a `racer.sim.Rules`, or None")
+        if self.rules is not None and self._simple_rules != Rules():
+            raise ValueError("rules take the place of start, laps, time_limit_s and penalty_s; leave these out")
         if not isinstance(self.car, Car) and self.car not in tuple(CARS):
             raise ValueError(f"car is {self.car!r:.60}; it must be a `racer.sim.Car` or one of {', '.join(CARS)}")
         if not isinstance(self.actions, ActionSpace):
@@ -91,9 +97,13 @@ class Setup:
         """The kind of car."""
         return self.car if isinstance(self.car, Car) else CARS[self.car]
 
-    @cached_property
-    def rules(self) -> Rules:
+    @property
+    def chosen_rules(self) -> Rules:
         """The rules of the races."""
+        return self._simple_rules if self.rules is None else self.rules
+
+    @cached_property
+    def _simple_rules(self) -> Rules:
         return Rules(self.start, self.laps, self.time_limit_s, penalty_s=self.penalty_s)
 
     @cached_property

@@ -13,7 +13,7 @@ from racer.env.options import RENDER_MODES, Options, RewardSource, Setup, TrackS
 from racer.env.rendering import RENDER_FPS, Picture, Renderer
 from racer.env.resets import one_seed
 from racer.shelf import DEFAULTS
-from racer.sim import LAP_COMPLETE, STATUS, TIME_UP, Car, DiscreteActions, Start
+from racer.sim import LAP_COMPLETE, MISTAKES, STATUS, TIME_UP, Car, DiscreteActions, Start
 from racer.track import Track
 
 KEYS = {
@@ -119,6 +119,7 @@ class TimeTrial(gym.Env[Observation, Action]):
     | `sensors` | `("state",)` | names (`"LIDAR:stack=2"`) or sensors; any but `state` alone makes it a `Dict` |
     | `randomization` | off | `racer.sim.Randomization`: what differs from episode to episode |
     | `penalty_s` | None | s that leaving the track costs, in place of the end of the episode; see `racer.sim.Rules` |
+    | `rules` | None | `racer.sim.Rules`, in place of start, laps, time_limit_s and penalty_s |
     | `threads` | 1 | over which many cars are spread; results do not depend on it |
     | `max_episode_steps` | None | steps that truncate an episode |
     | `render_mode` | None | `"human"` or `"rgb_array"`; see above |
@@ -169,7 +170,7 @@ class TimeTrial(gym.Env[Observation, Action]):
         self.observation_space, self.action_space = self.field.observation_space, self.field.action_space
         self.render_mode: str | None = setup.render_mode
         self._renderer = Renderer()
-        self._ends = tuple(setup.rules.ends.tolist())
+        self._ends, self._resets_end = tuple(setup.chosen_rules.ends.tolist()), setup.chosen_rules.resets_end
         self._most_steps = setup.max_episode_steps
         self._seeded = False
 
@@ -225,6 +226,8 @@ class TimeTrial(gym.Env[Observation, Action]):
         status = field.status.item(0)
         finished = status in (LAP_COMPLETE, TIME_UP)
         terminated = self._ends[status] and not finished
+        if self._resets_end and status in MISTAKES and field.state["held"].item(0) == 0:
+            terminated = True
         truncated = finished
         if self._most_steps is not None and int(field.state["steps"].item(0)) > self._most_steps:
             truncated = True  # the prepare step counts as one

@@ -106,7 +106,7 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
         self._all = np.ones(num_envs, dtype=np.bool_)
         self._in_progress = STATUS_NAMES[np.full(num_envs, IN_PROGRESS)]
         self._in_progress.flags.writeable = False  # as it is handed out in every step without a copy
-        self._pauses = setup.penalty_s is not None
+        self._pauses = setup.chosen_rules.penalty_s is not None
         self._over: NDArray[np.bool_] | None = None  # cars whose episode is over, where there are any
         self._seeded = False
 

@@ -16,10 +16,45 @@ from .hyperparameters import (
     hyperparameters_of as hyperparameters_of,
     parse_hyperparameters as parse_hyperparameters,
 )
+from .layers import (
+    Convolution as Convolution,
+    Flatten as Flatten,
+    Layer as Layer,
+    Linear as Linear,
+    Patches as Patches,
+    Scale as Scale,
+)
+from .model import (
+    Model as Model,
+    load_model as load_model,
+    model_from_bytes as model_from_bytes,
+    save_model as save_model,
+)
+from .network import Network as Network, NetworkInput as NetworkInput
 from .race import (
     EvaluationResult as EvaluationResult,
     RaceConditions as RaceConditions,
     drive as drive,
     evaluate as evaluate,
 )
+from .results import (
+    CourseResult as CourseResult,
+    LapResult as LapResult,
+    RaceResult as RaceResult,
+    TrialResult as TrialResult,
+    middle_time_s as middle_time_s,
+)
+from .rulebook import (
+    Rulebook as Rulebook,
+    board_digest as board_digest,
+    rulebook_as_json as rulebook_as_json,
+    rulebook_from_json as rulebook_from_json,
+)
+from .rulebook_file import (
+    copy_rulebook as copy_rulebook,
+    load_rulebook as load_rulebook,
+    parse_rulebook as parse_rulebook,
+)
+from .ruled import race_by_rules as race_by_rules, races_by_rules as races_by_rules
+from .scoring import Score as Score, check_replay as check_replay, score as score, trials_of as trials_of
 from .trials import Trial as Trial, both_directions as both_directions, trials as trials

@@ -32,6 +32,7 @@ from racer.sim import (
     Car,
     ContinuousActions,
     DiscreteActions,
+    Rules,
     physics_version,
 )
 from racer.track import Track
@@ -49,6 +50,8 @@ class RaceConditions:
         sensors: what it observes.
         seed: of the environment; a driver that draws no random numbers drives the same whatever it is.
         penalty_s: what leaving the track costs; None ends the lap. See `racer.sim.Rules`.
+        rules: of a rulebook, in place of the penalty and of the number of laps. Then it is one trial that is driven,
+            which ends where the rules end it.
     """
 
     car: Car = CARS["deepracer"]
@@ -56,6 +59,7 @@ class RaceConditions:
     sensors: tuple[str, ...] = ("state",)
     seed: int = 0
     penalty_s: float | None = None
+    rules: Rules | None = None
 
 
 def drive(
@@ -74,7 +78,7 @@ def drive(
     Args:
         driver: who drives.
         track: where.
-        laps: tried.
+        laps: tried; with the rules of a rulebook, as many as these say.
         conditions: what it races with.
         name: the driver's, for the record.
         reward_function: computed for each step, but without influence.
@@ -83,27 +87,19 @@ def drive(
             the last lap complete.
 
     Returns:
-        The record; its `laps` are as many as asked for.
+        The record; its `laps` are as many as asked for, or fewer where rules ended the trial.
 
     Raises:
         AgentError: the driver raises, or its actions are not of the action space.
         RewardError: the reward function fails.
     """
-    env = TimeTrialVector(
-        1,
-        track,
-        reward_function,
-        conditions.car,
-        "line",
-        laps,
-        LAP_LIMIT_S * laps,
-        actions=conditions.actions,
-        sensors=conditions.sensors,
-        penalty_s=conditions.penalty_s,
-    )
+    rules = conditions.rules or Rules("line", laps, LAP_LIMIT_S * laps, penalty_s=conditions.penalty_s)
+    laps = rules.laps
+    how: Any = {"actions": conditions.actions, "sensors": conditions.sensors, "rules": rules}
+    env = TimeTrialVector(1, track, reward_function, conditions.car, **how)
     env.step_callback = step_callback
     recorder = Recorder()
-    _race(env, driver, laps, conditions.seed, recorder, on_lap)
+    _race(env, driver, laps, conditions.seed, recorder, on_lap, once=conditions.rules is not None)
     tried = recorder.laps[0][0][:laps]
     if step_callback is not None and tried[-1].complete:
         env.step(actions_of(driver, env.observe(), env))
@@ -121,7 +117,7 @@ def drive(
         engine=__version__,
         physics=physics.motion,
         arithmetic=physics.bits,
-        penalty_s=conditions.penalty_s,
+        rules=rules,
     )
 
 
@@ -202,8 +198,12 @@ def _race(
     seed: int,
     book: LapBook,
     on_lap: Callable[[int], None] | None,
+    once: bool = False,
 ) -> dict[int, tuple[str, float]]:
-    """Race until every car has tried its laps, which `book` counts; returns how the first car's failed ones ended."""
+    """Race until every car has tried its laps, which `book` counts; returns how the first car's failed ones ended.
+
+    With `once` it ends with the first car's first episode.
+    """
     observations, _ = env.reset(seed=seed)
     noise = np.random.default_rng(seed)
     disturbed = np.setdiff1d(np.arange(env.num_envs), _undisturbed(env))
@@ -224,6 +224,8 @@ def _race(
             ends[tried] = STATUS[status[0]], float(infos["final_info"]["progress"][0])
         if over[0, 0] and on_lap is not None:
             on_lap(tried)
+        if once and ended[0]:
+            break
     return ends
 
 

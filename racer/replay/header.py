@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from racer.errors import TrackError
-from racer.replay.record import STEP_DTYPE, STEP_S, Drive, Lap, Replay
+from racer.replay.record import FOR_EVER, STEP_DTYPE, STEP_S, Drive, Lap, Replay
 from racer.replay.tensors import DamagedError
-from racer.sim import MOST_PENALTY_S
+from racer.sim import MOST_PENALTY_S, Rotation, Rules
 from racer.track import Track, track_from_arrays
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["from_file", "to_file"]
 
-FORMAT = 3  # 1 and 2 were archives of NumPy's
+FORMAT = 4  # 3 had a penalty instead of rules; 1 and 2 were archives of NumPy's
+OLDEST = 3  # that is read
 TEXT_LIMIT = 200  # characters of a name
 METADATA_LIMIT = 2000  # characters of a line about a track
 MOST_CARS = 100  # in a race
@@ -66,7 +67,7 @@ def to_file(replay: Replay) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
             for drive in replay.drives
         ],
         "imported": _printable(replay.imported),
-        "penalty_s": replay.penalty_s,
+        "rules": dataclasses.asdict(replay.rules),
     }
     steps = np.stack([drive.steps for drive in replay.drives], axis=1)
     arrays = {f"track.{name}": getattr(track, name) for name in LINES}
@@ -85,7 +86,7 @@ def from_file(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Replay
     version, engine = _get(header, "version", int), _text(header, "engine")
     if version > FORMAT:
         raise DamagedError(f"it was made by a later racer ({engine}); update racer to open it")
-    if version < FORMAT or header.get("step_s") != STEP_S:
+    if version < OLDEST or header.get("step_s") != STEP_S:
         raise DamagedError("its header has no proper 'version' or 'step_s'")
     created = _text(header, "created")
     try:
@@ -107,7 +108,7 @@ def from_file(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Replay
         physics=_text(header, "physics"),
         arithmetic=_text(header, "arithmetic"),
         imported=imported,
-        penalty_s=_penalty(header),
+        rules=_rules(header) if version > OLDEST else dataclasses.replace(FOR_EVER, penalty_s=_penalty(header)),
     )
 
 
@@ -126,6 +127,15 @@ def _penalty(header: dict[str, Any]) -> float | None:
     if not 0.0 <= penalty_s <= MOST_PENALTY_S:
         raise DamagedError("its header has no proper 'penalty_s'")
     return penalty_s
+
+
+def _rules(header: dict[str, Any]) -> Rules:
+    given = _get(header, "rules", dict)
+    try:
+        start = Rotation(**given["start"]) if isinstance(given["start"], dict) else given["start"]
+        return Rules(**{**given, "start": start})
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise DamagedError(f"its header has no proper 'rules': {error!s:.100}") from error
 
 
 def _track(record: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Track:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from racer.sim import Rules
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -48,6 +50,10 @@ STEP_DTYPE = np.dtype(
 
 All float64: `verify` compares bits. Commands, not actions, are kept, in the very unit and precision in which the
 simulation took them: they mean the same whatever the action space."""
+
+
+FOR_EVER = Rules("line", 1000, 1e6)
+"""Rules that end no race: of replays that were recorded without, and of imported ones."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +118,7 @@ class Replay:
     physics: str = ""  # `racer.sim.physics_version().motion` where it was driven
     arithmetic: str = ""  # `racer.sim.physics_version().bits` where it was driven
     imported: str = ""  # what it was imported from; empty if racer drove it
-    penalty_s: float | None = None  # of the race's rules, see `racer.sim.Rules`
+    rules: Rules = FOR_EVER  # by which it was driven
 
     @property
     def driver(self) -> str:
@@ -159,9 +165,20 @@ class Replay:
         begin = int(np.flatnonzero(self.steps["restart"][:end])[-1])
         return self._digest([self.steps[begin:end]])
 
+    @property
+    def _rules_text(self) -> str:
+        """What of the rules decides the motion; a replay of format 3 says as much with its penalty alone."""
+        text, given, usual = (
+            f"penalty {self.rules.penalty_s!r}",
+            dataclasses.asdict(self.rules),
+            dataclasses.asdict(FOR_EVER),
+        )
+        others = [name for name in given if name not in ("laps", "time_limit_s", "penalty_s")]
+        return text + "".join(f" {name} {given[name]!r}" for name in others if given[name] != usual[name])
+
     def _digest(self, drives: list[NDArray[np.void]]) -> str:
         car = dataclasses.asdict(self.car)
-        parts = [self.track.digest, *map(repr, car.values()), f"penalty {self.penalty_s!r}"]
+        parts = [self.track.digest, *map(repr, car.values()), self._rules_text]
         digest = hashlib.sha256("\n".join(parts).encode(errors="surrogatepass"))
         stop = float(np.degrees(self.car.max_steering))
         for steps in drives:

@@ -7,6 +7,7 @@ its lap times: to the last bit where sine and tangent are computed as they were 
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -86,9 +87,9 @@ def verify(replay: Replay) -> Verdict:
 
 def _driven(replay: Replay, steps: NDArray[np.void], recorder: Recorder, exact: bool) -> str:
     """Drive the steps, (k, m), into a recorder, and say what differs first; nothing if nothing does."""
-    from racer.sim import OFF_TRACK, Rules, World
+    from racer.sim import OFF_TRACK, World
 
-    rules = Rules(start="line", laps=1000, time_limit_s=1e6, penalty_s=replay.penalty_s)
+    rules = dataclasses.replace(replay.rules, laps=1000, time_limit_s=1e6)
     world = World(replay.track, 1, steps.shape[1], replay.car, rules)
     world.seed(replay.seed)
     commands = np.stack([steps["steering_command_deg"], steps["speed_command"]], axis=-1)
@@ -103,7 +104,7 @@ def _driven(replay: Replay, steps: NDArray[np.void], recorder: Recorder, exact: 
             recorder.act(commands[None, k], gained)
             world.step(commands[None, k], gained)
             status = world.cars["status"]
-            off = (status == OFF_TRACK) & (replay.penalty_s is None)
+            off = (status == OFF_TRACK) & (world.cars["held"] == 0)
             recorder.after(world.cars, status, restarts[None, k + 1] | off)
             if k + 1 < len(steps) and (off & ~restarts[k + 1]).any():
                 drove_on = f"its car left the track in step {k}, but drove on from there"

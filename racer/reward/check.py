@@ -169,7 +169,7 @@ def _zigzag(world: World) -> Iterator[NDArray[np.float64]]:
 def _stopped(world: World) -> Iterator[NDArray[np.float64]]:
     held = world.cars.copy()
     commands = np.zeros((1, 1, 2))
-    for step in range(world.rules.patience):
+    for step in range(world.rules.immobilized_steps):
         world.cars[:] = held
         world.cars["steps"] += step
         world.cars["clock"] += step

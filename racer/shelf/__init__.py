@@ -1,4 +1,4 @@
-"""Names and files: what lies on the three shelves, which file a name means, and reading and writing files."""
+"""Names and files: what lies on the shelves, which file a name means, and reading and writing files."""
 
 import lazy_loader
 

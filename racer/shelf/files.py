@@ -38,6 +38,7 @@ LIMITS = {
     "replay": 16 * 2**20,
     "log": 256 * 2**20,
     "weights": 256 * 2**20,
+    "model": 16 * 2**20,  # a driver to enter a race with; racer's own have up to 5 MB
     "leaderboard": 64 * 2**20,  # a SQLite file of some 200,000 entries
 }
 """How many bytes racer reads of a file, by what it is: many times what is real, and still read in seconds."""

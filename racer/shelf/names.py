@@ -1,4 +1,4 @@
-"""The three shelves (agents, tracks, reward functions): what lies on them, and which file a name means.
+"""The four shelves (agents, tracks, reward functions, rules): what lies on them, and which file a name means.
 
 A name resolves to an explicit path, then to `./<shelf>/` in the working folder, then to the shelf shipped
 with racer; the nearest wins. Invariant: nothing on a shelf is executed here; listing reads files as data.
@@ -7,6 +7,7 @@ with racer; the nearest wins. Invariant: nothing on a shelf is executed here; li
 import ast
 import difflib
 import os
+import tomllib
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -36,10 +37,11 @@ SHELVES: dict[str, tuple[str, ...]] = {
     "agents": (".py",),
     "tracks": (".csv", ".npy"),
     "reward_functions": (".py",),
+    "rules": (".toml",),
 }
 """Shelf name to the suffixes of its files; of two files with one name the earlier suffix wins."""
 
-DEFAULTS = {"agents": "ppo", "tracks": "harbor", "reward_functions": "progress"}
+DEFAULTS = {"agents": "ppo", "tracks": "harbor", "reward_functions": "progress", "rules": "training"}
 """What a command takes when no name is given."""
 
 RESERVED = {
@@ -50,11 +52,12 @@ RESERVED = {
 UNSEEN = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 """Letters and symbols to Unicode, but drawn as nothing."""
 
-NOUNS = {"agents": "agent", "tracks": "track", "reward_functions": "reward function"}
+NOUNS = {"agents": "agent", "tracks": "track", "reward_functions": "reward function", "rules": "rulebook"}
 LIST_COMMANDS = {
     "agents": "racer list agents",
     "tracks": "racer list tracks",
     "reward_functions": "racer list rewards",
+    "rules": "racer list rules",
 }
 MUST_DEFINE = {"agents": "Agent", "reward_functions": "reward_function"}
 
@@ -217,7 +220,12 @@ def _unknown(shelf: str, text: str, given: Path) -> str:
 def _look(shelf: str, path: Path) -> tuple[str, str | None]:
     """Give (summary, problem) of one file without running it."""
     try:
-        return _look_at_python(shelf, path) if path.suffix.lower() == ".py" else _look_at_track(path)
+        match path.suffix.lower():
+            case ".py":
+                return _look_at_python(shelf, path)
+            case ".toml":
+                return _look_at_rules(path)
+        return _look_at_track(path)
     except RacerError as error:
         return "", str(error)
 
@@ -263,6 +271,15 @@ def _bound(body: Iterable[ast.stmt]) -> set[str]:
                     elif isinstance(child, ast.ExceptHandler):
                         bound |= _bound(child.body)
     return bound
+
+
+def _look_at_rules(path: Path) -> tuple[str, str | None]:
+    """Title of a rulebook. Loading it shows if it is sound."""
+    try:
+        title = tomllib.loads(read_text(path, ShelfError, LIMITS["settings"])).get("title")
+    except (ValueError, RecursionError) as error:
+        return "", f"not valid TOML: {error}"
+    return title if isinstance(title, str) else "", None
 
 
 def _look_at_track(path: Path) -> tuple[str, str | None]:

@@ -1,4 +1,4 @@
-"""`racer new`: a folder of one's own with the three shelves, an example on each, and a guide.
+"""`racer new`: a folder of one's own with all shelves, an example on each, and a guide.
 
 Invariant: nothing that exists is changed; if another file is in the place of one of them, none is written. The
 examples are real files in `racer/shelf/templates/`, so that they are read, linted and tested as such.
@@ -44,4 +44,4 @@ def scaffold(folder: str | Path) -> list[Path]:
 
 
 def _is_template(path: Path) -> bool:
-    return path.is_file() and path.suffix in (".csv", ".md", ".py")
+    return path.is_file() and path.suffix in (".csv", ".md", ".py", ".toml")

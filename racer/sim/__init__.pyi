@@ -28,9 +28,11 @@ from .randomization import OFF as OFF, SIM_TO_REAL as SIM_TO_REAL, Randomization
 from .reference import PhysicsVersion as PhysicsVersion, physics_version as physics_version
 from .road import Road as Road, road_of as road_of
 from .rules import (
+    CRASHED as CRASHED,
     IMMOBILIZED as IMMOBILIZED,
     IN_PROGRESS as IN_PROGRESS,
     LAP_COMPLETE as LAP_COMPLETE,
+    MISTAKES as MISTAKES,
     MOST_PENALTY_S as MOST_PENALTY_S,
     OFF_TRACK as OFF_TRACK,
     PAUSE as PAUSE,

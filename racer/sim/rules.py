@@ -46,7 +46,17 @@ STATUS = ("in_progress", "lap_complete", "crashed", "off_track", "immobilized", 
 
 IN_PROGRESS, LAP_COMPLETE, CRASHED, OFF_TRACK, IMMOBILIZED, TIME_UP, REVERSED, PAUSE = range(len(STATUS))
 
+MISTAKES = (OFF_TRACK, IMMOBILIZED, REVERSED)
+"""After which a car is put back, where the rules say so."""
+
 MOST_PENALTY_S = 60.0
+MOST_RESETS = 10**9  # more than there are steps in any episode
+_WHOLE = (
+    ("laps", 1, 1000),
+    ("immobilized_steps", 1, 10**6),
+    ("reversed_steps", 1, 10**6),
+    ("resets", 0, MOST_RESETS),
+)
 
 
 @dataclass(frozen=True)
@@ -59,20 +69,23 @@ class Rules:
             each episode.
         laps: that complete an episode, the first from a standing start, the others flying.
         time_limit_s: of an episode, s of simulated time; DeepRacer's default.
-        still_m: m; a car whose origin moves no more than this in each of `patience` steps is immobilized.
-        patience: steps in a row without moving, or with falling progress (reversed), that end an episode
-            (DeepRacer's NUMBER_OF_REVERSE_COUNTS).
+        still_m: m; a car whose origin moves no more than this in each of `immobilized_steps` is immobilized.
+        immobilized_steps: steps in a row without moving that are a mistake.
+        reversed_steps: steps in a row with falling progress that are a mistake (DeepRacer's NUMBER_OF_REVERSE_COUNTS).
+        resets: how often a car is put back in an episode, DeepRacer's NUMBER_OF_RESETS; its next mistake ends the
+            episode. None: however often. Without a penalty it is not put back at all.
         penalty_s: None: leaving the track, driving backwards and standing still end the episode, as in training.
-            Else, as in races with DeepRacer's NUMBER_OF_RESETS, the car is put back on the nearer lane, at rest, and
-            held there for so many s of the race's time (one step at least; for standing still, one step), however
-            often.
+            Else, as in races with resets, the car is put back on the nearer lane, at rest, and held there for so many
+            s of the race's time (one step at least; for standing still, one step).
     """
 
     start: Start = "random"
     laps: int = 1
     time_limit_s: float = 180.0
     still_m: float = 0.0003
-    patience: int = 15
+    immobilized_steps: int = 15
+    reversed_steps: int = 15
+    resets: int | None = None
     penalty_s: float | None = None
 
     def __post_init__(self) -> None:
@@ -83,8 +96,15 @@ class Rules:
         """
         if not isinstance(self.start, Rotation) and self.start not in STARTS:
             raise ValueError(f"start is {self.start!r}; it must be one of {', '.join(STARTS)}")
-        if isinstance(self.laps, bool) or not isinstance(self.laps, int) or not 1 <= self.laps <= 1000:
-            raise ValueError(f"laps is {self.laps!r}; it must be a whole number from 1 to 1000")
+        for name, least, most in _WHOLE:
+            number = getattr(self, name)
+            if number is None and name == "resets":
+                continue
+            if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= most:
+                raise ValueError(f"{name} is {number!r}; it must be a whole number from {least} to {most}")
+        still = self.still_m
+        if isinstance(still, bool) or not isinstance(still, int | float) or not 0.0 <= still <= 1.0:
+            raise ValueError(f"still_m is {still!r}; it must be from 0 to 1 m")
         limit = self.time_limit_s
         if isinstance(limit, bool) or not isinstance(limit, int | float) or not 0.0 < limit <= 1e6:
             raise ValueError(f"time_limit_s is {self.time_limit_s!r}; it must be above 0 s and at most 1e6 s")
@@ -94,9 +114,14 @@ class Rules:
 
     @cached_property
     def ends(self) -> NDArray[np.bool_]:
-        """Whether a status ends the episode, by its number."""
-        on = [IN_PROGRESS, PAUSE] if self.penalty_s is None else [IN_PROGRESS, PAUSE, OFF_TRACK, IMMOBILIZED, REVERSED]
+        """Whether a status ends the episode, by its number, whatever the resets; see `resets_end`."""
+        on = [IN_PROGRESS, PAUSE] if self.penalty_s is None else [IN_PROGRESS, PAUSE, *MISTAKES]
         return ~np.isin(np.arange(len(STATUS)), on)
+
+    @property
+    def resets_end(self) -> bool:
+        """Whether there is a last reset: a mistake after which the car is not held has ended its episode."""
+        return self.penalty_s is not None and self.resets is not None
 
     @property
     def constants(self) -> Any:
@@ -106,10 +131,10 @@ class Rules:
         rotation = self.start if isinstance(self.start, Rotation) else Rotation()
         start = STARTS.index("rotate" if isinstance(self.start, Rotation) else self.start)
         held = 0 if self.penalty_s is None else max(1, ceil(self.penalty_s / STEP_S - 1e-9))
-        others = [getattr(self, name) for name in _NUMBERS[3:-1]]
+        others = [MOST_RESETS if name == "resets" and self.resets is None else getattr(self, name) for name in _PLAIN]
         return RuleConstants(*[start, float(rotation.advance), float(rotation.offset), *others, held])
 
 
 # The kernels cannot take a record with text in it.
-_NUMBERS = ["start", "advance", "offset", *(field.name for field in fields(Rules)[1:-1]), "penalty_steps"]
-RuleConstants = namedtuple("RuleConstants", _NUMBERS)  # type: ignore[misc]
+_PLAIN = [field.name for field in fields(Rules)[1:-1]]
+RuleConstants = namedtuple("RuleConstants", ["start", "advance", "offset", *_PLAIN, "penalty_steps"])  # type: ignore[misc]

@@ -58,7 +58,7 @@ def place(state: Any, s: float, road: Road, car: Any, offset: float = 0.0, turn:
         heading += 2.0 * pi
     x, y = road.center[i, 0] + share * dx, road.center[i, 1] + share * dy
     _stand(state, x - offset * dy / along, y + offset * dx / along, heading, i, s, road, car)
-    state.start_s, state.winding, state.laps, state.held = s, 0, 0, 0
+    state.start_s, state.winding, state.laps, state.held, state.resets = s, 0, 0, 0, 0
     if state.s < s - 0.5 * road.s[-1]:
         state.winding = 1
     state.distance = state.last_distance = state.s - s + state.winding * road.s[-1]
@@ -95,6 +95,7 @@ def put_back(state: Any, road: Road, car: Any, rules: Any) -> None:
     lane_x, lane_y = (inner_x, inner_y) if to_inner < to_outer else (outer_x, outer_y)
     _stand(state, lane_x, lane_y, np.arctan2(dy, dx), i, s, road, car)
     state.held = 1 if state.status == IMMOBILIZED else rules.penalty_steps
+    state.resets += 1
     moved = state.s - s
     if moved > 0.5 * length:
         moved -= length

@@ -35,6 +35,7 @@ CAR_STATE = np.dtype(
         ("still_steps", "i8"),  # in a row without moving
         ("reversed_steps", "i8"),  # in a row with falling progress
         ("held", "i8"),  # steps that are left of a penalty
+        ("resets", "i8"),  # how often it was put back in this episode
         # What decides its draws, and how often it was put down.
         ("seed", "u8"),
         ("episode", "i8"),  # 0 for the first

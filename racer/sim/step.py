@@ -71,7 +71,7 @@ def _drive(cars: Any, commands: Any, rewards: Any, road: Road, car: Any, rules: 
                 if state.status == PAUSE:
                     state.held -= 1
                     continue
-                if rules.penalty_steps > 0 and state.status in (OFF_TRACK, IMMOBILIZED, REVERSED):
+                if _is_put_back(state, rules):
                     put_back(state, road, car, rules)
                     continue
                 x, y, s, old_speed = state.x, state.y, state.s, state.speed
@@ -135,13 +135,19 @@ def _judge(state: Any, rules: Any) -> int:
         return TIME_UP if (state.steps - 2) * STEP_S >= rules.time_limit_s else PAUSE
     if state.wheels_on_track == 0:
         return OFF_TRACK
-    if state.still_steps >= rules.patience:
+    if state.still_steps >= rules.immobilized_steps:
         return IMMOBILIZED
     if (state.steps - 2) * STEP_S >= rules.time_limit_s:
         return TIME_UP
-    if state.reversed_steps >= rules.patience:
+    if state.reversed_steps >= rules.reversed_steps:
         return REVERSED
     return IN_PROGRESS
+
+
+@inlined
+def _is_put_back(state: Any, rules: Any) -> bool:
+    mistake = state.status == OFF_TRACK or state.status == IMMOBILIZED or state.status == REVERSED
+    return bool(mistake and rules.penalty_steps > 0 and state.resets < rules.resets)
 
 
 @inlined

@@ -1,6 +1,7 @@
 from .callbacks import Callback as Callback, Progress as Progress
 from .config import SECONDS as SECONDS, RunConfig as RunConfig
 from .environments import evaluation_tracks as evaluation_tracks
+from .export import model_of as model_of
 from .folder import (
     RUNS as RUNS,
     free_name as free_name,

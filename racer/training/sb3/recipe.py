@@ -21,9 +21,10 @@ from stable_baselines3.common.vec_env import VecNormalize
 
 from racer.env import ConcatVectorEnv, TimeTrialVector
 from racer.errors import AgentError
-from racer.racing import checked_hyperparameters
+from racer.racing import Network, checked_hyperparameters
 from racer.sim import DiscreteActions
 from racer.training.sb3.device import device_of, torch_threads
+from racer.training.sb3.export import network_of
 from racer.training.sb3.networks import NETWORKS, CameraExtractor
 from racer.training.sb3.schedule import LapSchedule
 from racer.training.sb3.vec_env import KeepImages, VecTimeTrial
@@ -119,6 +120,7 @@ class Recipe:
         self.device, self._where = device_of(device, self.images)
         self.env = VecNormalize(KeepImages(VecTimeTrial(env)), norm_obs=False, gamma=self.gamma)
         self.schedule = LapSchedule()
+        self._known: tuple[tuple[int, ...], Network] | None = None
         self.build(env, seed)
         if self.images:
             self.architecture += f" behind {self.network}"
@@ -166,20 +168,18 @@ class Recipe:
         Raises:
             AgentError: it is not what this driver learned to observe.
         """
-        parts = getattr(self._space, "spaces", None)
-        given = observation if parts is not None else {"state": observation}
-        if not isinstance(given, dict) or given.keys() != self._parts.keys():
-            got = ", ".join(given) if isinstance(given, dict) else "a plain array"
-            raise AgentError(f"this driver observes {', '.join(self._parts)}; it was given {got}")
-        rows = {}
-        for name, space in self._parts.items():
-            values, shape = np.asarray(given[name]), tuple(space.shape or ())
-            batch = values.shape[: max(0, values.ndim - len(shape))]
-            if values.shape[len(batch) :] != shape:
-                raise AgentError(f"this driver observes {name} of the shape {shape}; it was given {values.shape}")
-            rows[name] = values.reshape(-1, *shape)
-        actions = self.model.predict(rows if parts is not None else rows["state"], deterministic=True)[0]
-        return np.asarray(actions.reshape(*batch, *actions.shape[1:]))
+        return self.policy_network().act(observation)
+
+    def policy_network(self) -> Network:
+        """What it decides by, as data: `act` calculates it, so that what is exported of it acts alike.
+
+        Raises:
+            ModelError: it is none that racer can describe.
+        """
+        version = tuple(weights._version for weights in self.model.policy.parameters())  # rises with every change
+        if self._known is None or self._known[0] != version:
+            self._known = version, network_of(self.model.policy)
+        return self._known[1]
 
     def learn(self, report: Callable[[int, Mapping[str, float]], float]) -> None:
         """Learn until the budget is used up.
