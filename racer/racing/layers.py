@@ -189,12 +189,17 @@ class Convolution(Weighted):
 
     def __call__(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Calculate it."""
-        margin = (self.padding, self.padding)
-        padded = np.pad(x, ((0, 0), margin, margin, (0, 0)))
-        windows = np.lib.stride_tricks.sliding_window_view(padded, self.weight.shape[1:3], (1, 2))
-        taken = windows[:, :: self.step, :: self.step].transpose(0, 1, 2, 4, 5, 3)
-        rows = taken.reshape(*taken.shape[:3], -1) @ self.weight.reshape(len(self.weight), -1).T
-        return ACTIVATIONS[self.activation](rows + self.bias)
+        margin, step = (self.padding, self.padding), self.step
+        padded = np.pad(x, ((0, 0), margin, margin, (0, 0))).transpose(0, 3, 1, 2)
+        rows, columns, filters = self.shape(x.shape[1:])
+        _, high, wide, channels = self.weight.shape
+        seen = np.empty((len(x), channels, high, wide, rows, columns))  # what each weight of a filter is multiplied by
+        for i in range(high):
+            for j in range(wide):
+                seen[:, :, i, j] = padded[:, :, i : i + step * rows : step, j : j + step * columns : step]
+        weight = self.weight.transpose(0, 3, 1, 2).reshape(filters, -1)
+        made = weight @ seen.reshape(len(x), -1, rows * columns) + self.bias[:, None]
+        return ACTIVATIONS[self.activation](made).reshape(len(x), filters, rows, columns).transpose(0, 2, 3, 1)
 
     def shape(self, given: Shape) -> Shape:
         """A smaller image, with a channel for each filter."""
