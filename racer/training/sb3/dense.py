@@ -76,7 +76,8 @@ class DensePolicy(ActorCriticPolicy):
 
     def flat(self, obs: Any) -> Tensor:
         """Observations in one row of numbers each, (n, numbers)."""
-        parts = [obs[name] for name in obs] if isinstance(obs, dict) else [obs]
+        names = getattr(self.observation_space, "spaces", ())  # in their order, whatever the order of the observations
+        parts = [obs[name] for name in names] if isinstance(obs, dict) else [obs]
         rows = [part.flatten(1).float() for part in parts]
         return rows[0] if len(rows) == 1 else torch.cat(rows, dim=1)
 

@@ -120,7 +120,6 @@ class Recipe:
         self.device, self._where = device_of(device, self.images)
         self.env = VecNormalize(KeepImages(VecTimeTrial(env)), norm_obs=False, gamma=self.gamma)
         self.schedule = LapSchedule()
-        self._known: tuple[tuple[int, ...], Network] | None = None
         self.build(env, seed)
         if self.images:
             self.architecture += f" behind {self.network}"
@@ -176,10 +175,7 @@ class Recipe:
         Raises:
             ModelError: it is none that racer can describe.
         """
-        version = tuple(weights._version for weights in self.model.policy.parameters())  # rises with every change
-        if self._known is None or self._known[0] != version:
-            self._known = version, network_of(self.model.policy)
-        return self._known[1]
+        return network_of(self.model.policy)
 
     def learn(self, report: Callable[[int, Mapping[str, float]], float]) -> None:
         """Learn until the budget is used up.
