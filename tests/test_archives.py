@@ -122,3 +122,14 @@ def test_a_cut_archive_gives_what_it_holds(tmp_path):
     read = read_archive(path, everything)
     assert not read.complete and read.files["a.csv"] == random
     assert random.startswith(read.files["b.csv"]) and len(read.files["b.csv"]) < len(random)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_a_small_file_that_is_cut_gives_what_is_before_the_cut(tmp_path, share):
+    text = b"".join(b"%d\n" % (i * i * 7919 % 100_003) for i in range(2000))
+    packed_text = gzip.compress(text)
+    path = tmp_path / "job.log.gz"
+    path.write_bytes(packed_text[: int(share * len(packed_text))])
+    read = read_archive(path, everything)
+    assert not read.complete and text.startswith(read.files["job.log"])
+    assert len(read.files["job.log"]) > (share - 0.1) * len(text)

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import os
+import re
 import tarfile
 
 import numpy as np
@@ -16,7 +17,7 @@ from typer.testing import CliRunner
 from racer.cli import app
 from racer.deepracer.logs import best, read_episodes, read_logs, rescore, to_replay
 from racer.deepracer.logs.reading import read_log
-from racer.deepracer.logs.simtrace import COLUMNS, csv_text
+from racer.deepracer.logs.simtrace import COLUMNS, ROW, csv_text
 from racer.errors import LogError
 from racer.replay import load_replay, save_replay
 from racer.reward import load_reward
@@ -256,6 +257,20 @@ def test_an_archive_that_is_cut_gives_what_it_holds(harbor, tmp_path):
     logs = read_logs(path)
     assert 1 <= len(logs) < 6 and all(same(log.rows, one) for log, one in zip(logs[:-1], rows, strict=False))
     assert "logs.tar.gz is cut short" in logs[-1].notice
+
+
+@pytest.mark.parametrize("begun", ["", csv_text(np.zeros(0, ROW))])
+def test_a_file_without_a_step_among_others_is_left_out_and_named(harbor, tmp_path, begun):
+    rows = episode(harbor, 30)
+    files = {"0-iteration.csv": csv_text(rows).encode(), "1-iteration.csv": begun.encode()}
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    for source in (tmp_path, packed(tmp_path / "logs.tar.gz", files)):
+        (log,) = read_logs(source)
+        assert same(log.rows, rows, 0.0) and re.search(r"1-iteration.csv .*; that file was left out", log.notice)
+    (tmp_path / "0-iteration.csv").unlink()
+    with pytest.raises(LogError, match=r"1-iteration.csv "):
+        read_logs(tmp_path)
 
 
 def test_what_is_too_large_or_no_plain_file_is_refused(tmp_path):

@@ -12,8 +12,8 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
 
 from racer.errors import FileError, RacerError
 from racer.shelf.files import LIMITS, open_plain
@@ -88,7 +88,7 @@ def read_archive(
 class _Limited:
     """A stream for `tarfile`, read forwards, that ends where the compressed data are cut."""
 
-    def __init__(self, raw: BinaryIO | gzip.GzipFile, path: Path, error: type[RacerError]) -> None:
+    def __init__(self, raw: BufferedReader | gzip.GzipFile, path: Path, error: type[RacerError]) -> None:
         self.raw, self.path, self.error = raw, path, error
         self.position, self.cut = 0, False
 
@@ -97,12 +97,14 @@ class _Limited:
             raise tarfile.ReadError(f"it has a header of {size:,} bytes")
         if self.position > UNPACKED:
             raise self.error(f"{self.path} holds more than {LIMITS['archive']:,} bytes; unpack what you need of it")
+        data = b""
         try:
-            data = self.raw.read(size)
+            while len(data) < size and (part := self.raw.read1(size - len(data))):  # read() loses what is before a cut
+                data += part
         except (EOFError, zlib.error, gzip.BadGzipFile) as wrong:
-            if not self.position:
+            if not self.position and not data:
                 raise tarfile.ReadError(str(wrong)) from wrong
-            self.cut, data = True, b""
+            self.cut = True
         self.position += len(data)
         return data
 

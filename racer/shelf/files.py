@@ -10,8 +10,9 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from racer.errors import FileError, RacerError, RunError
 from racer.shelf.parsing import parse_json, parse_text
@@ -156,7 +157,7 @@ def refuse_links(path: str | Path, within: str | Path, error: type[RacerError] =
             raise error(f"{part} is a link; racer follows no links inside {within}. Replace it by what it leads to.")
 
 
-def open_plain(path: str | Path, error: type[RacerError] = FileError) -> BinaryIO:
+def open_plain(path: str | Path, error: type[RacerError] = FileError) -> BufferedReader:
     """Open a plain file for reading.
 
     Args:

@@ -82,17 +82,27 @@ def _all(source: Path, found: Mapping[Path, bytes | None]) -> list[Log]:
     if len(chosen) > MOST_LOGS:
         raise LogError(f"{source} holds {len(chosen):,} logs, more than {MOST_LOGS:,}; name a smaller folder")
     logs: list[Log] = []
+    unread: list[LogError] = []
     steps = 0
     for file in sorted(chosen, key=_natural):
         data = chosen[file]
-        content = _content(file) if data is None else data
-        if numbered or holds_steps(_lines(content)):
-            logs.append(_log(file, content))
-            steps += len(logs[-1].rows)
+        try:
+            content = _content(file) if data is None else data
+            if numbered or holds_steps(_lines(content)):
+                logs.append(_log(file, content))
+                steps += len(logs[-1].rows)
+        except LogError as wrong:  # an empty file, for instance, which a training that was killed had just begun
+            unread.append(wrong)
         if steps > MOST_STEPS:
             raise LogError(f"{source} holds more than {MOST_STEPS:,} steps; name a smaller folder, or one file")
+    if unread and not logs:
+        raise unread[0]
     if not logs:
         raise LogError(f"{source} holds no DeepRacer log: no N-iteration.csv, and no other CSV or text file with steps")
+    if unread:
+        many = "that file was" if len(unread) == 1 else f"{len(unread):,} such files were"
+        notice = f"{unread[0]}; {many} left out. {logs[-1].notice}".rstrip()
+        logs[-1] = replace(logs[-1], notice=notice)
     return logs
 
 
