@@ -22,8 +22,8 @@ rules_app = typer.Typer(no_args_is_help=True)
 def rules() -> None:
     """Rulebooks: what is agreed before a race.
 
-    A rulebook is a TOML file: what is driven where and how often, what counts, and
-    what mistakes cost. racer has some; yours lie in ./rules/.
+    A rulebook is a TOML file: what is driven where and how often, what
+    counts, and what mistakes cost. racer has some; yours lie in ./rules/.
 
     Examples:
       [cyan]racer list rules[/cyan]
@@ -143,17 +143,19 @@ def _rows(rulebook: "Rulebook") -> list[list[str | Text]]:
         if dataclasses.is_dataclass(value):
             rows.append([Text(f"[{field.name}]", "bold"), "", ""])
             rows += [
-                [f"  {one.name}", _word(getattr(value, one.name)), one.metadata["about"]]
+                [f"  {one.name}", _word(getattr(value, one.name), one), one.metadata["about"]]
                 for one in dataclasses.fields(value)
             ]
         elif field.name != "title":
-            rows.append([field.name, _word(value), field.metadata["about"]])
+            rows.append([field.name, _word(value, field), field.metadata["about"]])
     return rows
 
 
-def _word(value: Any) -> str:
+def _word(value: Any, field: "dataclasses.Field[Any]") -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):
         return ", ".join(value) or "-"
-    return "-" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+    if value is None:
+        return str(field.metadata["kind"].none)
+    return f"{value:g}" if isinstance(value, float) else str(value)

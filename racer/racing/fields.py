@@ -28,10 +28,12 @@ class Kind:
     Attributes:
         words: what it must be, behind "it must be".
         read: gives the value as the record keeps it; raises `ValueError` or `TypeError` for any other.
+        none: what None is called.
     """
 
     words: str
     read: Callable[[Any], Any]
+    none: str = "-"
 
 
 def of(kind: Kind, default: Any, about: str) -> Any:
@@ -99,7 +101,7 @@ def choice(*words: str) -> Kind:
             raise _HintError(did_you_mean(value, words).strip() if isinstance(value, str) else "")
         return str(value)
 
-    return Kind(f"{', '.join(map(repr, words[:-1]))} or {words[-1]!r}", read)
+    return Kind(" or ".join(filter(None, (", ".join(map(repr, words[:-1])), repr(words[-1])))), read)
 
 
 def text(most: int) -> Kind:
@@ -159,7 +161,7 @@ def moment() -> Kind:
 def maybe(kind: Kind, word: str | None = UNLIMITED) -> Kind:
     """The same, or None, which is written as a word, or not at all."""
     words = kind.words if word is None else f"{kind.words}, or {word!r}"
-    return Kind(words, lambda value: None if value is None or value == word else kind.read(value))
+    return Kind(words, lambda value: None if value is None or value == word else kind.read(value), word or "-")
 
 
 class _HintError(ValueError):

@@ -35,6 +35,7 @@ class Race:
     place: str = of(
         choice("line", "random", "rotate"), "line", "where trials start: the line, anywhere, 5 % further on"
     )
+    seeds: int = of(whole(1, 99), 5, "races that a model drives, a seed each; the middle time of them counts")
     time_limit_s: float = of(number(1.0, 1e6, "s"), 180.0, "simulated time that a trial has")
 
     def __post_init__(self) -> None:
@@ -139,7 +140,6 @@ class Entries:
     kinds: tuple[str, ...] = of(
         texts("kinds", 2, lambda: ("replay", "model"), 1), ("replay", "model"), "what can be entered"
     )
-    model_races: int = of(whole(1, 99), 5, "under a seed each, that a model drives; the middle one's time counts")
     most_per_driver: int | None = of(maybe(whole(1, 10**6)), None, "entries that a driver may make")
     allow_copies: bool = of(flag(), False, "whether the same drive may be entered under another name")
     opens: datetime | None = of(WHEN, None, "when the board opens; left out: it is open")  # noqa: RUF009
