@@ -1,5 +1,6 @@
 """What several tests share: every closed track there is, and logs of the original simulator."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,27 @@ def route():
         return load_track(public(SHARED / "tracks" / f"{name}.npy"))
 
     return load
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server of this test process's own."""
+    try:
+        import psycopg  # noqa: F401
+        from postgres import Server
+
+        server = Server()
+    except (ImportError, OSError, subprocess.SubprocessError) as why:
+        pytest.skip(f"no PostgreSQL server can be started here (install postgresql and psycopg[binary]): {why}")
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def db(request, tmp_path) -> str:
+    """An empty database, of each kind in turn."""
+    if request.param == "sqlite":
+        return str(tmp_path / "board.sqlite")
+    server = request.getfixturevalue("postgres")
+    server.clear()
+    return server.url

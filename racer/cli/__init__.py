@@ -16,7 +16,21 @@ import typer
 from typer.core import TyperGroup
 
 from racer import __version__
-from racer.cli import console, demo, driving, logs, plotting, results, rules, sensors, shelves, streams, training
+from racer.cli import (
+    boards,
+    console,
+    demo,
+    driving,
+    leaderboard,
+    logs,
+    plotting,
+    results,
+    rules,
+    sensors,
+    shelves,
+    streams,
+    training,
+)
 from racer.errors import RacerError
 
 __all__ = ["app", "main"]
@@ -92,7 +106,9 @@ app.command("plot", rich_help_panel=COMPETE)(plotting.plot)
 app.command("import-log", rich_help_panel=COMPETE)(logs.import_log)
 app.command("rescore", rich_help_panel=COMPETE)(logs.rescore)
 app.add_typer(rules.rules_app, name="rules", rich_help_panel=COMPETE)
-app.add_typer(results.leaderboard_app, name="leaderboard", rich_help_panel=COMPETE)
+for name, command in boards.COMMANDS.items():
+    leaderboard.leaderboard_app.command(name)(command)
+app.add_typer(leaderboard.leaderboard_app, name="leaderboard", rich_help_panel=COMPETE)
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from racer.cli import complete, console, laps, results, screen
+from racer.cli import complete, console, laps, leaderboard, screen
 from racer.cli.training import run_training
 from racer.errors import RacerError
 from racer.shelf import DEFAULTS
@@ -102,7 +102,7 @@ def _rank(replay: "Replay", driver: str) -> None:
     except RacerError as error:  # a board that somebody else broke must not spoil the rest
         console.note(f"Not on the leaderboard: {escape(str(error))}")
         return
-    results.board([row for row in standings(entry.track) if row.entry.board == entry.board])
+    leaderboard.show_tables([one for one in standings(board=f"#{entry.board_id}") if one.current])
 
 
 def _has_screen() -> bool:

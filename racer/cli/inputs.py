@@ -11,7 +11,7 @@ from pathlib import Path
 from racer.cli.console import quoted
 from racer.errors import FileError, ReplayError
 
-__all__ = ["expect", "kind", "replay_file"]
+__all__ = ["entry_file", "expect", "kind", "replay_file"]
 
 HEAD_BYTES = 65_536
 MOST_HEADER_BYTES = 10_000_000
@@ -23,6 +23,7 @@ KINDS = {
     "log archive": ("an archive of DeepRacer's logs", "racer import-log {0}"),
     "log": ("a DeepRacer log", "racer import-log {0}"),
     "replay": ("a replay", "racer watch {0}"),
+    "model": ("a model to enter a race with", "racer leaderboard submit {0} --board NAME"),
     "old replay": ("a replay of an earlier racer, which this one does not read", ""),
     "weights": ("what a driver has learned; it belongs to a run, whose folder or name is what to give", ""),
     "sb3": (
@@ -85,6 +86,15 @@ def replay_file(given: str) -> Path:
     return run.replay
 
 
+def entry_file(given: str) -> Path:
+    """The replay or the model that a file's or a run's name means.
+
+    Raises:
+        RacerError: it means neither.
+    """
+    return Path(given) if kind(Path(given)) == "model" else replay_file(given)
+
+
 def kind(path: Path) -> str | None:
     """A name of `KINDS`; None for what does not exist, cannot be read or is none of them."""
     try:
@@ -116,7 +126,7 @@ def _kind_of_file(path: Path, head: bytes, size: int) -> str | None:
     if head.startswith((b"\x89PNG", b"GIF8")) or head[4:8] == b"ftyp":
         return "picture"
     if len(head) > 9 and head[8:9] == b"{" and struct.unpack("<Q", head[:8])[0] < min(size, MOST_HEADER_BYTES):
-        return "replay" if b'\\"laps\\"' in head else "weights"
+        return "replay" if b'\\"laps\\"' in head else "model" if b'"racer-model"' in head else "weights"
     if b"SIM_TRACE_LOG:" in head or head.lstrip(b'"').startswith((b"episode,steps,", b'episode","steps"')):
         return "log"
     if path.suffix == ".py":

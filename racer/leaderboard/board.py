@@ -1,322 +1,179 @@
-"""The leaderboard: who drove which track how fast, in a database that a whole club can share.
+"""Boards for scripts: races under rules, on tracks and with a car, and who was how fast there.
 
-Invariant: every entry was re-simulated before it was stored (`racer.replay.verify`), on the track that its
-name means here, with a car as racer ships it. A board belongs to one road driven one way with one car under one
-physics: entries compete only if the digests of all of these are equal, whatever they are called. It proves that
-a lap can be driven, not who drove it.
+Invariant: every entry was driven again before it counted, and entries compete only if the rules, the digests of roads
+and car, and the physics are the same, whatever they are called. It proves that a lap can be driven, not who drove it.
 """
 
-import dataclasses
-import math
-import os
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 
-from racer import __version__
 from racer.errors import LeaderboardError, RacerError
+from racer.leaderboard import tables
+from racer.leaderboard.audit import note
+from racer.leaderboard.boards import BoardRecord, found, made, of_rules, only
+from racer.leaderboard.entering import keep_road, physics_here, store
 from racer.leaderboard.names import clean_name
-from racer.leaderboard.shipped import car_digest, check_car, check_track
-from racer.leaderboard.storage import PATIENCE_S, opened
-from racer.replay import Replay, Verdict, load_replay, verify
-from racer.track import Track
+from racer.leaderboard.proof import Proof, course_of, prove, where
+from racer.leaderboard.ranking import Progress, TeamRow, entries_on, progress, rank_teams, ranked
+from racer.leaderboard.records import Entry, Row
+from racer.leaderboard.reverifying import Outcome, reverify
+from racer.leaderboard.shipped import car_digest
+from racer.leaderboard.storage import PATIENCE_S, database, opened
+from racer.leaderboard.tables import boards, entries
+from racer.racing import Rulebook, board_digest, load_rulebook
+from racer.replay import Replay
 
-__all__ = ["AlreadyEnteredError", "Entry", "Row", "add", "add_all", "as_records", "database", "standings"]
+__all__ = ["MOST", "Board"]
 
-DEFAULT_DB = "leaderboard.sqlite"  # in the working folder, like runs/ and the shelves: found and deleted with them
-DB_VARIABLE = "RACER_DB"
-NAME_LIMIT = 40  # characters of a driver's name
-TRACK_LIMIT = 200  # characters of a track's name
-MOST_ENTRIES = 200_000  # that are read
-SCHEMA = 2  # 1 did not keep cars and physics apart
-DIRECTIONS = ("forward", "reverse")
-
-metadata = sa.MetaData()
-table = sa.Table(
-    "racer_entries",
-    metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("driver", sa.String(NAME_LIMIT), nullable=False),
-    sa.Column("track", sa.String(TRACK_LIMIT), nullable=False),
-    sa.Column("direction", sa.String(8), nullable=False),
-    sa.Column("track_digest", sa.String(64), nullable=False),
-    sa.Column("car", sa.String(200), nullable=False),
-    sa.Column("car_digest", sa.String(64), nullable=False),
-    sa.Column("physics", sa.String(64), nullable=False),
-    sa.Column("engine", sa.String(200), nullable=False),
-    sa.Column("best_lap_ms", sa.Integer, nullable=False),
-    sa.Column("laps", sa.Integer, nullable=False),
-    sa.Column("mean_speed_mps", sa.Float, nullable=False),
-    sa.Column("submitted", sa.String(32), nullable=False),
-    sa.Column("replay_digest", sa.String(64), nullable=False, unique=True),
-)
-COLUMNS = {column.name: column.type for column in table.columns if column.name != "id"}
-BOARD = ("track", "direction", "track_digest", "car", "car_digest", "physics")
-"""What two entries must have in common to compete."""
-sa.Index("racer_entries_board", table.c.track, table.c.track_digest, table.c.best_lap_ms)
+MOST = 200_000  # entries that are read at once
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One accepted replay.
+class Board(BoardRecord):
+    """A board of a leaderboard, to enter races on and to read; it is looked up in its database at each call.
 
-    Attributes:
-        driver: who drove, as they say.
-        track, direction: where; `"reverse"` is against the track's own direction.
-        track_digest, car_digest: SHA-256 of the road and of the car's constants.
-        car: name of the car.
-        physics, engine: physics and version of the racer that drove the replay again, and let it in.
-        best_lap_ms: the fastest lap without a penalty.
-        laps: number of complete laps without one.
-        mean_speed_mps: `racer.replay.Drive.mean_speed_mps` of the best lap.
-        submitted: ISO 8601, UTC.
-        replay_digest: `racer.replay.Replay.lap_digest` of the best lap.
+    `db` is always a path (SQLite) or a database URL; see `racer.leaderboard.database`. Besides what each method names,
+    every one raises a `LeaderboardError` where the database cannot be used; then nothing was changed.
     """
 
-    driver: str
-    track: str
-    direction: str
-    track_digest: str
-    car: str
-    car_digest: str
-    physics: str
-    engine: str
-    best_lap_ms: int
-    laps: int
-    mean_speed_mps: float
-    submitted: str
-    replay_digest: str
+    @classmethod
+    def create(
+        cls, name: str, rules: str | Path | Rulebook = "league", *, db: str | Path | None = None, who: str | None = None
+    ) -> Board:
+        """Make a board; the database too, if it is missing.
 
-    @property
-    def board(self) -> tuple[str, ...]:
-        """What it has in common with the entries that it competes with."""
-        return tuple(getattr(self, name) for name in BOARD)
+        Args:
+            name: 1 to 80 characters.
+            rules: a rulebook, its name on the shelf `rules/` or its file; it names tracks and car.
+            db: the database.
+            who: makes it, for the record; by default the user of this computer.
 
+        Raises:
+            RulesError, ShelfError, TrackError: the rulebook or a track is missing or makes no sense.
+            LeaderboardError: there is such a board.
+        """
+        from racer.sim import CARS
 
-@dataclass(frozen=True)
-class Row:
-    """One line of a board: a driver's best entry, its rank (ties share it) and how often the driver tried."""
-
-    rank: int
-    attempts: int
-    entry: Entry
-
-
-class AlreadyEnteredError(LeaderboardError):
-    """The same drive is on the board already; `entry` is what stands there."""
-
-    def __init__(self, message: str, entry: Entry) -> None:
-        """Keep the entry, for a caller to whom that is good enough."""
-        super().__init__(message)
-        self.entry = entry
-
-
-def database(db: str | Path | None = None) -> str:
-    """Say which database is meant: `db`, else the variable `RACER_DB`, else `./leaderboard.sqlite`."""
-    return str(db) if db is not None else os.environ.get(DB_VARIABLE) or DEFAULT_DB
-
-
-def add(replay: Replay | str | Path, driver: str | None = None, db: str | Path | None = None) -> Entry:
-    """Verify a replay and enter it.
-
-    Args:
-        replay: A race, or the file that holds it.
-        driver: Who drove: 1 to 40 printable characters; by default as the replay says. The same name again is another
-            try of that driver.
-        db: A path (SQLite) or a database URL; see `database`.
-
-    Returns:
-        What was stored.
-
-    Raises:
-        ReplayError: The file is no replay.
-        AlreadyEnteredError: This drive is on the board.
-        LeaderboardError: The replay does not hold, has no complete lap, or was driven with another car or on
-            another road than here; the name is no name; or the database cannot be used.
-    """
-    (outcome,) = add_all([replay], driver, db)
-    if isinstance(outcome, RacerError):
-        raise outcome
-    return outcome
-
-
-def add_all(
-    replays: Sequence[Replay | str | Path],
-    driver: str | None = None,
-    db: str | Path | None = None,
-    patience_s: float = PATIENCE_S,
-) -> list[Entry | RacerError]:
-    """Verify several replays, then enter those that hold in one transaction.
-
-    Args:
-        replays, driver, db: As for `add`; the driver is the same for all, or as each replay says.
-        patience_s: How long to wait while other processes write to the database.
-
-    Returns:
-        For each replay what was stored, or why it was not: one of the errors that `add` raises for a replay.
-
-    Raises:
-        LeaderboardError: The database cannot be used; nothing was stored.
-    """
-    outcomes: list[Entry | RacerError] = []
-    for replay in replays:
-        try:
-            outcomes.append(_proven(replay, driver))
-        except RacerError as error:
-            outcomes.append(error)
-    if all(isinstance(outcome, RacerError) for outcome in outcomes):
-        return outcomes
-    with opened(database(db), metadata, SCHEMA, write=True, patience_s=patience_s) as connection:
-        return [
-            outcome if isinstance(outcome, RacerError) else _stored(connection, outcome, _where(replay))
-            for replay, outcome in zip(replays, outcomes, strict=True)
-        ]
-
-
-def _proven(replay: Replay | str | Path, driver: str | None) -> Entry:
-    """The entry of a replay that holds."""
-    where = _where(replay)
-    drive = replay if isinstance(replay, Replay) else load_replay(replay)
-    name = clean_name(drive.driver if driver is None else driver, "driver's", NAME_LIMIT)
-    if drive.imported:  # before all else: nothing that could be mended
-        raise LeaderboardError(f"{where} was refused: {verify(drive).reason}")
-    if len(drive.drives) != 1:
-        raise LeaderboardError(f"{where} was refused: {len(drive.drives)} cars raced; a board takes one car alone")
-    check_car(drive.car, where)
-    check_track(drive.track, clean_name(drive.track.name, "track's", TRACK_LIMIT), where)
-    if not any(lap.complete and not lap.resets for lap in drive.laps):
-        kind = "complete lap without a penalty" if drive.completed_laps else "complete lap"
-        raise LeaderboardError(f"{where} has no {kind}, so it cannot be ranked; train longer, then evaluate again")
-    verdict = verify(drive)
-    if not verdict.ok:
-        raise LeaderboardError(f"{where} was refused: {verdict.reason}")
-    entry = _entry(drive, verdict, name)
-    for column, value in dataclasses.asdict(entry).items():
-        if not _sound(column, value):
-            raise LeaderboardError(f"{where} was refused: its {column} is {value!a:.80}")
-    return entry
-
-
-def _stored(connection: sa.Connection, entry: Entry, where: str) -> Entry | AlreadyEnteredError:
-    """Store an entry, unless the same drive is there."""
-    same = sa.select(table).where(table.c.replay_digest == entry.replay_digest)
-    known = connection.execute(same).mappings().first()
-    if known is None:
-        connection.execute(sa.insert(table).values(dataclasses.asdict(entry)))
-        return entry
-    old = _checked(known)
-    return AlreadyEnteredError(
-        f"{where} is on the board already, entered by {old.driver} at {old.submitted}: its best lap was driven in the "
-        "very same way; record another drive with `racer evaluate … --replay FILE`",
-        old,
-    )
-
-
-def _where(replay: Replay | str | Path) -> str:
-    return "this replay" if isinstance(replay, Replay) else str(replay)
-
-
-def standings(track: str | Track | None = None, db: str | Path | None = None) -> list[Row]:
-    """Give the boards: one row per driver and board, best lap first, one board after the other.
-
-    Args:
-        track: A track's name, or the track itself for exactly its road and direction; None for all.
-        db: A path (SQLite) or a database URL; see `database`.
-
-    Raises:
-        LeaderboardError: There is no leaderboard there, or it cannot be read.
-    """
-    order = [table.c[name] for name in (*BOARD, "best_lap_ms", "id")]
-    query = sa.select(table).order_by(*order).limit(MOST_ENTRIES + 1)
-    if isinstance(track, Track):
-        query = query.where(table.c.track_digest == track.digest)
-    elif track is not None:
-        query = query.where(table.c.track == track)
-    with opened(database(db), metadata, SCHEMA, write=False) as connection:
-        found = [_checked(row) for row in connection.execute(query).mappings()]
-    if len(found) > MOST_ENTRIES:
-        raise LeaderboardError(f"the leaderboard has more than {MOST_ENTRIES:,} entries; begin another one with --db")
-    boards: dict[tuple[str, ...], list[Entry]] = {}
-    for entry in found:
-        boards.setdefault(entry.board, []).append(entry)
-    return [row for board in boards.values() for row in _ranked(board)]
-
-
-def as_records(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Give rows as plain records for a table, JSON or CSV (s, m/s), all with the same keys."""
-    return [
-        {
-            "rank": row.rank,
-            "driver": row.entry.driver,
-            "best_lap_s": row.entry.best_lap_ms / 1000.0,
-            "laps": row.entry.laps,
-            "mean_speed_mps": round(row.entry.mean_speed_mps, 3),
-            "track": row.entry.track,
-            "direction": row.entry.direction,
-            "car": row.entry.car,
-            "engine": row.entry.engine,
-            "attempts": row.attempts,
-            "submitted": row.entry.submitted,
-            "track_digest": row.entry.track_digest[:12],
-            "car_digest": row.entry.car_digest[:12],
-            "physics": row.entry.physics,
+        rulebook = load_rulebook(rules)
+        tracks, moments = rulebook.courses(), (rulebook.entries.opens, rulebook.entries.closes)
+        opens, closes = (None if one is None else one.isoformat(timespec="seconds") for one in moments)
+        values = {
+            "name": clean_name(name, "board's", tables.BOARD_LIMIT),
+            "open_to_all": False,
+            "digest": board_digest(rulebook),
+            "opens": opens,
+            "closes": closes,
+            **of_rules(rulebook, car_digest(CARS[rulebook.car])),
         }
-        for row in rows
-    ]
+        with opened(database(db), write=True) as connection:
+            if found(connection, database(db), boards.c.name == values["name"]):
+                raise LeaderboardError(f"there is a board {values['name']!r} already; choose another name")
+            board = made(connection, database(db), values, [course_of(track) for track in tracks])
+            for track in tracks:
+                keep_road(connection, track)
+            note(connection, who, "create", f"board {board.name}", f"by the rules {rulebook.title}")
+        return cls(**vars(board))
 
+    @classmethod
+    def find(cls, name: str, db: str | Path | None = None) -> Board:
+        """The board of a name, or of a number such as `"#3"`.
 
-def _entry(replay: Replay, verdict: Verdict, driver: str) -> Entry:
-    """Build an entry from the laps as they came out here, not as the file has them; none with a penalty counts."""
-    from racer.sim import physics_version
+        Raises:
+            LeaderboardError: there is none.
+        """
+        with opened(database(db), write=False) as connection:
+            return cls(**vars(only(connection, database(db), name)))
 
-    complete = [lap for lap in verdict.laps if lap.complete and not lap.resets]
-    best = min(complete, key=lambda lap: lap.time_s)
-    return Entry(
-        driver=driver,
-        track=clean_name(replay.track.name, "track's", TRACK_LIMIT),
-        direction=DIRECTIONS[replay.track.reversed],
-        track_digest=replay.track.digest,
-        car=replay.car.name,
-        car_digest=car_digest(replay.car),
-        physics=physics_version().motion,
-        engine=__version__,
-        best_lap_ms=round(best.time_s * 1000.0),
-        laps=len(complete),
-        mean_speed_mps=replay.drives[0].mean_speed_mps(best),
-        submitted=datetime.now(UTC).isoformat(timespec="seconds"),
-        replay_digest=replay.lap_digest(best),
-    )
+    @classmethod
+    def all(cls, db: str | Path | None = None, *, removed: bool = False) -> list[Board]:
+        """All boards, in the order of their making; those that were removed only if asked for."""
+        shown = sa.true() if removed else boards.c.state != "removed"
+        with opened(database(db), write=False) as connection:
+            return [cls(**vars(board)) for board in found(connection, database(db), shown)]
 
+    def submit(
+        self,
+        files: Sequence[Replay | str | Path],
+        driver: str | None = None,
+        *,
+        team: str | None = None,
+        patience_s: float = PATIENCE_S,
+    ) -> list[Entry | RacerError]:
+        """Drive files again by the board's rules, then enter those that hold in one transaction.
 
-def _ranked(board: Sequence[Entry]) -> Iterator[Row]:
-    """Rank a board sorted by lap time, then age: one row per driver, the same rank for the same time."""
-    attempts = Counter(entry.driver for entry in board)
-    ranks: dict[int, int] = {}
-    seen: set[str] = set()
-    for entry in board:
-        if entry.driver not in seen:
-            seen.add(entry.driver)
-            yield Row(ranks.setdefault(entry.best_lap_ms, len(seen)), attempts[entry.driver], entry)
+        Args:
+            files: races, or files of races or models.
+            driver: whose they are, 1 to 40 printable characters; by default as each file says. The same name again is
+                another try of that driver.
+            team: whom the drivers drive for from now on.
+            patience_s: how long to wait while other processes write to the database.
 
+        Returns:
+            For each file what was stored, or why it was not.
+        """
+        team = None if team is None else clean_name(team, "team's", tables.NAME_LIMIT)
+        proofs: list[Proof | RacerError] = []
+        for given in files:
+            try:
+                self.check_open("", where(given))
+                proofs.append(prove(given, driver, self.terms))
+            except RacerError as error:
+                proofs.append(error)
+        if not any(isinstance(proof, Proof) for proof in proofs):
+            return [proof for proof in proofs if not isinstance(proof, Proof)]
+        with opened(self.db, write=True, patience_s=patience_s) as connection:
+            board = only(connection, self.db, f"#{self.id}")
+            return [
+                store(connection, board, proof, where(given), team) if isinstance(proof, Proof) else proof
+                for given, proof in zip(files, proofs, strict=True)
+            ]
 
-def _checked(row: Mapping[Any, Any]) -> Entry:
-    """Build an entry from a row; others can write there, and SQLite keeps any type in any column."""
-    values = {field.name: row[field.name] for field in dataclasses.fields(Entry)}
-    for name, value in values.items():
-        if not _sound(name, value):
-            raise LeaderboardError(
-                f"the leaderboard's entry {row['id']!r} is damaged: its {name} is {value!a:.80}; remove it"
-            )
-    return Entry(**values)
+    def standings(self, limit: int = MOST, physics: str | None = None) -> tuple[Row, ...]:
+        """The table: each driver's best entry, the fastest first.
 
+        Args:
+            limit: how many drivers at most.
+            physics: with which they were driven; by default this racer's.
+        """
+        with opened(self.db, write=False) as connection:
+            return ranked(connection, self.id, physics_here() if physics is None else physics, limit)
 
-def _sound(column: str, value: object) -> bool:
-    kind = COLUMNS[column]
-    if isinstance(value, str):
-        return isinstance(kind, sa.String) and len(value) <= (kind.length or 0) and value.isprintable()
-    return isinstance(value, int | float) and isinstance(value, kind.python_type) and 0 <= value < math.inf
+    def entries(self, driver: str | None = None) -> list[Entry]:
+        """All entries with this racer's physics, oldest first: of everybody, or one driver's history.
+
+        Raises:
+            LeaderboardError: there is no such driver on the board.
+        """
+        here = [entries.c.board_id == self.id, entries.c.physics == physics_here(), ~entries.c.removed]
+        if driver is not None:
+            here.append(tables.drivers.c.name == driver)
+        with opened(self.db, write=False) as connection:
+            history = list(entries_on(connection, *here))
+        if driver is not None and not history:
+            raise LeaderboardError(f"no driver {driver!r} is on the board {self.name}")
+        return history
+
+    def teams(self) -> list[TeamRow]:
+        """The board of teams: the mean of their drivers' best times, the fastest first."""
+        return rank_teams(self.standings())
+
+    def progress(self) -> list[Progress]:
+        """How far each driver has come, the one who gained most first."""
+        return progress(self.entries())
+
+    def reverify(self, *, everything: bool = False, who: str | None = None) -> list[Outcome]:
+        """Drive entries of another physics again; those that hold rank with this one from now on, the others stay.
+
+        Args:
+            everything: entries of this racer's physics, too: whether the database still says what was driven.
+            who: asks for it, for the record.
+
+        Returns:
+            What became of each of them.
+        """
+        return reverify(self, everything, who)

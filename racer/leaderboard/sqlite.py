@@ -15,12 +15,13 @@ import sqlalchemy as sa
 from racer.errors import LeaderboardError
 from racer.shelf import LIMITS
 
-__all__ = ["Clock", "advice", "check_schema", "sqlite_engine"]
+__all__ = ["File", "check_schema"]
 
 LIMIT = LIMITS["leaderboard"]
-MOST_BYTES_OF_A_VALUE = 100_000
+MOST_BYTES_OF_A_VALUE = 20 * 2**20  # of a model; texts have 20,000
 TICK = 10_000  # instructions of SQLite's between two looks at the clock and at Ctrl-C
-PATIENT_TICKS = 5_000  # several times what the largest board takes
+PATIENT_TICKS = {False: 5_000, True: 20_000}  # of a reader and a writer: several times what the largest board takes
+KINDS = ("table", "index", "view", "trigger")
 POLL_S = (0.005, 0.1)  # s, least and most between two tries to get a locked database: at random, so that all get a turn
 
 ADVICE = {
@@ -33,7 +34,7 @@ ADVICE = {
     sqlite3.SQLITE_PERM: "no permission; change its permissions, or name another file with --db",
     sqlite3.SQLITE_FULL: "the disk is full; free some space and try again",
     sqlite3.SQLITE_IOERR: "the disk failed to read or write it; try again, or name another file with --db",
-    sqlite3.SQLITE_TOOBIG: f"it holds a value above {MOST_BYTES_OF_A_VALUE:,} bytes; name another file with --db",
+    sqlite3.SQLITE_TOOBIG: f"it holds a value above {MOST_BYTES_OF_A_VALUE // 2**20} MiB; name another file with --db",
     sqlite3.SQLITE_INTERRUPT: "it keeps the computer busy without an end; name another file with --db",
 }
 """What to say of SQLite's errors, by their code."""
@@ -50,9 +51,9 @@ CEILINGS = {
 class Clock:
     """What SQLite asks now and then whether to go on; while it asks, Python notices Ctrl-C."""
 
-    def __init__(self) -> None:
+    def __init__(self, write: bool) -> None:
         """Begin to count."""
-        self._ticks = 0
+        self._ticks, self._most = 0, PATIENT_TICKS[write]
 
     def __call__(self) -> bool:
         """Whether to stop."""
@@ -62,22 +63,64 @@ class Clock:
     @property
     def ran_out(self) -> bool:
         """Whether SQLite was asked to stop; if it stopped by itself, Ctrl-C was what stopped it."""
-        return self._ticks > PATIENT_TICKS
+        return self._ticks > self._most
 
 
-def sqlite_engine(name: str, write: bool, patience_s: float, clock: Clock) -> sa.Engine:
-    """Make an engine for a file, whose transactions wait for other processes.
+class File:
+    """A SQLite file.
 
-    Args:
-        name: of the file.
-        write: whether to change it; it is made if it is missing. A writer has the database for itself.
-        patience_s: how long to wait while others use it.
-        clock: what SQLite asks whether to go on.
-
-    Raises:
-        LeaderboardError: the file is missing, no plain file or too large.
-        ValueError: it is no file name.
+    Attributes:
+        engine: whose transactions wait for other processes.
     """
+
+    def __init__(self, name: str, write: bool, patience_s: float) -> None:
+        """Look at the file, and open it with the first transaction.
+
+        Args:
+            name: of the file.
+            write: whether to change it; it is made if it is missing. A writer has the database for itself.
+            patience_s: how long to wait while others use it.
+
+        Raises:
+            LeaderboardError: the file is missing, no plain file or too large.
+            ValueError: it is no file name.
+        """
+        self._clock = Clock(write)
+        uri = _checked_uri(name, write)
+
+        def connect() -> sqlite3.Connection:
+            # Transactions are begun below: by itself Python's module would begin one only at the first change. It
+            # would also wait for locks inside SQLite, where Ctrl-C does not reach and the last come are served first.
+            connection = sqlite3.connect(uri, uri=True, timeout=0.0, isolation_level=None)
+            for limit, most in CEILINGS.items():
+                connection.setlimit(limit, most)
+            connection.set_progress_handler(self._clock, TICK)
+            return connection
+
+        def begin(connection: sa.Connection) -> None:
+            raw = connection.connection.driver_connection
+            assert isinstance(raw, sqlite3.Connection)
+            _begin(raw, write, patience_s)
+
+        self.engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.NullPool)
+        sa.event.listen(self.engine, "begin", begin)
+
+    def advice(self, error: BaseException | None) -> str | None:
+        """What an error of SQLite's means and what to do; None if it is no such error, or a rare one.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C has ended a statement.
+        """
+        code = getattr(error, "sqlite_errorcode", None)
+        if not isinstance(code, int):
+            return None
+        if code & 0xFF == sqlite3.SQLITE_INTERRUPT and not self._clock.ran_out:
+            raise KeyboardInterrupt from error
+        return ADVICE.get(code & 0xFF)
+
+
+def _checked_uri(name: str, write: bool) -> str:
+    """The file as SQLite is given it."""
     path = Path(name)
     if "\0" in name or not path.name:
         raise ValueError("it is no file name")
@@ -95,25 +138,7 @@ def sqlite_engine(name: str, write: bool, patience_s: float, clock: Clock) -> sa
         raise LeaderboardError(
             f"cannot make the leaderboard {name}: the folder {path.parent} does not exist; make it first"
         )
-    uri = f"{path.absolute().as_uri()}?mode={'rwc' if write else 'rw'}"  # rw falls back to reading alone
-
-    def connect() -> sqlite3.Connection:
-        # Transactions are begun below: by itself Python's module would begin one only at the first change. It would
-        # also wait for locks inside SQLite, where Ctrl-C does not reach and where those who came last are served first.
-        connection = sqlite3.connect(uri, uri=True, timeout=0.0, isolation_level=None)
-        for limit, most in CEILINGS.items():
-            connection.setlimit(limit, most)
-        connection.set_progress_handler(clock, TICK)
-        return connection
-
-    def begin(connection: sa.Connection) -> None:
-        raw = connection.connection.driver_connection
-        assert isinstance(raw, sqlite3.Connection)
-        _begin(raw, write, patience_s)
-
-    engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.NullPool)
-    sa.event.listen(engine, "begin", begin)
-    return engine
+    return f"{path.absolute().as_uri()}?mode={'rwc' if write else 'rw'}"  # rw falls back to reading alone
 
 
 def _begin(connection: sqlite3.Connection, write: bool, patience_s: float) -> None:
@@ -151,9 +176,9 @@ def check_schema(connection: sa.Connection, metadata: sa.MetaData, shown: str) -
         expected = _objects(empty, names)
     scratch.dispose()
     if odd := sorted(_objects(connection, names) ^ expected, key=str):
-        kind, name, _ = odd[0]
+        kind = odd[0][0] if odd[0][0] in KINDS else "object"
         raise LeaderboardError(
-            f"the leaderboard {shown} was altered: its {kind} {name!a:.60} is not as racer makes it; "
+            f"the leaderboard {shown} was altered: its {kind} {odd[0][1]!a:.60} is not as racer makes it; "
             "name another one with --db"
         )
 
@@ -166,17 +191,3 @@ def _objects(connection: sa.Connection, names: set[str]) -> set[tuple[str, str, 
         for kind, name, table, sql in found
         if {str(name).lower(), str(table).lower()} & names
     }
-
-
-def advice(error: BaseException | None, clock: Clock) -> str | None:
-    """What an error of SQLite's means and what to do; None if it is no such error, or a rare one.
-
-    Raises:
-        KeyboardInterrupt: Ctrl-C has ended a statement.
-    """
-    code = getattr(error, "sqlite_errorcode", None)
-    if not isinstance(code, int):
-        return None
-    if code & 0xFF == sqlite3.SQLITE_INTERRUPT and not clock.ran_out:
-        raise KeyboardInterrupt from error
-    return ADVICE.get(code & 0xFF)

@@ -1,131 +1,165 @@
-"""A database for racer's tables: a SQLite file by default, any other that SQLAlchemy knows by its URL.
+"""A database for racer's tables: a SQLite file by default, or PostgreSQL by its URL.
 
-Invariant: work happens in one transaction that is committed whole or not at all, and a writer has a SQLite file for
-itself from its first statement on, so that none loses what another wrote.
+Invariant: work happens in one transaction that is committed whole or not at all, and there is one writer at a time, who
+has the database for itself from its first statement on, so that none loses what another wrote.
 """
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from racer.errors import LeaderboardError
-from racer.leaderboard.sqlite import Clock, advice, check_schema, sqlite_engine
+from racer.leaderboard import earlier
+from racer.leaderboard.postgres import Server
+from racer.leaderboard.sqlite import File, check_schema
+from racer.leaderboard.tables import REVISION, metadata, versions
 
-__all__ = ["PATIENCE_S", "opened"]
+__all__ = ["PATIENCE_S", "database", "opened"]
 
+DEFAULT_DB = "leaderboard.sqlite"  # in the working folder, like runs/ and the shelves: found and deleted with them
+DB_VARIABLE = "RACER_DB"
 PATIENCE_S = 120.0  # how long to wait while other processes write, s
 SHOWN = 300  # characters of a database's name or an error's text
-VERSION_TABLE = "racer_schema"
-EXTRAS = {"postgresql": "postgres"}  # backends, and the extra of racer that installs what they need
+
+
+def database(db: str | Path | None = None) -> str:
+    """Say which database is meant: `db`, else the variable `RACER_DB`, else `./leaderboard.sqlite`."""
+    return str(db) if db is not None else os.environ.get(DB_VARIABLE) or DEFAULT_DB
+
+
+class Backend(Protocol):
+    """What opens a database of one kind, and knows what its errors mean."""
+
+    engine: sa.Engine
+
+    def advice(self, error: BaseException | None) -> str | None:
+        """What an error means and what to do; None if it is none of its own, or a rare one."""
+        ...
+
+
+@dataclass(frozen=True)
+class Access:
+    """How a database is to be opened: by which name, to change it or not, and how long to wait for others."""
+
+    db: str
+    write: bool
+    patience_s: float = PATIENCE_S
 
 
 @contextlib.contextmanager
-def opened(
-    db: str, metadata: sa.MetaData, schema: int, *, write: bool, patience_s: float = PATIENCE_S
-) -> Iterator[sa.Connection]:
+def opened(db: str, *, write: bool, patience_s: float = PATIENCE_S) -> Iterator[sa.Connection]:
     """Open a database for one transaction, committed when the block ends and undone when it raises.
+
+    A database of an earlier racer is brought up to date first, also for a reader, in a transaction of its own.
 
     Args:
         db: A path (SQLite) or a database URL, with `://` in it.
-        metadata: The tables; a writer makes them where they are missing.
-        schema: Their version; a database of another version is refused.
         write: Whether the block may change something. A reader makes nothing, not even the file.
-        patience_s: How long to wait while other processes write to a SQLite file.
+        patience_s: How long to wait while other processes write.
 
     Raises:
         LeaderboardError: The database is missing (for a reader), damaged, locked, read-only, altered, of another
-            version, or no database.
+            version, out of reach, or no database.
     """
-    clock, shown = Clock(), _short(db) if "://" not in db else "at that URL"
-    try:
-        if "://" in db:
-            url = sa.make_url(db)
-            if "@" in (url.host or ""):
-                raise ValueError("an @ in its user or password must be written as %40")
-            shown = _short(url.set(query={}).render_as_string(hide_password=True))
-            engine = _engine(url, write, patience_s, clock)
-        else:
-            engine = sqlite_engine(db, write, patience_s, clock)
-    except LeaderboardError:
-        raise
-    except (NoSuchModuleError, ImportError) as error:
-        raise LeaderboardError(f"{shown}: racer cannot reach this kind of database: {_missing(db, error)}") from error
-    except (ArgumentError, ValueError, OSError) as error:
-        hint = "name a file, or a URL such as postgresql://user@host/name"
-        what = repr(shown) if "://" not in db else "the URL given"
-        raise LeaderboardError(f"{what} is no database: {_short(error)}; {hint}") from error
-    try:
-        with engine.begin() as connection:
-            _prepare(connection, metadata, schema, shown, write)
+    with _transaction(Access(db, write, patience_s)) as (connection, shown):
+        if _is_ready(connection, shown, write):
             yield connection
+            return
+    with _transaction(Access(db, True, patience_s)) as (connection, shown):
+        _is_ready(connection, shown, True)
+    with _transaction(Access(db, False, patience_s)) as (connection, shown):
+        _is_ready(connection, shown, False)
+        yield connection
+
+
+@contextlib.contextmanager
+def _transaction(access: Access) -> Iterator[tuple[sa.Connection, str]]:
+    """Begin a transaction; gives its connection and the database's name as it may be shown."""
+    backend, shown = _backend(access)
+    try:
+        with backend.engine.begin() as connection:
+            yield connection, shown
     except (DBAPIError, sqlite3.Error) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
-        reason = advice(cause, clock) or _short(cause)
+        reason = backend.advice(cause) or _short(cause)
         raise LeaderboardError(f"the leaderboard {shown} cannot be used: {reason}") from error
     except (SQLAlchemyError, UnicodeError, OverflowError) as error:
         raise LeaderboardError(f"the leaderboard {shown} cannot be used: {_short(error)}") from error
     finally:
-        engine.dispose()
+        backend.engine.dispose()
 
 
-def _engine(url: sa.URL, write: bool, patience_s: float, clock: Clock) -> sa.Engine:
-    if url.get_backend_name() == "sqlite":
-        if not url.database or url.database == ":memory:":
-            raise ValueError("what is in memory is gone at once")
-        return sqlite_engine(url.database, write, patience_s, clock)
-    if url.drivername == "postgresql":  # racer's extra brings the current driver, SQLAlchemy's default is the old one
-        url = url.set(drivername="postgresql+psycopg")
-    return sa.create_engine(url, poolclass=sa.NullPool)
+def _backend(access: Access) -> tuple[Backend, str]:
+    db = access.db
+    shown = _short(db) if "://" not in db else "at that URL"
+    try:
+        if "://" not in db:
+            return File(db, access.write, access.patience_s), shown
+        url = sa.make_url(db)
+        if "@" in (url.host or ""):
+            raise ValueError("an @ in its user or password must be written as %40")
+        shown = _short(url.set(query={}).render_as_string(hide_password=True))
+        if url.get_backend_name() == "sqlite":
+            if not url.database or url.database == ":memory:":
+                raise ValueError("what is in memory is gone at once")
+            return File(url.database, access.write, access.patience_s), shown
+        if url.get_backend_name() != "postgresql":
+            raise LeaderboardError(
+                f"{shown}: a leaderboard is kept in a SQLite file, or in PostgreSQL (postgresql://…)"
+            )
+        return Server(url, access.write, access.patience_s), shown
+    except LeaderboardError:
+        raise
+    except NoSuchModuleError as error:
+        raise LeaderboardError(f"{shown}: racer cannot reach this kind of database: {_short(error)}") from error
+    except ImportError as error:
+        raise LeaderboardError(f"{shown}: its driver is not installed; run pip install 'racer[postgres]'") from error
+    except (ArgumentError, ValueError, OSError) as error:
+        hint = "name a file, or a URL such as postgresql://user@host/name"
+        what = repr(shown) if "://" not in db else "the URL given"
+        raise LeaderboardError(f"{what} is no database: {_short(error)}; {hint}") from error
 
 
-def _missing(db: str, error: Exception) -> str:
-    """Say what is to be installed where a database's driver is missing."""
-    extra = EXTRAS.get(db.partition("://")[0].partition("+")[0])
-    if extra is None or isinstance(error, NoSuchModuleError):
-        return _short(error)
-    return f"its driver is not installed; run pip install 'racer[{extra}]'"
-
-
-def _prepare(connection: sa.Connection, metadata: sa.MetaData, schema: int, shown: str, write: bool) -> None:
-    """Make the tables of a new database; refuse one in which they are not as they should be."""
-    versions = sa.MetaData()
-    version_table = sa.Table(
-        VERSION_TABLE, versions, sa.Column("version", sa.Integer, primary_key=True, autoincrement=False)
-    )
+def _is_ready(connection: sa.Connection, shown: str, write: bool) -> bool:
+    """Make or update the tables for a writer, and refuse what is not as it should be; False: first a writer must."""
     inspector = sa.inspect(connection)
     present = {*inspector.get_table_names(), *inspector.get_view_names()}
-    ours = set(metadata.tables) | {VERSION_TABLE}
-    if write and not present & ours:
+    ours, old = set(metadata.tables), set(earlier.metadata.tables)
+    if not present & (ours | old):
+        if not write:
+            raise LeaderboardError(
+                f"{shown} holds no leaderboard; `racer leaderboard add REPLAY --driver NAME` begins one"
+            )
         metadata.create_all(connection)
-        versions.create_all(connection)
-        connection.execute(sa.insert(version_table).values(version=schema))
-        return
-    if not present & ours:
-        raise LeaderboardError(f"{shown} holds no leaderboard; `racer leaderboard add REPLAY --driver NAME` begins one")
+        connection.execute(sa.insert(versions).values(version_num=REVISION))
+        return True
+    if earlier.is_earlier(present):
+        earlier.check(connection, present, shown)
+        if write:
+            earlier.upgrade(connection)
+        return write
     if not ours <= present:
         raise LeaderboardError(
             f"the leaderboard {shown} lacks {', '.join(sorted(ours - present))}; name another one with --db"
         )
-    check_schema(connection, versions, shown)
-    version = connection.execute(sa.select(sa.func.max(version_table.c.version))).scalar()
-    if not isinstance(version, int) or version < 1:
+    check_schema(connection, metadata, shown)
+    version = connection.execute(sa.select(sa.func.max(versions.c.version_num))).scalar()
+    if not isinstance(version, str) or not version.isdecimal():
         raise LeaderboardError(
             f"the leaderboard {shown} is of no known version ({version!a:.40}); name another with --db"
         )
-    if version < schema:
+    if version > REVISION:
         raise LeaderboardError(
-            f"the leaderboard {shown} was made by an earlier racer (version {version}), which did not keep cars apart; "
-            "keep it as it is, and begin another one with --db"
+            f"the leaderboard {shown} was made by a later racer (version {version:.40}); update racer to use it"
         )
-    if version > schema:
-        raise LeaderboardError(
-            f"the leaderboard {shown} was made by a later racer (version {version}); update racer to use it"
-        )
-    check_schema(connection, metadata, shown)
+    return True
 
 
 def _short(error: Any) -> str:

@@ -1,5 +1,7 @@
+from .commands import commands_of as commands_of, replay_from_commands as replay_from_commands
 from .files import is_replay as is_replay, load_replay as load_replay, save_replay as save_replay
 from .laps import LapBook as LapBook, Recorder as Recorder, whole_steps as whole_steps
+from .player import PlayedLap as PlayedLap, html_page as html_page, player_data as player_data
 from .record import (
     STEP_DTYPE as STEP_DTYPE,
     STEP_S as STEP_S,
@@ -8,4 +10,4 @@ from .record import (
     Replay as Replay,
 )
 from .tensors import DamagedError as DamagedError, pack as pack, unpack as unpack
-from .verification import Verdict as Verdict, verify as verify
+from .verification import Verdict as Verdict, drive_again as drive_again, verify as verify

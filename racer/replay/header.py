@@ -24,7 +24,7 @@ from racer.track import Track, track_from_arrays
 if TYPE_CHECKING:
     from racer.sim import Car
 
-__all__ = ["from_file", "to_file"]
+__all__ = ["from_file", "rules_from_header", "to_file"]
 
 FORMAT = 4  # 3 had a penalty instead of rules; 1 and 2 were archives of NumPy's
 OLDEST = 3  # that is read
@@ -108,7 +108,7 @@ def from_file(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Replay
         physics=_text(header, "physics"),
         arithmetic=_text(header, "arithmetic"),
         imported=imported,
-        rules=_rules(header) if version > OLDEST else dataclasses.replace(FOR_EVER, penalty_s=_penalty(header)),
+        rules=_rules(header, version),
     )
 
 
@@ -129,7 +129,19 @@ def _penalty(header: dict[str, Any]) -> float | None:
     return penalty_s
 
 
-def _rules(header: dict[str, Any]) -> Rules:
+def _rules(header: dict[str, Any], version: int) -> Rules:
+    """The rules, of which format 3 knew the penalty alone."""
+    if version > OLDEST:
+        return rules_from_header(header)
+    return dataclasses.replace(FOR_EVER, penalty_s=_penalty(header))
+
+
+def rules_from_header(header: dict[str, Any]) -> Rules:
+    """The rules that a header holds under `rules`, as `dataclasses.asdict` gave them.
+
+    Raises:
+        DamagedError: it holds none.
+    """
     given = _get(header, "rules", dict)
     try:
         start = Rotation(**given["start"]) if isinstance(given["start"], dict) else given["start"]

@@ -71,6 +71,27 @@ class LapBook:
             self._resets[i, j] = 0
         return self._over
 
+    def run(self, states: NDArray[np.void], status: NDArray[np.int64], ended: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Look at k steps in a row, of which only the last one may end episodes.
+
+        Args:
+            states: (k + 1, n, m), as `racer.sim.World.run` gives them.
+            status, ended: (n, m), how the last step found the cars, as for `after`.
+
+        Returns:
+            (k, n, m), the number of the lap that each car was in before each step.
+        """
+        numbers = np.empty((len(states) - 1, *self._shape), np.int64)
+        crossed = states["laps"][1:] > states["laps"][:-1]
+        caught = (states["held"][:-1] == 0) & (states["held"][1:] > 0)
+        going_on, began, noted = np.zeros(self._shape, dtype=np.bool_), self._steps, 0
+        for k in sorted({*np.flatnonzero((crossed | caught).any(axis=(1, 2))).tolist(), len(numbers) - 1}):
+            numbers[noted : k + 1], noted = self.numbers, k + 1
+            self._steps = began + k
+            LapBook.before(self, states[k])
+            LapBook.after(self, states[k + 1], status, ended if noted == len(numbers) else going_on)
+        return numbers
+
     def close(self) -> None:
         """End the laps that are under way, because the record does."""
         for i, j in np.argwhere(~self._over).tolist():
@@ -99,10 +120,8 @@ class Recorder(LapBook):
         """Write down how the cars stand before a step."""
         super().before(cars)
         row = np.zeros(self._shape, STEP_DTYPE)
-        for name in COPIED:
-            row[name] = cars[name]
-        row["off_track"], row["wheels_on_track"] = cars["wheels_on_track"] == 0, cars["wheels_on_track"] == 4
-        row["lap"], row["restart"], row["held"] = self.numbers, self._restart, cars["held"] > 0
+        self._describe(row, cars)
+        row["lap"], row["restart"] = self.numbers, self._restart
         self._rows.append(row)
 
     def act(self, commands: NDArray[np.float64], rewards: NDArray[np.float64]) -> None:
@@ -116,11 +135,33 @@ class Recorder(LapBook):
         self._restart = ended
         return super().after(cars, status, ended)
 
+    def record(
+        self,
+        states: NDArray[np.void],
+        commands: NDArray[np.float64],
+        status: NDArray[np.int64],
+        ended: NDArray[np.bool_],
+    ) -> None:
+        """Write down k steps in a row, as for `run`, and their commands, (k, n, m, 2) in degrees and m/s."""
+        rows = np.zeros((len(commands), *self._shape), STEP_DTYPE)
+        rows["lap"] = self.run(states, status, ended)
+        rows["restart"][0], self._restart = self._restart, ended
+        self._describe(rows, states[:-1])
+        rows["steering_command_deg"], rows["speed_command"] = commands[..., 0], commands[..., 1]
+        self._rows.extend(rows)
+
     def take(self) -> NDArray[np.void]:
         """Give the steps written down since the last call, (k, n, m) of `STEP_DTYPE`."""
         steps = np.array(self._rows, STEP_DTYPE).reshape(-1, *self._shape)
         self._rows.clear()
         return steps
+
+    @staticmethod
+    def _describe(rows: NDArray[np.void], cars: NDArray[np.void]) -> None:
+        for name in COPIED:
+            rows[name] = cars[name]
+        wheels = cars["wheels_on_track"]
+        rows["off_track"], rows["wheels_on_track"], rows["held"] = wheels == 0, wheels == 4, cars["held"] > 0
 
 
 def whole_steps(laps: Sequence[Lap]) -> list[int]:

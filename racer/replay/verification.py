@@ -8,20 +8,21 @@ its lap times: to the last bit where sine and tangent are computed as they were 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from racer import __version__
-from racer.errors import RacerError
+from racer.errors import RacerError, ReplayError
 from racer.replay.laps import Recorder
 from racer.replay.record import STEP_DTYPE, STEP_S, Lap, Replay
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Verdict", "verify"]
+__all__ = ["Verdict", "drive_again", "verify"]
 
 STATE_SLACK = 1e-5  # m, rad, m/s: what the last bits of another machine's sine may have grown to
 TIME_SLACK_S = 1e-3  # lap times count in milliseconds
@@ -71,10 +72,13 @@ def verify(replay: Replay) -> Verdict:
         return Verdict(False, "its car is never put on the start line")
     from racer.sim import physics_version
 
-    here, recorder = physics_version(), Recorder(1, len(replay.drives))
+    here, recorder, reason = physics_version(), Recorder(1, len(replay.drives)), ""
     exact = replay.arithmetic == here.bits
     try:
-        reason = _driven(replay, steps, recorder, exact)
+        for first, driven, wrong in _driven(replay, recorder):
+            recorded = steps[first : first + len(driven)]
+            if reason := _difference(recorded, driven, first, replay.track.length, exact) or wrong:
+                break
     except (RacerError, ValueError, ArithmeticError) as error:
         return Verdict(False, f"it cannot be driven here: {error}")
     laps = tuple(tuple(laps) for laps in recorder.laps[0])
@@ -85,35 +89,72 @@ def verify(replay: Replay) -> Verdict:
     return Verdict(not reason, reason, laps)
 
 
-def _driven(replay: Replay, steps: NDArray[np.void], recorder: Recorder, exact: bool) -> str:
-    """Drive the steps, (k, m), into a recorder, and say what differs first; nothing if nothing does."""
+def drive_again(replay: Replay) -> Replay:
+    """Drive a race's commands again, and give the race as it comes out with this racer's physics.
+
+    Args:
+        replay: its track, car, rules, seed and commands count, not its states and laps.
+
+    Raises:
+        ReplayError: it cannot be driven here, or a car leaves the track and drives on from there.
+    """
+    from racer.sim import physics_version
+
+    physics, recorder = physics_version(), Recorder(1, len(replay.drives))
+    parts = []
+    try:
+        for _, found, wrong in _driven(replay, recorder):
+            if wrong:
+                raise ReplayError(wrong)
+            parts.append(found)
+    except ReplayError:
+        raise
+    except (RacerError, ValueError, ArithmeticError) as error:
+        raise ReplayError(f"it cannot be driven here: {error}") from error
+    steps = np.concatenate(parts)
+    steps["reward"] = np.stack([drive.steps["reward"] for drive in replay.drives], axis=1)
+    drives = [
+        dataclasses.replace(drive, laps=tuple(recorder.laps[0][car]), steps=steps[:, car])
+        for car, drive in enumerate(replay.drives)
+    ]
+    return dataclasses.replace(
+        replay, drives=tuple(drives), engine=__version__, physics=physics.motion, arithmetic=physics.bits
+    )
+
+
+def _driven(replay: Replay, recorder: Recorder) -> Iterator[tuple[int, NDArray[np.void], str]]:
+    """Drive a race's commands into a recorder, some steps at a time.
+
+    Yields:
+        The number of the first of these steps; the steps as they came out, (k, m); and what is against the rules at the
+        last of them.
+    """
     from racer.sim import OFF_TRACK, World
 
+    steps = np.stack([drive.steps for drive in replay.drives], axis=1)
     rules = dataclasses.replace(replay.rules, laps=1000, time_limit_s=1e6)
     world = World(replay.track, 1, steps.shape[1], replay.car, rules)
     world.seed(replay.seed)
-    commands = np.stack([steps["steering_command_deg"], steps["speed_command"]], axis=-1)
+    commands = np.stack([steps["steering_command_deg"], steps["speed_command"]], axis=-1)[:, None]
     restarts = np.append(steps["restart"], np.zeros((1, steps.shape[1]), np.bool_), axis=0)
-    gained = np.zeros((1, steps.shape[1]))
-    for first in range(0, len(steps), AT_ONCE):
-        recorded, drove_on = steps[first : first + AT_ONCE], ""
-        for k in range(first, first + len(recorded)):
-            if restarts[k].any():
-                world.reset()
-            recorder.before(world.cars)
-            recorder.act(commands[None, k], gained)
-            world.step(commands[None, k], gained)
-            status = world.cars["status"]
-            off = (status == OFF_TRACK) & (world.cars["held"] == 0)
-            recorder.after(world.cars, status, restarts[None, k + 1] | off)
-            if k + 1 < len(steps) and (off & ~restarts[k + 1]).any():
-                drove_on = f"its car left the track in step {k}, but drove on from there"
-                break
-        found = recorder.take()[:, 0]
-        if reason := _difference(recorded[: len(found)], found, first, replay.track.length, exact) or drove_on:
-            return reason
+    starts = [*np.flatnonzero(restarts.any(axis=1)).tolist(), len(steps)]
+    first = 0
+    while first < len(steps):
+        if first in starts:
+            world.reset()
+        last = min(first + AT_ONCE, *(start for start in starts if start > first))
+        states, wrong = world.run(commands[first:last]), ""
+        off = (states["status"][1:] == OFF_TRACK) & (states["held"][1:] == 0)
+        on = off & ~restarts[first + 1 : last + 1, None]
+        if (drove_on := np.flatnonzero(on.any(axis=(1, 2)))).size and first + drove_on[0] + 1 < len(steps):
+            last = first + int(drove_on[0]) + 1
+            wrong = f"its car left the track in step {last - 1}, but drove on from there"
+        some = last - first
+        ended = restarts[None, last] | off[some - 1]
+        recorder.record(states[: some + 1], commands[first:last], states["status"][some], ended)
+        yield first, recorder.take()[:, 0], wrong
+        first = last
     recorder.close()
-    return ""
 
 
 def _difference(recorded: NDArray[np.void], found: NDArray[np.void], first: int, length: float, exact: bool) -> str:

@@ -42,6 +42,25 @@ def drive_alike(cars: Any, commands: Any, rewards: Any, road: Any, car: Any, rul
 
 
 @lean
+def drive_on(cars: Any, commands: Any, rewards: Any, states: Any, road: Any, car: Any, rules: Any, motion: Any) -> None:
+    """Do the same for several steps in a row, which from Python costs more than the steps themselves.
+
+    Args:
+        cars, rewards, road, car, rules, motion: as for `drive_alike`.
+        commands: (k, n, m, 2), of each step.
+        states: (k + 1, n, m), filled with the cars before each step, and after the last one.
+    """
+    for k in range(len(commands)):
+        for i in range(cars.shape[0]):
+            for j in range(cars.shape[1]):
+                states[k, i, j] = cars[i, j]
+        _drive(cars, commands[k], rewards, Road(*road), CarConstants(*car), RuleConstants(*rules), motion)
+    for i in range(cars.shape[0]):
+        for j in range(cars.shape[1]):
+            states[len(commands), i, j] = cars[i, j]
+
+
+@lean
 def drive_each(cars: Any, commands: Any, rewards: Any, road: Any, table: Any, rules: Any, motion: Any) -> None:
     """The same for cars that differ: `table` (n, m) holds the `CAR_CONSTANTS` of each."""
     for i in range(cars.shape[0]):

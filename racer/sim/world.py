@@ -22,7 +22,7 @@ from racer.sim.road import Road, road_of
 from racer.sim.rules import Rules
 from racer.sim.start import start_episodes
 from racer.sim.state import CAR_STATE
-from racer.sim.step import AT_ONCE, all_finite, drive_alike, drive_each
+from racer.sim.step import AT_ONCE, all_finite, drive_alike, drive_each, drive_on
 from racer.sim.track_sampler import Races, RaceTracks, TrackSampler
 from racer.track import Track
 
@@ -143,6 +143,29 @@ class World:
             submit = self._threads.submit
             for job in [submit(self._drive, races, road, commands, rewards) for races, road in self._jobs]:
                 job.result()
+
+    def run(self, commands: NDArray[np.float64]) -> NDArray[np.void]:
+        """Take several steps in a row with commands that are known beforehand, as those of a replay are.
+
+        It gives the same bits as `step` does, in a fraction of the time for few cars.
+
+        Args:
+            commands: (k, n, m, 2), those of each step.
+
+        Returns:
+            (k + 1, n, m) of `CAR_STATE`: the cars before each step, and after the last one.
+
+        Raises:
+            ValueError: a command is not a finite number, the races are on several tracks, or cars are randomised.
+        """
+        if not self.one_track or self.car_constants is not None:
+            raise ValueError("only races on one track, with cars as they are, take several steps at once")
+        if not all_finite(commands):
+            raise ValueError(f"a command of step {np.argwhere(~np.isfinite(commands))[0][0]} is not a finite number")
+        states = np.empty((len(commands) + 1, *self.cars.shape), CAR_STATE)
+        constants = tuple(self.road), tuple(self.constants), tuple(self._rules)
+        drive_on(self.cars, commands, np.empty(self.cars.shape), states, *constants, np.empty((ROWS, AT_ONCE)))
+        return states
 
     def by_track(self, which: NDArray[np.bool_] | None = None) -> Iterator[tuple[Races, World]]:
         """The races on each track, and a world of these alone, for what takes one track at a time.
