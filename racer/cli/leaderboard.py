@@ -256,11 +256,12 @@ def _enter(files: list[str], board: str | None, driver: str | None, team: str | 
             paths.append(entry_file(given))
         except RacerError as error:
             outcomes.append(error)
-    with console.busy(console.loading("Driving again")):
-        if board is None:
-            outcomes += add_all(paths, driver, db, team=team)
-        else:
-            outcomes += Board.find(board, db).submit(paths, driver, team=team)
+    if paths:
+        with console.busy(console.loading("Driving again")):
+            if board is None:
+                outcomes += add_all(paths, driver, db, team=team)
+            else:
+                outcomes += Board.find(board, db).submit(paths, driver, team=team)
     entered = [outcome for outcome in outcomes if not isinstance(outcome, RacerError)]
     numbers = dict.fromkeys(entry.board_id for entry in entered)
     tables = {number: next(one for one in standings(db=db, board=f"#{number}") if one.current) for number in numbers}
