@@ -76,6 +76,7 @@ def test_what_was_raced_can_be_saved_and_driven_again(raced, tmp_path):
     save_replay(raced, tmp_path / "r.replay")
     again = load_replay(tmp_path / "r.replay")
     assert again.steps.tobytes() == raced.steps.tobytes()
+    assert again.drives[0].sensors == ("state",)
     verdict = verify(again)
     assert verdict.ok, verdict.reason
     assert [lap.time_s for lap in verdict.laps] == pytest.approx([lap.time_s for lap in raced.laps], abs=1e-6)

@@ -1,5 +1,6 @@
 """Run folders as strangers, mistakes and accidents leave them: what they may not do, and what still works."""
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -21,7 +22,7 @@ from racer.racing import load_state
 from racer.replay import load_replay
 from racer.sim import DiscreteActions
 from racer.track import load_track
-from racer.training import RunConfig, find_run, open_run, resume, start, train
+from racer.training import Progress, RunConfig, find_run, open_run, resume, start, train
 
 REPO = Path(__file__).resolve().parents[1]
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX only")
@@ -440,6 +441,16 @@ def test_a_slow_machine_is_told_what_it_means(home):
     line = next(line for line in shown.stderr.splitlines() if "slower than usual" in line)
     assert "steps/s here: about" in line and "give it --seconds" in line
     assert shown.stderr.count("slower than usual") == 1
+
+
+@pytest.mark.parametrize(("used", "said"), [(0.5, "the rest takes about 20 s"), (0.98, ""), (1.0, "")])
+def test_the_rest_of_a_slow_training_is_told_while_there_is_one(home, capsys, used, said):
+    config = dataclasses.replace(find_run("base").config, steps=40_000, seconds=None)
+    state = Progress(int(40_000 * used), 10.0, used, 1000.0, {}, None, None, False, 10.0, 80_000.0)
+    with screen.shown(config) as callback:
+        callback.on_update(state)
+    lines = [line for line in capsys.readouterr().err.splitlines() if "slower than usual" in line]
+    assert [line.rpartition("; ")[2] for line in lines] == ([said] if said else [])
 
 
 def test_short_words_for_runs_and_tracks(home):

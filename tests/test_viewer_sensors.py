@@ -1,5 +1,6 @@
 """What the watcher sees of what the car sees: its camera's picture in a corner, its LIDAR's beams on the road."""
 
+import dataclasses
 import os
 
 import numpy as np
@@ -100,6 +101,51 @@ def test_v_shows_and_hides_what_the_car_sees(replay):
     with_sensors = drawn(stage, 2.0, sensors=True)
     assert not np.array_equal(with_sensors, before)
     assert np.array_equal(drawn(stage, 2.0), before)
+
+
+def with_sensors(replay, *sensors):
+    return dataclasses.replace(replay, drives=(dataclasses.replace(replay.drives[0], sensors=sensors),))
+
+
+@pytest.mark.parametrize("lenses", ["FRONT_FACING_CAMERA", "STEREO_CAMERAS"])
+def test_the_picture_is_that_of_the_driver_s_own_camera(replay, lenses):
+    stage, other = (
+        Stage([with_sensors(replay, f"{lenses}:size=80x32:field_of_view={angle}:stack=2", "state")], sensors=True)
+        for angle in (90, 40)
+    )
+    card, moment = card_of(stage), stage.timelines[0].moment(3.0)
+    seen = Camera(lenses, (80, 32), np.pi / 2.0).look(stage.track, [(moment.x, moment.y, moment.heading)])[0]
+    wanted = np.concatenate(np.moveaxis(seen, -1, 0), axis=1).astype(float)
+    room = Layout(*SIZE).px(LABEL), Layout(*SIZE).px(EDGE)
+    area = drawn(stage, 3.0)[card.left + room[1] : card.right - room[1], card.top + room[0] : card.bottom - room[1]]
+    height = round(area.shape[0] * wanted.shape[0] / wanted.shape[1])  # in the middle, as wide as there is room
+    top = (area.shape[1] - height) // 2
+    rows, columns = np.arange(2, wanted.shape[0] - 2), np.arange(2, wanted.shape[1] - 2)
+    down = top + ((rows + 0.5) * height / wanted.shape[0]).astype(int)
+    right = ((columns + 0.5) * area.shape[0] / wanted.shape[1]).astype(int)
+    shown = area[..., 0].T[np.ix_(down, right)]
+    assert np.median(np.abs(shown - wanted[np.ix_(rows, columns)])) < 4.0
+    assert not np.array_equal(drawn(other, 3.0), drawn(stage, 3.0))
+
+
+def test_nothing_is_shown_that_the_driver_did_not_have(replay):
+    camera, lidar, short, neither, unknown, later = (
+        drawn(Stage([with_sensors(replay, *sensors)], sensors=True), 3.0)
+        for sensors in (["observation"], ["LIDAR"], ["LIDAR:clip_m=0.3"], ["state"], [], ["SONAR"])
+    )
+    card, plain = card_of(Stage([replay])), drawn(Stage([replay]), 3.0)
+    inside = np.s_[card.left : card.right, card.top : card.bottom]
+
+    def changed_outside(picture):
+        different = (picture != plain).any(axis=2)
+        different[inside] = False
+        return different.sum()
+
+    assert not np.array_equal(camera[inside], plain[inside]) and not changed_outside(camera)
+    assert np.array_equal(lidar[inside], plain[inside]) and changed_outside(lidar) > changed_outside(short) > 0
+    assert changed_outside(neither) == changed_outside(unknown) == changed_outside(lidar)
+    assert not np.array_equal(neither[inside], unknown[inside])  # they say what they are
+    assert np.array_equal(later, unknown)
 
 
 @pytest.mark.parametrize("name", ["harbor", "odyssey", "whirlpool", "fjord", "thunder"])

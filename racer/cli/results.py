@@ -27,7 +27,7 @@ def watch(
     ] = None,
     speed: Annotated[float, typer.Option(help="Playback speed, 0.25 to 8.")] = 1.0,
     size: Annotated[str | None, typer.Option(metavar="WxH", help="Window size in pixels, such as 1280x800.")] = None,
-    camera: Annotated[bool, typer.Option("--camera", help="Show what the car's camera and LIDAR see, too.")] = False,
+    camera: Annotated[bool, typer.Option("--camera", help="Show what the driver's camera and LIDAR see, too.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the recorded file.")] = False,
 ) -> None:
     """Watch replays in a window: the car, its trail, laps, pedals and reward.

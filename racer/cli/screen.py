@@ -18,6 +18,7 @@ __all__ = ["explain_laps", "go_on", "shown"]
 
 LINE_EVERY_S = 5.0  # of training, between two lines where there is no terminal to draw a bar on
 PACE_AFTER_S = 5.0  # of training, before its pace says anything: the first updates are small and slow
+LEAST_REST_S = 5.0  # of training: what is left is not worth a word if it is shorter
 SLOW = 0.4  # of the usual pace: below, it is worth a word
 EARLY = 0.5  # share of the steps before which a best driver counts as an early one
 
@@ -135,7 +136,7 @@ def _pace(state: "State", config: "RunConfig") -> str:
     said = f"{_rounded(state.steps_per_s):,.0f} steps/s here: about {times:.0f} times slower than usual"
     if config.steps is not None:
         left = max(0.0, 1.0 - state.used) * config.steps / state.steps_per_s
-        return f"{said}; the rest takes about {_rounded(left):,.0f} s"
+        return f"{said}; the rest takes about {_rounded(left):,.0f} s" if left >= LEAST_REST_S else ""
     return f"{said}; give it --seconds {_rounded((config.seconds or 0.0) * times):.0f}"
 
 

@@ -111,7 +111,7 @@ def drive(
     return Replay(
         track=track,
         car=conditions.car,
-        drives=(Drive(name, reward, tuple(tried), recorder.take()[:, 0, 0]),),
+        drives=(Drive(name, reward, tuple(tried), recorder.take()[:, 0, 0], conditions.sensors),),
         seed=conditions.seed,
         created=datetime.now(UTC).isoformat(timespec="microseconds"),
         engine=__version__,

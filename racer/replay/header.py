@@ -31,6 +31,7 @@ OLDEST = 3  # that is read
 TEXT_LIMIT = 200  # characters of a name
 METADATA_LIMIT = 2000  # characters of a line about a track
 MOST_CARS = 100  # in a race
+MOST_SENSORS = 10  # of a car
 TIME_SLACK_S = 1e-3  # lap times count in milliseconds
 IMPORTED_SLACK_S = 2.0 * STEP_S  # a flying lap taken out of a log begins behind the line
 LINES = ("center", "inner", "outer")
@@ -63,6 +64,7 @@ def to_file(replay: Replay) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
                 "driver": _printable(drive.driver),
                 "reward": _printable(drive.reward),
                 "laps": [dataclasses.asdict(lap) for lap in drive.laps],
+                "sensors": list(map(_printable, drive.sensors)),
             }
             for drive in replay.drives
         ],
@@ -117,7 +119,11 @@ def _drive(record: object, steps: NDArray[np.void], imported: bool) -> Drive:
         raise DamagedError("one of its drives is not a record")
     laps = tuple(_lap(lap) for lap in _get(record, "laps", list))
     _check_laps(laps, steps, imported)
-    return Drive(_text(record, "driver"), _text(record, "reward"), laps, steps)
+    given = _get(record, "sensors", list) if "sensors" in record else []  # replays did not always tell
+    if len(given) > MOST_SENSORS:
+        raise DamagedError(f"its driver has {len(given)} sensors; a car has {MOST_SENSORS} at most")
+    sensors = tuple(_text({"sensors": sensor}, "sensors") for sensor in given)
+    return Drive(_text(record, "driver"), _text(record, "reward"), laps, steps, sensors)
 
 
 def _penalty(header: dict[str, Any]) -> float | None:

@@ -79,6 +79,7 @@ class Drive:
     reward: str  # name
     laps: tuple[Lap, ...]
     steps: NDArray[np.void]
+    sensors: tuple[str, ...] = ()  # that the driver observed, as `racer.sensors` names them; empty if unknown
 
     @property
     def best_lap(self) -> Lap | None:

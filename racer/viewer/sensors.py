@@ -1,20 +1,24 @@
 """The sensor view: a camera's picture in a corner and a LIDAR's beams on the road, for the car in focus.
 
-The one invariant: it is what the default sensors show at this pose, whatever the driver observed, and it says so.
+The one invariant: it is what the driver's own camera and LIDAR show at this pose; where it has neither, or is not known
+to have them, it is what the default ones would show, and it says so.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
+from math import ceil
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pygame
 
-from racer.sensors import AHEAD_M, Camera, Lidar
+from racer.errors import SensorError
+from racer.sensors import AHEAD_M, Camera, Lidar, Stack, make_sensors
 from racer.viewer.screen import ACCENT, BAD, CARD_EDGE, SOFT, Canvas, Color, Layout
 
 if TYPE_CHECKING:
+    from racer.sensors import Sensor
     from racer.track import Track
     from racer.viewer.playback import Moment
     from racer.viewer.scene import View
@@ -30,19 +34,35 @@ MISSED: Color = (58, 70, 86)
 
 
 class SensorView:
-    """The default camera and LIDAR, on a track.
+    """A driver's camera and LIDAR, or the default ones, on a track.
 
     Args:
         track: What is driven.
+        sensors: What the driver observes, as `racer.sensors.make_sensors` takes them; empty if unknown.
     """
 
-    def __init__(self, track: Track) -> None:
+    def __init__(self, track: Track, sensors: tuple[str, ...] = ()) -> None:
         """Draw nothing yet."""
-        self.track, self.camera, self.lidar = track, Camera(), Lidar()
+        self.track = track
+        self.camera: Camera | None = None
+        self.lidar: Lidar | None = None
+        made = _made(sensors)
+        for sensor in made:
+            single = sensor.sensor if isinstance(sensor, Stack) else sensor
+            if isinstance(single, Camera):
+                self.camera = single
+            elif isinstance(single, Lidar):
+                self.lidar = single
+        self.label = "THE DRIVER'S CAMERA"
+        if self.camera is None and self.lidar is None:
+            self.camera, self.lidar = Camera(), Lidar()
+            self.label = "NOT THE DRIVER'S: CAMERA, LIDAR" if made else "DEFAULT CAMERA AND LIDAR"
         self._place = lru_cache(maxsize=8)(self._best_corner)
 
     def draw_beams(self, canvas: Canvas, view: View, moment: Moment) -> None:
-        """Draw the beams of the LIDAR, with a dot where one meets a border."""
+        """Draw the beams of the LIDAR, if there is one, with a dot where one meets a border."""
+        if self.lidar is None:
+            return
         pose = (moment.x, moment.y, moment.heading)
         distances = self.lidar.measure(self.track, [pose])[0]
         angles = self.lidar.angles + moment.heading
@@ -58,23 +78,30 @@ class SensorView:
             canvas.dot(end, 2, BAD)
 
     def draw_picture(self, canvas: Canvas, whole: View, moment: Moment) -> None:
-        """Show the camera's picture in the corner where it hides least of the road, or among the instruments.
+        """Show the camera's picture, if there is one, where it hides least of the road, or among the instruments.
 
         Args:
             canvas: What is drawn on.
             whole: The camera that sees the whole track, for it decides which corner that is.
             moment: Of the car.
         """
+        if self.camera is None:
+            return
         px = canvas.px
         card = self._place(canvas.layout, whole)
         canvas.card(card, 12, edge=CARD_EDGE, solid=246)
-        label = canvas.shorten("DEFAULT CAMERA AND LIDAR", 12, card.width - 2 * px(EDGE))
+        label = canvas.shorten(self.label, 12, card.width - 2 * px(EDGE))
         canvas.write(label, (card.left + px(EDGE + 2), card.top + px(EDGE)), 12, SOFT)
-        grey = self.camera.look(self.track, [(moment.x, moment.y, moment.heading)])[0, ..., 0].T
+        seen = self.camera.look(self.track, [(moment.x, moment.y, moment.heading)])[0]
+        grey = np.concatenate(np.moveaxis(seen, -1, 0), axis=1).T  # of two lenses, side by side
         picture = pygame.surfarray.make_surface(np.repeat(grey[..., None], 3, axis=2))
-        size = (card.width - 2 * px(EDGE), card.height - px(EDGE) - px(LABEL))
-        fine = pygame.transform.smoothscale(picture, size)
-        canvas.surface.blit(fine, (card.left + px(EDGE), card.top + px(LABEL)))
+        room = pygame.Rect(
+            card.left + px(EDGE), card.top + px(LABEL), card.width - 2 * px(EDGE), card.height - px(EDGE) - px(LABEL)
+        )
+        scale = min(most / side for most, side in zip(room.size, picture.get_size(), strict=True))
+        place = pygame.Rect((0, 0), [ceil(scale * side - 1e-9) for side in picture.get_size()])
+        place.center = room.center
+        canvas.surface.blit(pygame.transform.smoothscale(picture, place.size), place)
 
     def _best_corner(self, layout: Layout, whole: View) -> pygame.Rect:
         px, area = layout.px, layout.area
@@ -92,6 +119,14 @@ class SensorView:
             size = width, round((width - 2 * px(EDGE)) * PICTURE[1] / PICTURE[0]) + px(LABEL) + px(EDGE)
             return pygame.Rect(layout.side.left + px(EDGE), layout.side.bottom - px(EDGE) - size[1], *size)
         return pygame.Rect(best)
+
+
+def _made(sensors: tuple[str, ...]) -> tuple[Sensor, ...]:
+    """A replay's sensors; none where it was made by a racer that knows others."""
+    try:
+        return make_sensors(sensors)
+    except SensorError:
+        return ()
 
 
 def _outside(layout: Layout, share: float) -> tuple[int, int]:

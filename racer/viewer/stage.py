@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -67,6 +67,7 @@ class Stage:
         self._panel = Panel(self.scale)
         self._ink = Ink()
         self._fit = lru_cache(maxsize=4)(self._whole)
+        self._sensors = lru_cache(maxsize=8)(self._sensor_view)
 
     def playback(self, speed: float = 1.0) -> Playback:
         """A fresh playback of all replays."""
@@ -108,7 +109,7 @@ class Stage:
             self._wake(surface, view, riders[number])
         canvas = Canvas(surface, self._ink, len(riders))
         if state.sensors:
-            self._sensors.draw_beams(canvas, view, moments[state.focus])
+            self._sensors(state.focus).draw_beams(canvas, view, moments[state.focus])
         for number in order:
             moment, car = moments[number], self.timelines[number].replay.car
             alpha = 1.0 if number == state.focus else GHOST_ALPHA
@@ -130,7 +131,7 @@ class Stage:
         draw_time(canvas, riders[state.focus], state, self.scale)
         self._panel.draw(canvas, riders[state.focus])
         if state.sensors:
-            self._sensors.draw_picture(canvas, self._fit(*surface.get_size()), moments[state.focus])
+            self._sensors(state.focus).draw_picture(canvas, self._fit(*surface.get_size()), moments[state.focus])
         if state.help:
             draw_help(canvas)
 
@@ -151,11 +152,11 @@ class Stage:
         place = running.index(focus)
         return sorted({running[0], *running[max(place - 1, 0) : place + 2]})
 
-    @cached_property
-    def _sensors(self) -> SensorView:
+    def _sensor_view(self, number: int) -> SensorView:
+        """What the driver of a car perceives."""
         from racer.viewer.sensors import SensorView  # brings Numba, which who only looks at a drive does not wait for
 
-        return SensorView(self.track)
+        return SensorView(self.track, self.timelines[number].replay.drives[0].sensors)
 
     def _trail(self, surface: pygame.Surface, view: View, rider: Rider) -> None:
         """Where the car in focus drove in this lap, coloured by speed, above its laps before."""
