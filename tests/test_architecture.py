@@ -25,7 +25,7 @@ viewer plot
 env
 racing
 deepracer.config training.sb3
-deepracer.logs training leaderboard
+deepracer.car deepracer.logs training leaderboard
 cli
 """
 
@@ -43,7 +43,7 @@ OWNERS = {
     "alembic": {"leaderboard"},
     "sqlalchemy": {"leaderboard"},
     "stable_baselines3": {"training.sb3"},
-    "tensorboard": {"training"},
+    "tensorboard": {"deepracer.car", "training"},
     "torch": {"training.sb3"},
     "typer": {"cli"},
     "yaml": {"deepracer.config"},
@@ -217,7 +217,8 @@ HEAVY = {
         "import racer.cli",
         "from racer.errors import RacerError; from racer.shelf import read_bytes, resolve, scaffold",
         "import racer.sim, racer.sensors, racer.reward, racer.env, racer.replay, racer.racing, racer.training",
-        "import racer.leaderboard, racer.deepracer.config, racer.deepracer.logs, racer.viewer, racer.plot",
+        "import racer.deepracer.car, racer.deepracer.config, racer.deepracer.logs",
+        "import racer.leaderboard, racer.viewer, racer.plot",
     ],
 )
 def test_light_imports_stay_light(statement: str) -> None:

@@ -22,6 +22,7 @@ from .layers import (
     Layer as Layer,
     Linear as Linear,
     Patches as Patches,
+    Pool as Pool,
     Scale as Scale,
 )
 from .model import (

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ACTIVATIONS", "LAYERS", "Convolution", "Flatten", "Layer", "Linear", "Patches", "Scale"]
+__all__ = ["ACTIVATIONS", "LAYERS", "Convolution", "Flatten", "Layer", "Linear", "Patches", "Pool", "Scale"]
 
 Shape = tuple[int, ...]
 
@@ -89,6 +89,42 @@ class Scale(Layer):
     def shape(self, given: Shape) -> Shape:
         """As it is."""
         return given
+
+
+@dataclass(frozen=True)
+class Pool(Layer):
+    """An image without `top` and `bottom` rows, made smaller: each number is the mean of `high` times `wide` pixels."""
+
+    kind = "pool"
+    top: int
+    bottom: int
+    high: int
+    wide: int
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        _check_whole(self, ("top", "bottom"), 0)
+        _check_whole(self, ("high", "wide"), 1)
+
+    def __call__(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Calculate it."""
+        rows, columns, channels = self.shape(x.shape[1:])
+        kept = x[:, self.top : x.shape[1] - self.bottom]
+        return np.asarray(kept.reshape(len(x), rows, self.high, columns, self.wide, channels).mean(axis=(2, 4)))
+
+    def shape(self, given: Shape) -> Shape:
+        """A smaller image, with as many channels."""
+        rows = given[0] - self.top - self.bottom if len(given) == 3 else 0
+        if rows < 1 or rows % self.high or given[1] % self.wide:
+            raise ValueError(
+                f"it takes means of {self.high} x {self.wide} pixels below {self.top} and above {self.bottom} rows; "
+                f"they do not cut up {_words(given)}"
+            )
+        return rows // self.high, given[1] // self.wide, given[2]
+
+    def work(self, made: Shape) -> int:
+        """A sum over each mean's pixels."""
+        return prod(made) * self.high * self.wide
 
 
 @dataclass(frozen=True)
@@ -219,7 +255,7 @@ class Convolution(Weighted):
         return prod(made) * prod(self.weight.shape[1:])
 
 
-LAYERS: Mapping[str, type[Layer]] = {one.kind: one for one in (Flatten, Scale, Patches, Linear, Convolution)}
+LAYERS: Mapping[str, type[Layer]] = {one.kind: one for one in (Flatten, Scale, Pool, Patches, Linear, Convolution)}
 """The layers by their kinds."""
 
 
