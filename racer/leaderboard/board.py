@@ -18,13 +18,14 @@ from racer.leaderboard.audit import note
 from racer.leaderboard.boards import BoardRecord, found, made, of_rules, only
 from racer.leaderboard.entering import keep_road, physics_here, store
 from racer.leaderboard.names import clean_name
-from racer.leaderboard.proof import Proof, course_of, prove, where
+from racer.leaderboard.proof import prove
 from racer.leaderboard.ranking import Progress, TeamRow, entries_on, progress, rank_teams, ranked
 from racer.leaderboard.records import Entry, Row
 from racer.leaderboard.reverifying import Outcome, reverify
 from racer.leaderboard.shipped import car_digest
 from racer.leaderboard.storage import PATIENCE_S, database, opened
 from racer.leaderboard.tables import boards, entries
+from racer.leaderboard.terms import Proof, course_of, where
 from racer.racing import Rulebook, board_digest, load_rulebook
 from racer.replay import Replay
 

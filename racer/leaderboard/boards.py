@@ -12,10 +12,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from racer.errors import LeaderboardError, RacerError
-from racer.leaderboard.proof import Proof, Terms, course_of
 from racer.leaderboard.records import Course, checked, now
 from racer.leaderboard.shipped import car_digest
 from racer.leaderboard.tables import boards, courses
+from racer.leaderboard.terms import Proof, Terms, course_of
 from racer.racing import Rulebook, rulebook_as_json, rulebook_from_json
 
 __all__ = ["BoardRecord", "found", "made", "of_rules", "only", "open_board"]

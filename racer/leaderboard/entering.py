@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from racer import __version__
 from racer.errors import LeaderboardError
 from racer.leaderboard.boards import BoardRecord
-from racer.leaderboard.proof import Proof
 from racer.leaderboard.ranking import entries_on
 from racer.leaderboard.records import AlreadyEnteredError, Entry, now
 from racer.leaderboard.tables import drivers, drives, entries, roads, teams
+from racer.leaderboard.terms import Proof
 from racer.replay import pack, unpack
 from racer.track import Track, track_from_arrays
 
@@ -58,7 +58,7 @@ def _stored(connection: sa.Connection, board: BoardRecord, proof: Proof, where: 
     values |= {"board_id": board.id, "driver_id": driver_id, "kind": proof.kind, "removed": False, "best": False}
     values |= {"submitted": now(), "commands_digest": proof.commands_digest}
     (entry_id,) = connection.execute(sa.insert(entries).values(values)).inserted_primary_key or (0,)
-    connection.execute(sa.insert(drives).values(entry_id=entry_id, data=proof.data))
+    connection.execute(sa.insert(drives).values(entry_id=entry_id, data=proof.data, seeds=proof.seeds))
     for track in proof.tracks:
         keep_road(connection, track)
     settle(connection, board.id, driver_id)

@@ -7,199 +7,51 @@ was driven otherwise than the rules say, is refused.
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from racer.errors import LeaderboardError, RulesError
+from racer.errors import ReplayError
+from racer.leaderboard.models import prove_model
 from racer.leaderboard.names import clean_name
-from racer.leaderboard.records import DIRECTIONS, Course, lap_times
-from racer.leaderboard.shipped import car_digest, check_car, check_track
-from racer.leaderboard.tables import NAME_LIMIT, TRACK_LIMIT
-from racer.racing import Rulebook, Score, check_replay, score, trials_of
-from racer.replay import Lap, Replay, commands_of, load_replay, verify
+from racer.leaderboard.replays import prove_drive, verified
+from racer.leaderboard.tables import NAME_LIMIT
+from racer.leaderboard.terms import Proof, Terms, where
+from racer.racing import load_model
+from racer.replay import Replay, load_replay
+from racer.shelf import open_plain
 
-if TYPE_CHECKING:
-    from racer.sim import Car
-    from racer.track import Track
+__all__ = ["prove"]
 
-__all__ = ["Proof", "Terms", "course_of", "prove", "prove_drive", "where"]
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What an entry has to keep to: a board's rules, on its tracks, with its car.
-
-    Without rules (a board that is open to all) every lap without a penalty counts, whatever the race was.
-    """
-
-    rulebook: Rulebook | None = None
-    courses: tuple[Course, ...] = ()
-    car_digest: str = ""
-
-
-@dataclass(frozen=True)
-class Proof:
-    """What driving a file again gave.
-
-    Attributes:
-        kind, driver: `"replay"` or `"model"`, and whose it is.
-        tracks, car: on and with which it was driven.
-        time_ms, best_lap_ms, average_ms, total_ms, laps, lap_times, mean_speed_mps, commands_digest: see
-            `racer.leaderboard.Entry`; the lap times as JSON.
-        data: what it takes to drive it again.
-    """
-
-    kind: str
-    driver: str
-    tracks: tuple[Track, ...]
-    car: Car
-    time_ms: int
-    best_lap_ms: int
-    average_ms: int | None
-    total_ms: int | None
-    laps: int
-    lap_times: str
-    mean_speed_mps: float
-    commands_digest: str
-    data: bytes
-
-
-def where(given: Replay | str | Path) -> str:
-    """What a file is called in a message."""
-    return "this replay" if isinstance(given, Replay) else str(given)
-
-
-def course_of(track: Track) -> Course:
-    """A track as a board has it."""
-    return Course(clean_name(track.name, "track's", TRACK_LIMIT), DIRECTIONS[track.reversed], track.digest)
+HEAD_BYTES = 70_000  # of a file, in which its kind is said
 
 
 def prove(given: Replay | str | Path, driver: str | None, terms: Terms) -> Proof:
     """Drive a file again, by a board's rules.
 
     Args:
-        given: a race, or the file of one.
+        given: a race, or the file of one or of a model.
         driver: whose it is; by default as the file says.
         terms: what it has to keep to.
 
     Raises:
-        ReplayError: the file is no replay.
+        ReplayError: the file is neither a replay nor a model.
+        ModelError: it is no sound model.
         LeaderboardError: it does not hold, has not enough laps, or was driven by other rules, on another track or with
             another car.
     """
-    replay = given if isinstance(given, Replay) else load_replay(given)
-    name = clean_name(replay.driver if driver is None else driver, "driver's", NAME_LIMIT)
-    return dataclasses.replace(prove_drive(_verified(replay, where(given), terms), where(given), terms), driver=name)
+    if not isinstance(given, Replay) and _is_model(given):
+        model = load_model(given)
+        name = clean_name(model.name if driver is None else driver, "driver's", NAME_LIMIT)
+        proof = prove_model(model, where(given), terms)
+    else:
+        replay = given if isinstance(given, Replay) else load_replay(given)
+        name = clean_name(replay.driver if driver is None else driver, "driver's", NAME_LIMIT)
+        proof = prove_drive(verified(replay, where(given), terms), where(given), terms)
+    return dataclasses.replace(proof, driver=name)
 
 
-def _verified(replay: Replay, where: str, terms: Terms) -> Replay:
-    """A replay that holds, with the laps as they came out here."""
-    if replay.imported:  # before all else: nothing that could be mended
-        raise LeaderboardError(f"{where} was refused: {verify(replay).reason}")
-    if len(replay.drives) != 1:
-        raise LeaderboardError(f"{where} was refused: {len(replay.drives)} cars raced; a board takes one car alone")
-    check_car(replay.car, where)
-    check_track(replay.track, course_of(replay.track).track, where)
-    _check_terms(replay, where, terms)
-    _scored(replay, where, terms)  # as it says itself: what is hopeless is not driven
-    verdict = verify(replay)
-    if not verdict.ok:
-        raise LeaderboardError(f"{where} was refused: {verdict.reason}")
-    return dataclasses.replace(replay, drives=(dataclasses.replace(replay.drives[0], laps=verdict.laps),))
-
-
-def _check_terms(replay: Replay, where: str, terms: Terms) -> None:
-    """Refuse a race of another track or car, or by other rules."""
-    if terms.rulebook is None:
-        return
-    if len(terms.courses) > 1:
-        raise LeaderboardError(
-            f"{where} was refused: this board is driven on {len(terms.courses)} tracks, which a replay cannot; enter a "
-            "model, as `racer export` makes it"
-        )
-    course = terms.courses[0]
-    if replay.track.digest != course.track_digest:
-        raise LeaderboardError(f"{where} was refused: it was driven on {course_of(replay.track)}, not on {course}")
-    if car_digest(replay.car) != terms.car_digest:
-        raise LeaderboardError(
-            f"{where} was refused: it was driven with the car {replay.car.name}, not with {terms.rulebook.car}"
-        )
-    try:
-        check_replay(terms.rulebook, replay)
-    except RulesError as error:
-        raise LeaderboardError(f"{where} was refused: {error}") from error
-
-
-def prove_drive(replay: Replay, where: str, terms: Terms) -> Proof:
-    """Score a race that was driven here.
-
-    Raises:
-        LeaderboardError: it has not enough laps to be ranked.
-    """
-    counted, times = _scored(replay, where, terms)
-    chosen = np.isin(replay.steps["lap"], [lap.index for lap in counted])
-    return Proof(
-        kind="replay",
-        driver=replay.driver,
-        tracks=(replay.track,),
-        car=replay.car,
-        **times,
-        lap_times=lap_times(trials_of(replay)),
-        mean_speed_mps=float(np.mean(replay.steps["speed"][chosen])),
-        commands_digest=replay.lap_digest(counted[-1]),
-        data=commands_of(replay),
-    )
-
-
-def _scored(replay: Replay, where: str, terms: Terms) -> tuple[list[Lap], dict[str, Any]]:
-    """The laps that give the official time, and all times by their names in `Proof`."""
-    trials = trials_of(replay)
-    if terms.rulebook is None:
-        clean = [lap for lap in replay.laps if lap.complete and not lap.resets]
-        if not clean:
-            kind = "complete lap without a penalty" if replay.completed_laps else "complete lap"
-            raise LeaderboardError(f"{where} has no {kind}, so it cannot be ranked; train longer, then evaluate again")
-        best = min(clean, key=lambda lap: lap.time_s)
-        time_ms = round(1000.0 * best.time_s)
-        return [best], {
-            "time_ms": time_ms,
-            "best_lap_ms": time_ms,
-            "average_ms": None,
-            "total_ms": None,
-            "laps": len(clean),
-        }
-    return scored_by(terms.rulebook, trials, where)
-
-
-def scored_by(rulebook: Rulebook, trials: list[list[Lap]], where: str) -> tuple[list[Lap], dict[str, Any]]:
-    """The laps that give the official time by a rulebook, and all times by their names in `Proof`.
-
-    Raises:
-        LeaderboardError: not enough laps were completed, or there were too many trials.
-    """
-    timing, times = rulebook.timing, dict[str, Score]()
-    try:
-        for method in ("best-lap", "average-laps", "total-time"):
-            laps = min(timing.laps, rulebook.race.laps)
-            other = dataclasses.replace(rulebook, timing=dataclasses.replace(timing, method=method, laps=laps))
-            times[method] = score(other, trials)
-        official = score(rulebook, trials)
-    except RulesError as error:
-        raise LeaderboardError(f"{where} was refused: {error}") from error
-    if official.time_s is None:
-        raise LeaderboardError(
-            f"{where} has {official.completed_laps} complete laps, which is not enough for {timing.method}, so it "
-            "cannot be ranked; train longer, then evaluate again"
-        )
-    counted = trials[official.trial - 1][rulebook.warm_up_laps :][official.first_lap - 1 :][: official.laps]
-    best, average, total = (None if one.time_s is None else round(1000.0 * one.time_s) for one in times.values())
-    return counted, {
-        "time_ms": round(1000.0 * official.time_s),
-        "best_lap_ms": best,
-        "average_ms": average,
-        "total_ms": total,
-        "laps": official.completed_laps,
-    }
+def _is_model(path: str | Path) -> bool:
+    """Whether a file says in its first bytes that it is a model."""
+    if not Path(path).is_file():
+        return False
+    with open_plain(path, ReplayError) as file:
+        return b'"racer-model"' in file.read(HEAD_BYTES)

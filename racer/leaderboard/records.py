@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from racer.errors import LeaderboardError
 from racer.leaderboard import tables
+from racer.racing import LapResult
 from racer.replay import Lap
 
 __all__ = ["DIRECTIONS", "AlreadyEnteredError", "Course", "Entry", "Row", "checked", "entry_of", "lap_times", "now"]
@@ -111,7 +112,7 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def lap_times(trials: list[list[Lap]]) -> str:
+def lap_times(trials: Sequence[Sequence[Lap | LapResult]]) -> str:
     """Laps as they are stored."""
     laps = [
         {"trial": number, "time_ms": round(1000.0 * lap.time_s), "complete": lap.complete, "resets": lap.resets}

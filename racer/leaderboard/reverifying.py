@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -11,13 +14,19 @@ from racer.errors import LeaderboardError, RacerError
 from racer.leaderboard.audit import note
 from racer.leaderboard.boards import BoardRecord
 from racer.leaderboard.entering import measured, physics_here, road, settle
-from racer.leaderboard.proof import Proof, prove_drive
+from racer.leaderboard.models import prove_model
 from racer.leaderboard.ranking import entries_on
 from racer.leaderboard.records import Entry
+from racer.leaderboard.replays import prove_drive
 from racer.leaderboard.shipped import car_digest
 from racer.leaderboard.storage import opened
 from racer.leaderboard.tables import drives, entries
+from racer.leaderboard.terms import Proof
+from racer.racing import drive, model_from_bytes
 from racer.replay import Replay, replay_from_commands
+
+if TYPE_CHECKING:
+    from racer.sim import Car
 
 __all__ = ["Outcome", "drive_of", "reverify"]
 
@@ -40,23 +49,50 @@ class Outcome:
 
 
 def drive_of(connection: sa.Connection, board: BoardRecord, entry: Entry) -> Replay:
-    """A replay's entry as a race, driven again here.
+    """An entry's drive as a race, driven again here; a model's without noise.
 
     Raises:
         LeaderboardError: what was driven is not kept, or the board's car is another here.
-        ReplayError: it cannot be driven here.
+        RacerError: it cannot be driven here.
     """
+    data, _ = _kept(connection, entry)
+    car, course = _car(board), board.courses[0]
+    track = road(connection, course.track_digest, course.track, course.direction == "reverse")
+    if entry.kind == "replay":
+        return replay_from_commands(data, track, car)
+    model = model_from_bytes(data, f"entry {entry.id}")
+    conditions = dataclasses.replace(model.conditions(), car=car, penalty_s=board.rulebook.rules.penalty_s)
+    return drive(model, track, board.rulebook.race.laps, conditions, name=entry.driver, reward_function=None)
+
+
+def _kept(connection: sa.Connection, entry: Entry) -> tuple[bytes, str | None]:
+    query = sa.select(drives.c.data, drives.c.seeds).where(drives.c.entry_id == entry.id)
+    row = connection.execute(query).first()
+    if row is None:
+        raise LeaderboardError("what was driven was not kept by the racer that let it in")
+    return bytes(row[0]), row[1]
+
+
+def _car(board: BoardRecord) -> Car:
     from racer.sim import CARS
 
-    data = connection.execute(sa.select(drives.c.data).where(drives.c.entry_id == entry.id)).scalar()
-    if data is None:
-        raise LeaderboardError("what was driven was not kept by the racer that let it in")
     car = CARS.get(board.car)
     if car is None or car_digest(car) != board.car_digest:
         raise LeaderboardError(f"the car {board.car} is another one in this racer")
-    course = board.courses[0]
-    track = road(connection, course.track_digest, course.track, course.direction == "reverse")
-    return replay_from_commands(bytes(data), track, car)
+    return car
+
+
+def _prove_anew(connection: sa.Connection, board: BoardRecord, entry: Entry) -> Proof:
+    where = f"entry {entry.id}"
+    if entry.kind == "replay":
+        return prove_drive(drive_of(connection, board, entry), where, board.terms)
+    data, seeds = _kept(connection, entry)
+    _car(board)
+    try:
+        numbers = [int(seed) for seed in json.loads(seeds or "")]
+    except (ValueError, TypeError) as error:
+        raise LeaderboardError(f"{where} is damaged: its seeds are {seeds!a:.60}") from error
+    return prove_model(model_from_bytes(data, where), where, board.terms, numbers)
 
 
 def reverify(board: BoardRecord, everything: bool, who: str | None) -> list[Outcome]:
@@ -88,8 +124,7 @@ def _proven(
 ) -> Iterator[tuple[Entry, Proof | RacerError]]:
     for entry in some:
         try:
-            replay = drive_of(connection, board, entry)
-            yield entry, prove_drive(replay, f"entry {entry.id}", board.terms)
+            yield entry, _prove_anew(connection, board, entry)
         except RacerError as error:
             yield entry, error
 

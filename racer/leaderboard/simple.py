@@ -17,11 +17,12 @@ from racer.leaderboard.board import MOST, Board
 from racer.leaderboard.boards import found, open_board
 from racer.leaderboard.entering import physics_here, store
 from racer.leaderboard.names import clean_name
-from racer.leaderboard.proof import Proof, Terms, prove, where
+from racer.leaderboard.proof import prove
 from racer.leaderboard.ranking import ranked
 from racer.leaderboard.records import Entry, Row
 from racer.leaderboard.storage import PATIENCE_S, database, opened
 from racer.leaderboard.tables import NAME_LIMIT, boards, courses, entries
+from racer.leaderboard.terms import Proof, Terms, where
 from racer.replay import Replay
 from racer.track import Track
 

@@ -117,6 +117,7 @@ drives = sa.Table(
     metadata,
     _belongs_to("entry_id", "racer_entries", primary_key=True),
     sa.Column("data", sa.LargeBinary, nullable=False),
+    sa.Column("seeds", sa.Text),  # of a model's races, JSON
 )
 audit = sa.Table(
     "racer_audit",

@@ -106,6 +106,7 @@ def _tables() -> tuple[sa.Table, sa.Table]:
         "racer_drives",
         number("entry_id", "racer_entries", primary_key=True),
         sa.Column("data", sa.LargeBinary, nullable=False),
+        sa.Column("seeds", sa.Text),
     )
     op.create_table(
         "racer_audit",
