@@ -35,6 +35,7 @@ OWNERS = {
     "imageio_ffmpeg": {"viewer"},
     "matplotlib": {"plot"},
     "numba": {"sim"},
+    "onnx": {"racing"},
     "PIL": {"viewer"},
     "pygame": {"viewer"},
     "rich": {"cli", "viewer"},

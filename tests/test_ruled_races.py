@@ -217,6 +217,17 @@ def test_trials_begin_where_the_car_is_put_on_the_line():
     assert [[lap.index for lap in laps] for laps in trials_of(made)] == [[1], [2, 3]]
 
 
+def test_the_examples_on_the_page_run(folder):
+    page = Path(racer.__file__).parent.parent / "docs" / "rules.md"
+    if not page.is_file():
+        pytest.skip("not a checkout")
+    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    names = {}
+    for block in blocks:
+        exec(compile(block, str(page), "exec"), names)
+    assert len(blocks) == 2 and names["env"].unwrapped.field.world.rules == load_rulebook("league").rules
+
+
 def run(*words):
     return CliRunner().invoke(app, list(words))
 

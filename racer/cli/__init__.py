@@ -21,6 +21,7 @@ from racer.cli import (
     console,
     demo,
     driving,
+    export,
     leaderboard,
     logs,
     plotting,
@@ -101,6 +102,7 @@ app.command("sensors", rich_help_panel=START)(sensors.sensors)
 app.command("check", rich_help_panel=DRIVE)(driving.check)
 app.command("train", rich_help_panel=DRIVE)(training.train)
 app.command("evaluate", rich_help_panel=DRIVE)(driving.evaluate)
+app.command("export", rich_help_panel=COMPETE)(export.export)
 app.command("watch", rich_help_panel=DRIVE)(results.watch)
 app.command("plot", rich_help_panel=COMPETE)(plotting.plot)
 app.command("import-log", rich_help_panel=COMPETE)(logs.import_log)

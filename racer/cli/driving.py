@@ -1,6 +1,7 @@
 """`racer evaluate` and `racer check`: what a driver does on the clock, and what a reward pays for."""
 
 import contextlib
+import dataclasses
 import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,11 +10,11 @@ import typer
 from rich.markup import escape
 
 from racer.cli import complete, console, inputs, laps as lap_tables, rules as rule_tables
-from racer.errors import AgentError, FileError, RacerError, RunError
+from racer.cli.entrants import Entrant, entrant
+from racer.errors import FileError, RacerError, RunError
 from racer.shelf import DEFAULTS
 
 if TYPE_CHECKING:
-    from racer.racing import AgentFile, Driver
     from racer.replay import Replay
     from racer.track import Track
     from racer.training import Run
@@ -88,7 +89,9 @@ def evaluate(
     driver: Annotated[
         str,
         typer.Argument(
-            metavar="RUN|AGENT", help="A run or an agent that needs no training.", autocompletion=complete.drivers
+            metavar="RUN|MODEL|AGENT",
+            help="A run, a model, or an agent that needs no training.",
+            autocompletion=complete.drivers,
         ),
     ],
     track: Annotated[
@@ -152,16 +155,16 @@ def evaluate(
             raise typer.BadParameter(
                 "a rulebook says what --track, --tracks, --laps and --penalty say", param_hint="--rules"
             )
-        _evaluate_by(rules, _run(driver, agent, reward) or driver, seed, json, replay, force)
+        _evaluate_by(rules, entrant(driver, agent, reward, seed), json, replay, force)
         return
     number = 3 if laps is None else laps
     if tracks is not None:
         if track is not None or replay is not None:
             raise typer.BadParameter("a table of many races takes no --track and no --replay", param_hint="--tracks")
-        _evaluate_on(_run(driver, agent, reward) or driver, tracks, number, seed, json, penalty)
+        _evaluate_on(entrant(driver, agent, reward, seed, penalty), tracks, number, json)
         return
     with console.busy(console.loading("Driving")):
-        race = _drive(_run(driver, agent, reward) or driver, track, number, seed, logs, penalty)
+        race = _drive(entrant(driver, agent, reward, seed, penalty), track, number, logs)
     if replay is not None:
         from racer.replay import save_replay
 
@@ -174,30 +177,18 @@ def evaluate(
         console.note(f"Recorded [bold]{escape(str(replay))}[/bold]: {console.command('racer', 'watch', replay)}")
 
 
-def _run(name: str, agent: str | None, reward: str | None) -> "Run | None":
-    """The run of a name, with the files that the user names; None if there is none."""
-    inputs.expect("a run or an agent", name, "run", "agent")
-    from racer.training import find_run
-
-    return find_run(name, agent, reward)
-
-
-def _drive(
-    driver: "Run | str", track: str | None, number: int, seed: int, logs: bool, penalty: float | None
-) -> "Replay":
-    """Let a run's best driver, or an agent that needs no training, drive."""
-    from racer.racing import RaceConditions, drive
+def _drive(who: Entrant, track: str | None, number: int, logs: bool) -> "Replay":
+    """Let a driver drive on a track, by default its own."""
+    from racer.racing import drive
     from racer.track import load_track
 
-    if not isinstance(driver, str):
-        return _drive_run(driver, driver.track() if track is None else load_track(track), number, seed, logs, penalty)
+    if who.run is not None:
+        return _drive_run(who, who.run, who.run.track() if track is None else load_track(track), number, logs)
     course = load_track(track or DEFAULTS["tracks"])
-    agent = _agent(driver)
-    conditions = RaceConditions(seed=seed, penalty_s=penalty)
-    return drive(_ready(agent, course, seed), course, number, conditions, name=agent.name)
+    return drive(who.driver_on(course), course, number, who.conditions, name=who.name)
 
 
-def _drive_run(run: "Run", course: "Track", number: int, seed: int, logs: bool, penalty: float | None) -> "Replay":
+def _drive_run(who: Entrant, run: "Run", course: "Track", number: int, logs: bool) -> "Replay":
     """Let a run's best driver drive; the run keeps the logs of it, where they can be written."""
     from racer.deepracer.logs import StepRecorder, write_evaluation
     from racer.racing import drive
@@ -217,10 +208,10 @@ def _drive_run(run: "Run", course: "Track", number: int, seed: int, logs: bool, 
         except FileError as error:  # somebody else's run, perhaps; the race is as good without
             console.note(f"[yellow]What the reward prints is not kept:[/yellow] {escape(str(error))}")
         race = drive(
-            run.driver(course),
+            who.driver_on(course),
             course,
             number,
-            run.conditions(seed, penalty),
+            who.conditions,
             name=run.name,
             reward_function=reward and VectorReward(reward, 1, prints),
             step_callback=recorder if logs else None,
@@ -233,99 +224,39 @@ def _drive_run(run: "Run", course: "Track", number: int, seed: int, logs: bool, 
     return race
 
 
-def _evaluate_on(driver: "Run | str", words: str, number: int, seed: int, json: bool, penalty: float | None) -> None:
+def _evaluate_on(who: Entrant, words: str, number: int, json: bool) -> None:
     """Let a driver race on several tracks, and print a table of how it fared."""
     with console.busy(console.loading("Driving")):
-        from racer.racing import RaceConditions, both_directions, trials
+        from racer.racing import both_directions, trials
 
         courses = both_directions(words)
-    if isinstance(driver, str):
-        agent = _agent(driver)
-        own = RaceConditions(seed=seed, penalty_s=penalty)
-        made, name = trials(lambda course: _ready(agent, course, seed), courses, number, conditions=own), driver
-    else:
-        trained, own = driver.training_tracks(), driver.conditions(seed, penalty)
-        made, name = trials(driver.driver, courses, number, trained, own), driver.name
+    trained = [] if who.run is None else who.run.training_tracks()
+    made = trials(who.driver_on, courses, number, trained, who.conditions)
     found = list(console.progress(made, len(courses), "Driving"))
     if json:
-        console.print_json(lap_tables.trial_records(name, found))
+        console.print_json(lap_tables.trial_records(who.name, found))
     else:
-        lap_tables.show_trials(name, found)
+        lap_tables.show_trials(who.name, found)
 
 
-def _evaluate_by(rules: str, driver: "Run | str", seed: int, json: bool, replay: Path | None, force: bool) -> None:
+def _evaluate_by(rules: str, who: Entrant, json: bool, replay: Path | None, force: bool) -> None:
     """Let a driver race by a rulebook, and print what it is worth; a replay is of a trial without noise."""
-    from racer.racing import load_rulebook
-
-    rulebook = load_rulebook(rules)
     with console.busy(console.loading("Racing")):
-        from dataclasses import replace
-
-        from racer.racing import RaceConditions, drive, race_by_rules
+        from racer.racing import drive, load_rulebook, race_by_rules
         from racer.sim import CARS
 
-        if isinstance(driver, str):
-            agent, own, name = _agent(driver), RaceConditions(seed=seed), driver
-
-            def driver_on(course: "Track") -> "Driver":
-                return _ready(agent, course, seed)
-        else:
-            run, own, name = driver, driver.conditions(seed), driver.name
-
-            def driver_on(course: "Track") -> "Driver":
-                return run.driver(course)
-
-        race = race_by_rules(driver_on, rulebook, own, name=name)
+        rulebook = load_rulebook(rules)
+        race = race_by_rules(who.driver_on, rulebook, who.conditions, name=who.name)
         if replay is not None:
             from racer.replay import save_replay
 
             course = rulebook.courses()[0]
-            own = replace(own, rules=rulebook.rules, car=CARS[rulebook.car])
-            save_replay(drive(driver_on(course), course, conditions=own, name=name), replay, overwrite=force)
+            how = dataclasses.replace(who.conditions, rules=rulebook.rules, car=CARS[rulebook.car])
+            save_replay(drive(who.driver_on(course), course, conditions=how, name=who.name), replay, overwrite=force)
     if json:
         console.print_json(race.as_json())
     else:
         rule_tables.show_race(race)
     if replay is not None:
-        console.note(
-            f"Recorded a trial without noise, {console.word(replay)}: {console.command('racer', 'watch', replay)}"
-        )
-
-
-def _agent(name: str) -> "AgentFile":
-    """The agent of a name that is no run's.
-
-    Raises:
-        AgentError: there is none, or it is broken.
-    """
-    from racer.racing import load_agent
-    from racer.shelf import did_you_mean, names
-    from racer.training import run_names
-
-    try:
-        return load_agent(name)
-    except ValueError as error:
-        if name in names("agents") or Path(name).exists():
-            raise
-        known = [*run_names(), *names("agents")]
-        hint = did_you_mean(name, known)
-        raise AgentError(
-            f"there is no run and no agent {name!r}.{hint} `racer list runs` and `racer list agents` list them."
-        ) from error
-
-
-def _ready(agent: "AgentFile", course: "Track", seed: int) -> "Driver":
-    """An agent that needs no training, ready to drive.
-
-    Raises:
-        AgentError: it needs training.
-    """
-    from racer.env import TimeTrialVector
-
-    made = agent.make(TimeTrialVector(1, course, None), seed)
-    if callable(getattr(made, "learn", None)):
-        raise AgentError(
-            f"{agent.name} is a recipe that has learned nothing yet; train it with "
-            f"`racer train --agent {agent.name} --name NAME`, then `racer evaluate NAME`"
-        )
-    return made
+        watch = console.command("racer", "watch", replay)
+        console.note(f"Recorded a trial without noise, {console.word(replay)}: {watch}")

@@ -32,6 +32,7 @@ from .model import (
     save_model as save_model,
 )
 from .network import Network as Network, NetworkInput as NetworkInput
+from .onnx_file import onnx_bytes as onnx_bytes
 from .race import (
     EvaluationResult as EvaluationResult,
     RaceConditions as RaceConditions,

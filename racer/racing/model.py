@@ -24,7 +24,7 @@ from racer.racing.network import Network, network_from_json
 from racer.racing.race import RaceConditions
 from racer.replay import DamagedError, pack, unpack
 from racer.shelf import LIMITS, is_visible, parse_json, read_bytes, write_atomically
-from racer.sim import ActionSpace, DiscreteActions, actions_as_json, actions_from_json
+from racer.sim import CARS, ActionSpace, DiscreteActions, actions_as_json, actions_from_json
 
 __all__ = ["Model", "load_model", "model_from_bytes", "save_model"]
 
@@ -65,6 +65,8 @@ class Model:
         for what, text in (("name", self.name), ("car", self.car), ("engine", self.engine)):
             if not isinstance(text, str) or not 0 < len(text) <= NAME_LIMIT or not is_visible(text):
                 raise ModelError(f"its {what} is {text!a:.60}; it must be 1 to {NAME_LIMIT} visible characters")
+        if self.car not in CARS:
+            raise ModelError(f"its car is {self.car!a}; the cars are {', '.join(CARS)}")
         choices = len(self.actions.choices) if isinstance(self.actions, DiscreteActions) else None
         if choices is not None and choices > MOST_CHOICES:
             raise ModelError(f"it has {choices:,} actions to choose from; it may have {MOST_CHOICES:,}")
@@ -89,9 +91,9 @@ class Model:
         """
         return self.network.act(observation)
 
-    def conditions(self, seed: int = 0) -> RaceConditions:
-        """What it races with."""
-        return RaceConditions(actions=self.actions, sensors=self.sensors, seed=seed)
+    def conditions(self, seed: int = 0, penalty_s: float | None = None) -> RaceConditions:
+        """What it races with: its car, its actions, its sensors; where there are rules, these say the rest."""
+        return RaceConditions(CARS[self.car], self.actions, self.sensors, seed, penalty_s)
 
     @property
     def digest(self) -> str:

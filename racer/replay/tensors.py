@@ -51,9 +51,9 @@ def unpack(data: bytes) -> tuple[dict[str, str], dict[str, NDArray[Any]]]:
         reason = " ".join(str(error).split())[:120]
         raise DamagedError(f"it is cut short, damaged, or another kind of file ({reason!a})") from error
     for name, values in arrays.items():
-        if values.dtype.kind in "fc" and not np.isfinite(values).all():
-            place = np.argwhere(~np.isfinite(values))[0].tolist()
-            raise DamagedError(f"its array {name!a:.80} holds a number that is not finite, in row {[*place, 0][0]}")
+        if values.dtype.kind in "fc" and not (finite := np.isfinite(values)).all():
+            row = np.unravel_index(finite.argmin(), values.shape)[0] if values.ndim else 0
+            raise DamagedError(f"its array {name!a:.80} holds a number that is not finite, in row {row}")
         if values.dtype.kind == "b" and values.size and values.view(np.uint8).max() > 1:
             raise DamagedError(f"its array {name!a:.80} holds a value that is neither true nor false")
     return metadata, arrays
