@@ -21,12 +21,15 @@ from racer.env import TimeTrialVector
 from racer.errors import AgentError, FileError, ModelError
 from racer.racing import (
     Convolution,
+    Flatten,
     Linear,
     Model,
     Network,
     NetworkInput,
     Patches,
+    Pool,
     RaceConditions,
+    Scale,
     drive,
     load_agent,
     load_model,
@@ -121,6 +124,35 @@ def test_what_is_exported_acts_as_its_driver_does(name, tmp_path):
         else:
             assert np.abs(acted).max() <= 1.0 and theirs.std() > 0.1
             np.testing.assert_allclose(acted, theirs, atol=2e-5)
+
+
+def test_every_layer_is_the_same_in_other_tools():
+    """What no recipe of racer's uses, too, beside another sensor."""
+    rng = np.random.default_rng(5)
+    layers = (
+        Pool(2, 4, 4, 5),
+        Scale(100.0, 50.0),
+        Convolution(rng.normal(0.0, 0.5, (3, 3, 2, 1)), rng.normal(size=3), "tanh", 2, 1),
+        Patches(2, 2, 2, 3),
+        Linear(rng.normal(0.0, 0.3, (4, 18)), rng.normal(size=4), "relu"),
+        Flatten(),
+    )
+    for sensors, actions, output, numbers in (
+        (("FRONT_FACING_CAMERA:size=40x30", "SECTOR_LIDAR"), ContinuousActions(), "tanh", 2),
+        (("SECTOR_LIDAR", "FRONT_FACING_CAMERA:size=40x30"), FIVE, "argmax", 5),
+    ):
+        parts = {"FRONT_FACING_CAMERA": NetworkInput("FRONT_FACING_CAMERA", (30, 40, 1), layers)}
+        parts["SECTOR_LIDAR"] = NetworkInput(
+            "SECTOR_LIDAR", (8,), (Linear(rng.normal(size=(3, 8)), np.zeros(3), "relu"),)
+        )
+        inputs = tuple(parts[one.split(":")[0]] for one in sensors)
+        last = Linear(rng.normal(0.0, 0.3, (numbers, 19)), rng.normal(size=numbers))
+        model = Model("all", "deepracer", sensors, actions, Network(inputs, (last,), output))
+        again = model_from_bytes(model.as_bytes())
+        seen = observations(TimeTrialVector(50, "bean", None, sensors=sensors, actions=actions), 200)
+        (other,) = onnxruntime.InferenceSession(onnx_bytes(again)).run(["action"], seen)
+        assert (model.act(seen) == again.act(seen)).all() and len(np.unique(other)) > 2
+        np.testing.assert_allclose(again.act(seen), other, atol=1e-5)
 
 
 def test_one_is_as_good_as_many():
@@ -359,7 +391,7 @@ def test_hostile_files_are_refused_in_a_line(name, tmp_path, monkeypatch):
     assert "evil.model" in message and words in message
     assert message.isprintable() and len(message) < 400
     told = cli("evaluate", "evil.model", "--rules", "training")
-    assert told.exit_code == 1 and told.stdout == ""
+    assert told.exit_code == 1 and told.stdout == "" and "evil.model" in told.stderr and words in told.stderr
     assert list(Path().iterdir()) == [Path("evil.model")]
 
 

@@ -44,15 +44,15 @@ def entrant(name: str, agent: str | None, reward: str | None, seed: int, penalty
     Raises:
         RacerError: there is none of the name, or it is broken.
     """
-    inputs.expect("a run, a model or an agent", name, "run", "model", "agent")
-    from racer.racing import RaceConditions
-    from racer.training import find_run
-
-    if inputs.kind(Path(name)) == "model":
+    if inputs.kind(Path(name)) == "model" or (Path(name).suffix == ".model" and Path(name).is_file()):
         from racer.racing import load_model
 
         model = load_model(name)
         return Entrant(model.name, lambda course: model, model.conditions(seed, penalty_s))
+    inputs.expect("a run, a model or an agent", name, "run", "model", "agent")
+    from racer.racing import RaceConditions
+    from racer.training import find_run
+
     run = find_run(name, agent, reward)
     if run is not None:
         return Entrant(run.name, run.driver, run.conditions(seed, penalty_s), run)

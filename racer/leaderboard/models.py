@@ -12,9 +12,8 @@ from racer.leaderboard.records import lap_times
 from racer.leaderboard.terms import Proof, Terms, course_of
 from racer.racing import Model, RaceResult, Rulebook, races_by_rules, score
 
-__all__ = ["RACES", "prove_model"]
+__all__ = ["prove_model"]
 
-RACES = 5  # that a model drives; the median of their times is the official one
 SEED_BITS = 62
 
 
@@ -43,7 +42,7 @@ def prove_model(model: Model, where: str, terms: Terms, seeds: Sequence[int] | N
     for track, course in zip(tracks, terms.courses, strict=True):
         if track.digest != course.track_digest:
             raise LeaderboardError(f"{where} cannot race here: {course_of(track)} is another road than the board's")
-    numbers = [secrets.randbits(SEED_BITS) for _ in range(RACES)] if seeds is None else list(seeds)
+    numbers = [secrets.randbits(SEED_BITS) for _ in range(rulebook.race.seeds)] if seeds is None else list(seeds)
     races = races_by_rules(lambda _: model, rulebook, model.conditions(), numbers, name=model.name)
     ranked = sorted(races, key=lambda race: (race.time_s is None, race.time_s))
     middle = ranked[len(ranked) // 2]

@@ -177,13 +177,13 @@ class Weighted(Layer):
     activation: str = "none"
 
     def __post_init__(self) -> None:
-        """Check the arrays, and keep them in 64 bits."""
+        """Check the arrays, and keep what 32 bits hold of them, as a file does, in 64."""
         if self.activation not in ACTIVATIONS:
             raise ValueError(f"its activation is {self.activation!r:.40}; it must be one of {', '.join(ACTIVATIONS)}")
         if self.weight.ndim != self.axes or self.bias.shape != self.weight.shape[:1] or not self.weight.size:
             raise ValueError(f"its weights are {_words(self.weight.shape)}, its bias is {_words(self.bias.shape)}")
         for name in ("weight", "bias"):
-            object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=np.float64))
+            object.__setattr__(self, name, getattr(self, name).astype(np.float32).astype(np.float64))
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from racer.errors import ModelError
-from racer.racing.layers import Convolution, Flatten, Layer, Linear, Patches, Scale
+from racer.racing.layers import Convolution, Flatten, Layer, Linear, Patches, Pool, Scale
 from racer.racing.model import Model
 from racer.sim import actions_as_json
 
@@ -56,6 +56,12 @@ class _Graph:
                 return self.add("Flatten", x, axis=1)
             case Scale():
                 return self.add("Div", self.add("Sub", x, self.constant(layer.middle)), self.constant(layer.spread))
+            case Pool():
+                rows, columns, channels = layer.shape(given)
+                ends = ([layer.top], [given[0] - layer.bottom], [1])
+                kept = self.add("Slice", x, *(self.constant(end, np.int64) for end in ends))
+                cut = self.constant((-1, rows, layer.high, columns, layer.wide, channels), np.int64)
+                return self.add("ReduceMean", self.add("Reshape", kept, cut), axes=[2, 4], keepdims=0)
             case Patches():
                 top, right = layer.missing(given)
                 padded = self.add("Pad", x, self.constant([0, top, 0, 0, 0, 0, right, 0], np.int64))
