@@ -19,7 +19,8 @@ from racer.shelf import write_atomically
 
 __all__ = ["as_page", "save_page"]
 
-MOST_LAPS = 10  # that play on a page, over all its boards
+MOST_LAPS = 10  # that play on the page of one board
+MOST_EACH, MOST_PLAYERS = 3, 10  # laps of each, and boards with laps, on a page of several
 MOST_ROWS = 1000  # of a table
 
 
@@ -44,13 +45,12 @@ def as_page(tables: Sequence[Standings]) -> str:
     parts: list[str] = []
     players: list[dict[str, Any]] = []
     title = tables[0].board.name if len(tables) == 1 else "Leaderboard"
-    left = MOST_LAPS
+    most = MOST_LAPS if len(tables) == 1 else MOST_EACH
     for table in tables:
-        data = _player(table, left) if table.current and left else None
-        parts.append(_table(table, None if data is None else len(players)))
+        data = _player(table, most) if table.current and len(players) < MOST_PLAYERS else None
+        parts.append(_table(table, None if data is None else len(players), len(tables) == 1))
         if data is not None:
             players.append(data)
-            left -= len(data["laps"])
     body = f"<h1>{escape(title)}</h1>\n" + "\n".join(parts)
     return html_page(title, body, players)
 
@@ -73,7 +73,7 @@ def _player(table: Standings, most: int) -> dict[str, Any] | None:
     return player_data(track, laps)
 
 
-def _table(table: Standings, player: int | None) -> str:
+def _table(table: Standings, player: int | None, alone: bool) -> str:
     board = table.board
     with_teams = any(row.entry.team for row in table.rows)
     head = [("rank", True), ("driver", False), *([("team", False)] if with_teams else [])]
@@ -94,7 +94,7 @@ def _table(table: Standings, player: int | None) -> str:
     more = len(table.rows) - MOST_ROWS
     rest = f"<p>… and {more} more</p>" if more > 0 else ""
     return (
-        f"<section>\n<h2>{escape(board.name)}</h2>\n<p>{escape(about)}</p>\n{place}"
+        f"<section>\n{'' if alone else f'<h2>{escape(board.name)}</h2>'}\n<p>{escape(about)}</p>\n{place}"
         f'<div class="scroll"><table>\n<thead>{_line("th", [name for name, _ in head], [number for _, number in head])}'
         f"</thead>\n<tbody>\n{chr(10).join(lines)}\n</tbody>\n</table></div>{rest}\n</section>"
     )

@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-__all__ = ["Server"]
+__all__ = ["WRITER", "Server"]
 
 CONNECT_S = 10  # to wait for a server that does not answer
 WRITER = 0x7261636572  # number of the lock that a writer holds: "racer"
@@ -22,6 +22,7 @@ ADVICE = {
     "08": "the connection to its server broke; try again, nothing is entered twice",
     "28": "its server does not let this user in; check name and password in the URL",
     "3D": "its server has no such database; make it with `createdb`, or name another one with --db",
+    "3F": "its server lets this user see no tables; ask who runs it for the right to make and write tables",
     "42501": "its server does not let this user do that; ask who runs it for the right to make and write tables",
     "25006": "it is read-only; write to the main server",
     "53": "its server has no room left (disk, memory or connections); free some and try again",
@@ -69,7 +70,7 @@ class Server:
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER})")
 
         def watch(raw: Any, _: Any) -> None:
-            timer = threading.Timer(2.0 * patience_s + CONNECT_S, self._hang_up, [raw])
+            timer = threading.Timer(2.0 * patience_s + 2.0, self._hang_up, [raw])
             timer.daemon = True
             timer.start()
             timers[id(raw)] = timer

@@ -46,11 +46,11 @@ function racerPlayer(place, data) {
     const dot = make("span", label, "●", "player-dot");
     const colour = COLOURS[number % COLOURS.length];
     dot.style.color = colour;
-    make("span", label, lap.name);
-    const note = make("span", label, lap.note, "player-note");
-    const speed = make("span", label, "", "player-speed");
+    make("span", label, lap.name, "player-name");
+    make("span", label, lap.note, "player-note");
+    const pace = make("span", label, "", "player-note");
     box.addEventListener("change", draw);
-    return {...lap, colour, box, note, speed, ends: lap.start + (lap.x.length - 1) * STEP_MS};
+    return {...lap, colour, box, pace, ends: lap.start + (lap.x.length - 1) * STEP_MS};
   });
   const end = Math.ceil(Math.max(0, ...laps.map((lap) => lap.ends)));
   seek.max = end;
@@ -120,10 +120,10 @@ function racerPlayer(place, data) {
     context.stroke();
     context.setLineDash([]);
     for (const lap of laps) {
-      lap.speed.textContent = "";
+      lap.pace.textContent = "";
       if (!lap.box.checked || lap.x.length < 2) continue;
       const car = at(lap, now);
-      lap.speed.textContent = `${(car.speed / 100).toFixed(2)} m/s`;
+      lap.pace.textContent = `${(car.speed / 100).toFixed(2)} m/s`;
       context.strokeStyle = lap.colour;
       context.lineWidth = 4;
       context.beginPath();

@@ -30,7 +30,7 @@ MOST_LAPS = 10  # in a player
 MOST_STEPS = 2700  # of a lap: three minutes
 
 STYLE = """
-:root { color-scheme: light dark; --road: #8a8f98; --border: #ffffff; --line: #ffd23f; --ink: #1c1e21; --paper: #ffffff;
+:root { color-scheme: light dark; --road: #9aa0aa; --border: #3a3f48; --line: #ffe066; --ink: #1c1e21; --paper: #ffffff;
   --faint: #667; --rule: #dde; }
 @media (prefers-color-scheme: dark) { :root { --road: #555b66; --border: #c9ccd3; --line: #d9b23a; --ink: #e8e8ea;
   --paper: #16181c; --faint: #99a; --rule: #334; } }
@@ -43,11 +43,13 @@ th, td { text-align: left; padding: .3rem .7rem; border-bottom: 1px solid var(--
 th { font-weight: 600; color: var(--faint); } .number { text-align: right; font-variant-numeric: tabular-nums; }
 canvas { width: 100%; display: block; border-radius: 6px; }
 .player-bar { display: flex; gap: .7rem; align-items: center; margin: .5rem 0; }
-.player-bar input { flex: 1; } .player-bar output { font-variant-numeric: tabular-nums; min-width: 5rem; }
+.player-bar input { flex: 1; min-width: 3rem; }
+.player-bar output { font-variant-numeric: tabular-nums; min-width: 5rem; }
 .player-bar button { min-width: 4.5rem; }
 .player-laps { list-style: none; padding: 0; display: grid;
   grid-template-columns: repeat(auto-fill, minmax(18rem, 1fr)); }
-.player-laps label { display: flex; gap: .4rem; } .player-note, .player-speed { color: var(--faint); }
+.player-laps label { display: flex; gap: .4rem; } .player-note { color: var(--faint); white-space: nowrap; }
+.player-name { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 """
 
 
