@@ -178,7 +178,7 @@ class _Events:
     def __init__(self, folder: Path, steps: int | None) -> None:
         self._path = folder / f"events.out.tfevents.{time.time_ns() // 1000}.{os.getpid()}.racer"
         self._file = self._path.open("xb")
-        from tensorboard.compat.proto.event_pb2 import SessionLog  # type: ignore[import-untyped]
+        from tensorboard.compat.proto.event_pb2 import SessionLog
         from tensorboard.summary.writer.record_writer import RecordWriter  # type: ignore[import-untyped]
 
         self._records = RecordWriter(self._file)
@@ -196,7 +196,7 @@ class _Events:
             self._add(summary=text_pb(title, text))
 
     def write(self, steps: int, numbers: Mapping[str, float]) -> None:
-        from tensorboard.compat.proto.summary_pb2 import Summary  # type: ignore[import-untyped]
+        from tensorboard.compat.proto.summary_pb2 import Summary
 
         values = [Summary.Value(tag=key, simple_value=value) for key, value in numbers.items()]
         self._add(step=steps, summary=Summary(value=values))
