@@ -6,16 +6,16 @@ Coulter, "Implementation of the Pure Pursuit Path Tracking Algorithm", CMU-RI-TR
 import numpy as np
 
 # For the default car. With `deepracer-v4`, whose steering is slow, set PLANNED to 1.4 and HASTE to 3.
-WHEELBASE = 0.252  # m, effective: what the car behaves like, see racer.car
-UNDERSTEER = 0.046  # s2/m, how much longer it seems with the square of the speed
-GRIP = 2.8  # m/s2 sideways: towards it the wheels must turn further and further
-PLANNED = 2.15  # m/s2 sideways to plan for
+WHEELBASE = 0.205  # m, effective: what the car behaves like, see racer.car
+UNDERSTEER = 0.029  # s2/m, how much longer it seems with the square of the speed, about
+GRIP = 3.2  # m/s2 sideways: towards it the wheels must turn further and further
+PLANNED = 2.4  # m/s2 sideways to plan for
 TIGHTEST = 3.2  # 1/m, the sharpest bend to plan for, at a crawl
-BRAKING = 2.7  # m/s2, deceleration to plan for
-REACTION = 0.16  # s, what passes before it brakes
+BRAKING = 2.9  # m/s2, deceleration to plan for
+REACTION = 0.12  # s, what passes before it brakes
 AIM = 0.36  # s: the point to steer at is this far ahead, in time ...
 AIM_MIN = 0.52  # m: ... but no nearer than this
-HASTE = 1.8  # of what the wheels still have to turn, how much to ask for: they are slow
+HASTE = 1.2  # of what the wheels still have to turn, how much to ask for
 FRONT_POINT = 0.14  # m ahead of the car's origin; the points ahead are seen from there
 AHEAD_M = np.array([0.0, 0.3, 0.6, 0.9, 1.3, 1.7, 2.2, 2.8, 3.5, 4.3, 5.2])  # where the observation's points lie
 

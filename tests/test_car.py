@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 from public import SHARED, public
+from scipy.integrate import solve_ivp
 
 from racer.sim import CARS, STEP_S, Car, drive
 from racer.sim.car import MOTION, RANGES, ROWS, STEERING, WANTED, move
 
 LOGS = SHARED / "logs" / "replay.json"
+MOTION_2025 = SHARED / "logs" / "motion-2025.json"
 KINDS = sorted(CARS)
 SKIPPED = 6  # steps at the start of a logged episode, in which the car is still being put down
 
@@ -49,40 +51,78 @@ def after(cars, commands, car):
 # Analytic cases
 
 
+def steady_by_wheels(car, degrees, speed):
+    """v, u, w of a steady bend, to which four wheels settle that are each pushed for themselves."""
+    delta, wheels = math.radians(degrees), car.speed_gain * speed + car.speed_offset
+    places = [
+        (x, side * y, angle, stiffness, grip)
+        for x, y, angle, stiffness, grip in (
+            (car.front_axle, car.wheel_offset_front, delta, car.front_stiffness, car.grip),
+            (car.rear_axle, car.wheel_offset_rear, 0.0, car.rear_stiffness, car.rear_grip),
+        )
+        for side in (-1.0, 1.0)
+    ]
+
+    def changes(_, motion):
+        v, u, w = motion
+        ahead, left, moment = w * u, -w * v, 0.0
+        for x, y, angle, stiffness, grip in places:
+            c, s = math.cos(angle), math.sin(angle)
+            over_x, over_y = v - w * y, u + w * x
+            along, across = over_x * c + over_y * s - wheels, over_y * c - over_x * s
+            pushes = [
+                -0.25 * constant * slip / math.hypot(1.0, constant * slip / grip)
+                for slip, constant in ((along, 1.0 / car.speed_lag), (across, stiffness / math.hypot(wheels, 1.0)))
+            ]
+            push_x, push_y = pushes[0] * c - pushes[1] * s, pushes[0] * s + pushes[1] * c
+            ahead, left, moment = ahead + push_x, left + push_y, moment + x * push_y - y * push_x
+        return ahead, left, moment / car.gyration**2
+
+    return solve_ivp(changes, (0.0, 5.0), [wheels, 0.0, 0.0], method="LSODA", rtol=1e-8, atol=1e-10).y[:, -1]
+
+
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("degrees", [5, -12, 30])
-def test_at_a_crawl_it_drives_the_circle_of_its_wheelbase(kind, degrees):
+@pytest.mark.parametrize(
+    ("degrees", "speed"), [(5, 0.1), (-12, 0.1), (30, 0.1), (30, 0.6), (-20, 1.0), (10, 1.5), (5, 3.0)]
+)
+def test_a_steady_bend_is_the_equilibrium_of_its_four_wheels(kind, degrees, speed):
+    end = drive(hold(degrees, speed, 200), CARS[kind], speed=speed)[-1]
+    v, u, w = steady_by_wheels(CARS[kind], degrees, speed)
+    assert end["speed"] == pytest.approx(v, rel=0.01)
+    assert end["lateral_speed"] == pytest.approx(u, abs=0.01)
+    # Wheels that slide differ by more than the slope of their push says.
+    assert end["yaw_rate"] == pytest.approx(w, rel=0.05 if degrees == 30 else 0.02)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("speed", [0.1, 0.5, 1.0, 2.0, 4.0])
+def test_with_little_steering_it_turns_as_its_wheelbase_says(kind, speed):
     car = CARS[kind]
-    path = drive(hold(degrees, 0.1, 3500), car, speed=0.1)[200:]
-    radius = car.wheelbase / math.tan(math.radians(degrees))  # of the rear axle's way, as it does not slip
-    of_origin = math.hypot(radius, car.rear_axle)
-    middle = np.array([path["x"].min() + path["x"].max(), path["y"].min() + path["y"].max()]) / 2.0
-    distance = np.hypot(path["x"] - middle[0], path["y"] - middle[1])
-    assert distance == pytest.approx(np.full(len(path), of_origin), rel=0.01)
-    assert path["yaw_rate"] / path["speed"] == pytest.approx(np.full(len(path), 1.0 / radius), rel=0.01)
+    end = drive(hold(0.5, speed, 200), car, speed=speed)[-1]
+    assert math.radians(0.5) * end["speed"] / end["yaw_rate"] == pytest.approx(car.wheelbase(end["speed"]), rel=0.01)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_on_the_straight_speed_answers_as_a_first_order_lag(kind):
-    car = dataclasses.replace(CARS[kind], dead_time=0.0)
+    car = dataclasses.replace(CARS[kind], dead_time=0.0, grip=50.0, rear_grip=50.0)
     motion = drive(hold(0.0, 1.2, 30), car, speed=1.0)
     time = np.arange(31) * STEP_S
-    end = car.speed_gain * 1.2
-    assert motion["speed"] == pytest.approx(end + (1.0 - end) * np.exp(-time / car.speed_lag), abs=1e-12)
-    assert motion["x"][-1] == pytest.approx(
-        end * time[-1] + (1.0 - end) * car.speed_lag * (1.0 - math.exp(-time[-1] / car.speed_lag)), rel=1e-4
-    )
+    end = car.speed_gain * 1.2 + car.speed_offset
+    assert motion["speed"] == pytest.approx(end + (1.0 - end) * np.exp(-time / car.speed_lag), abs=0.05 * (end - 1.0))
+    assert motion["speed"][-1] == pytest.approx(end, abs=1e-5)
+    assert motion["x"][-1] == pytest.approx(end * time[-1] + (1.0 - end) * car.speed_lag, rel=1e-3)
     for name in ("y", "heading", "lateral_speed", "yaw_rate", "steering_angle"):
         assert (motion[name] == 0.0).all()
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_drive_has_limits(kind):
+def test_the_drive_pushes_no_more_than_the_wheels_hold(kind):
     car = dataclasses.replace(CARS[kind], dead_time=0.0)
-    faster = drive(hold(0.0, 4.0, 8), car, speed=0.5)["speed"]
-    assert np.diff(faster)[:6] == pytest.approx(car.acceleration * STEP_S, rel=1e-9)
-    slower = drive(hold(0.0, 0.1, 8), car, speed=4.0)["speed"]
-    assert np.diff(slower)[:6] == pytest.approx(-car.deceleration * STEP_S, rel=1e-9)
+    most = 0.5 * (car.grip + car.rear_grip) * STEP_S
+    faster = np.diff(drive(hold(0.0, 4.0, 8), car, speed=0.5)["speed"])[:5]
+    slower = -np.diff(drive(hold(0.0, 0.1, 8), car, speed=4.0)["speed"])[:5]
+    for gained in (faster, slower):
+        assert (gained < most).all() and gained == pytest.approx(most, rel=0.08)
 
 
 def test_commands_are_clipped_by_the_actuators():
@@ -94,7 +134,8 @@ def test_commands_are_clipped_by_the_actuators():
 
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.5, 0.9])
 def test_the_command_before_is_in_force_for_the_dead_time(share):
-    car = dataclasses.replace(CARS["deepracer"], dead_time=share * STEP_S, speed_gain=1.0, acceleration=50.0)
+    constants = {"speed_gain": 1.0, "speed_offset": 0.0, "grip": 50.0, "rear_grip": 50.0}
+    car = dataclasses.replace(CARS["deepracer"], dead_time=share * STEP_S, **constants)
     motion = drive(hold(0.0, 1.5, 60), car, speed=1.0)
     # Against a car without dead time it loses the rise in speed times the dead time.
     at_once = drive(hold(0.0, 1.5, 60), dataclasses.replace(car, dead_time=0.0), speed=1.0)
@@ -116,7 +157,7 @@ def test_an_action_acts_in_the_step_that_follows_it(name):
 @pytest.mark.parametrize("measured", [(0.63, 2.17), (0.95, 1.82), (1.5, 1.10)])
 def test_steady_curvature_on_full_lock_is_that_of_the_console(measured):
     speed, curvature = measured
-    commanded = speed / CARS["deepracer"].speed_gain
+    commanded = speed
     for _ in range(6):  # the front wheels' drag costs some speed
         end = drive(hold(30.0, commanded, 200), speed=speed)[-1]
         commanded *= speed / end["speed"]
@@ -130,7 +171,8 @@ def test_no_steady_bend_takes_more_than_the_grip(kind):
     for degrees in (2, 5, 10, 20, 30):
         for speed in (1.0, 2.0, 3.0, 4.0):
             end = drive(hold(degrees, speed, 300), car, speed=speed)[-1]
-            assert 0.0 < end["speed"] * end["yaw_rate"] < 0.95 * min(car.grip, car.rear_grip)
+            # Wheels that slide to a corner of the friction pyramid are pushed by its diagonal.
+            assert 0.0 < total_speed(end) * end["yaw_rate"] < math.sqrt(2.0) * 0.5 * (car.grip + car.rear_grip)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -146,22 +188,31 @@ def test_the_faster_the_entry_the_wider_the_bend(kind, degrees):
     assert (np.diff(radii) > 0.02).all()
 
 
-def test_thrown_about_too_fast_it_spins_and_loses_its_speed():
+@pytest.mark.parametrize("side", [-1.0, 1.0])
+def test_full_lock_at_speed_ends_in_a_spin_and_then_it_drives_on(side):
     def thrown(speed):
-        there_and_back = [hold(30, speed, 4), hold(-30, speed, 4)] * 3
-        return drive(np.concatenate([hold(0, speed, 5), *there_and_back, hold(0, speed, 45)]), speed=speed)
+        return drive(np.concatenate([hold(0, speed, 5), hold(30 * side, speed, 30), hold(0, speed, 60)]), speed=speed)
 
-    gentle, violent = thrown(2.5), thrown(4.0)
-    assert np.abs(slip_angle(gentle)).max() < math.radians(5) and total_speed(gentle).min() > 2.4
+    gentle, violent = thrown(2.5), thrown(3.8)
+    assert np.abs(slip_angle(gentle)).max() < math.radians(8) and total_speed(gentle).min() > 2.3
     assert np.abs(slip_angle(violent)).max() > math.radians(90) and total_speed(violent).min() < 1.0
-    assert np.abs(slip_angle(violent)[-1]) < math.radians(0.1) and violent["speed"][-1] > 2.0  # it drives on
+    assert np.abs(slip_angle(violent)[-1]) < math.radians(0.1) and violent["speed"][-1] > 2.0
 
 
-def test_on_full_lock_at_full_speed_the_front_slides_wide():
-    bend, straight = drive(hold(30, 4, 120), speed=4.0), drive(hold(0, 4, 120), speed=4.0)
-    rigid = drive(hold(30, 4, 120), dataclasses.replace(CARS["deepracer"], grip=50.0, rear_grip=50.0), speed=4.0)
-    assert bend["yaw_rate"][-1] < 0.5 * rigid["yaw_rate"][-1]
-    assert bend["speed"][-1] < straight["speed"][-1] - 0.05
+def test_it_turns_tighter_with_the_drive_on_than_off():
+    """As in the logs: at 1 m/s on full lock the yaw rate is 2.1 rad/s gaining speed, 1.3 rad/s losing it."""
+
+    def yaw_rate(before, now):
+        path = drive(np.concatenate([hold(30, before, 30), hold(30, now, 12)]), speed=before)[30:]
+        return np.interp(1.0, *zip(*sorted(zip(path["speed"], path["yaw_rate"], strict=True)), strict=True))
+
+    assert yaw_rate(1.6, 0.5) < yaw_rate(1.0, 1.0) < 0.9 * yaw_rate(0.5, 1.6)
+
+
+def test_steered_gently_at_full_speed_it_runs_wide():
+    bend = drive(hold(15, 4, 120), speed=4.0)
+    rigid = drive(hold(15, 4, 120), dataclasses.replace(CARS["deepracer"], grip=50.0, rear_grip=50.0), speed=4.0)
+    assert 0.0 < bend["yaw_rate"][-1] < 0.8 * rigid["yaw_rate"][-1]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -177,7 +228,7 @@ def test_a_car_sliding_sideways_stops_sliding_within_its_grip(kind, side):
         assert side * state["lateral_speed"][0] > -1e-9
         speeds.append(float(total_speed(state)[0]))
     lost = -np.diff(speeds) / STEP_S
-    assert lost[:4] == pytest.approx(4.0, rel=0.07)
+    assert lost[:4] == pytest.approx(4.0, rel=0.08)
     assert abs(state["lateral_speed"]) < 1e-3
 
 
@@ -197,11 +248,12 @@ def test_every_drive_stays_sane(commands, car, speed):
     motion = drive(commands * 4, car, speed=speed)
     for name, _ in MOTION:
         assert np.isfinite(motion[name]).all()
-    assert total_speed(motion).max() <= max(speed, 4.0 * car.speed_gain) + 0.02
+    fastest = max(speed, 4.0 * car.speed_gain + car.speed_offset)
+    assert total_speed(motion).max() <= fastest + 0.02
     assert np.abs(motion["yaw_rate"]).max() < 30.0
     assert np.abs(motion["heading"]).max() <= np.pi
     way = np.hypot(np.diff(motion["x"]), np.diff(motion["y"]))
-    assert way.max() <= (max(speed, 4.0 * car.speed_gain) + 0.1) * STEP_S
+    assert way.max() <= (fastest + 0.1) * STEP_S
 
 
 @settings(deadline=None, max_examples=300)
@@ -270,7 +322,7 @@ def scores(family, car):
     return 1.0 - np.mean((measured - driven) ** 2, axis=0) / np.var(measured, axis=0)
 
 
-@pytest.mark.parametrize(("family", "speed", "yaw_rate"), [("v4-2022", 0.80, 0.92), ("v4-2021", 0.15, 0.86)])
+@pytest.mark.parametrize(("family", "speed", "yaw_rate"), [("v4-2022", 0.805, 0.935), ("v4-2021", 0.16, 0.865)])
 def test_it_moves_as_the_real_simulator_logged(family, speed, yaw_rate):
     """As the fits in the calibration notes. The pose times of 2021 jitter: little speed to fit."""
     found = scores(family, CARS["deepracer-v4"])
@@ -342,15 +394,26 @@ def log_of(car, episodes=6, steps=200):
 
 
 def test_calibration_finds_the_car_that_made_a_log(calibrate, tmp_path):
-    own = dataclasses.replace(CARS["deepracer"], speed_lag=0.22, steering_lag=0.12, wheelbase=0.22, grip=5.0)
+    own = dataclasses.replace(CARS["deepracer"], speed_lag=0.1, steering_lag=0.12, front_stiffness=30.0, grip=4.2)
     path = tmp_path / "log.json"
     path.write_text(json.dumps(log_of(own)))
     episodes = calibrate.read(path)
     assert len(episodes) == 6 and calibrate.r_squared(episodes, own) == pytest.approx([1.0, 1.0, 1.0])
     found = calibrate.fit(episodes, CARS["deepracer"])
-    assert (calibrate.r_squared(episodes, found) > 0.995).all()
-    for name in ("speed_lag", "steering_lag", "wheelbase", "speed_gain"):
-        assert getattr(found, name) == pytest.approx(getattr(own, name), rel=0.05), name
+    assert (calibrate.r_squared(episodes, found) > 0.99).all()
+    for name in ("speed_lag", "steering_lag", "grip", "speed_gain"):
+        assert getattr(found, name) == pytest.approx(getattr(own, name), rel=0.1), name
+
+
+def test_it_spins_where_the_real_car_did(calibrate):
+    """14 of 113 stretches of 2025 have a spin: at least half are predicted, and no more invented than missed."""
+    episodes = calibrate.read(public(MOTION_2025))
+    speed, _, yaw_rate = calibrate.r_squared(episodes, CARS["deepracer"])
+    assert speed >= 0.80 and yaw_rate >= 0.80
+    assert np.all(np.array(calibrate.by_speed(episodes, CARS["deepracer"])) >= [0.80, 0.80, 0.80, 0.60])
+    measured, missed, invented = calibrate.spins(episodes, CARS["deepracer"])
+    assert measured == 14 and missed <= 7 and invented <= missed
+    assert calibrate.spins(episodes, dataclasses.replace(CARS["deepracer"], rear_grip=6.0)) == (14, 14, 0)
 
 
 def test_calibration_says_what_it_cannot_use(calibrate, tmp_path, capsys):

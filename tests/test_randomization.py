@@ -86,7 +86,7 @@ def test_cars_differ_evenly_and_within_bounds(name):
         changed
         == {
             "friction": ["grip", "rear_grip"],
-            "mass": ["speed_lag", "acceleration", "deceleration", "front_stiffness", "rear_stiffness"],
+            "mass": ["speed_lag", "front_stiffness", "rear_stiffness"],
             "lag": ["speed_lag", "dead_time", "steering_lag"],
         }[name]
     )

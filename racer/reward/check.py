@@ -220,9 +220,7 @@ def _follow(world: World, top: float, swing: float = 0.0, way: int = 1) -> Itera
         c, s = cos(state["heading"]), sin(state["heading"])
         ahead, left = c * dx + s * dy, c * dy - s * dx
         curvature = 2.0 * left / max(ahead * ahead + left * left, 1e-6)
-        commands[0, 0, 0] = np.clip(
-            degrees(atan(curvature * (car.wheelbase + car.understeer * speed**2) * 1.1)), -30, 30
-        )
+        commands[0, 0, 0] = np.clip(degrees(atan(curvature * car.wheelbase(speed) * 1.1)), -30, 30)
         reach = float(state["s"]) + way * AHEAD_S * 0.5 * speed
         commands[0, 0, 1] = limits[int(reach / road.ahead_spacing) % len(limits)]
         yield commands

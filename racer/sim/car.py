@@ -1,14 +1,14 @@
 """The car: its dimensions, its actuators and its motion, for itself alone.
 
-A car is data (`Car`); `move` is the only place where it moves. Below the limit it follows the public logs of
-the real simulator; beyond it the tyres slide: the car runs wide or spins. `docs/fidelity.md` has the figures.
+A car is data (`Car`); `move` is the only place where it moves, below the limit and in a spin alike as the public logs
+of the real simulator show. `docs/fidelity.md` has the figures.
 """
 
 from __future__ import annotations
 
 from collections import namedtuple
 from dataclasses import dataclass
-from math import cos, exp, pi, sin, sqrt, tan
+from math import cos, exp, pi, sin, sqrt
 from types import MappingProxyType
 from typing import Any
 
@@ -20,7 +20,7 @@ from racer.sim.compiled import inlined, lean
 STEP_S = 1.0 / 15.0  # one control step: the original's camera period, s
 SUB_STEPS = 4  # of 1/60 s each, the rate of the original's joint controllers
 SUB_STEP_S = STEP_S / SUB_STEPS
-CREEP = 0.01  # m/s, the least rolling speed that slip is measured against: a standing wheel has slip too
+ROLLING = 1.0  # m/s: wheels that turn much faster answer to the angle at which they slip, slower ones to how fast
 
 
 @dataclass(frozen=True)
@@ -35,17 +35,16 @@ class Car:
         front_point: the point that DeepRacer's `x`, `y` and progress speak of, m ahead of the origin.
         max_steering: the actuator's stop, rad.
         min_speed, max_speed: the actuator's limits, m/s.
-        speed_gain: steady speed over commanded speed.
-        speed_lag: time constant of the drive, s.
-        acceleration, deceleration: the drive's limits, m/s2.
+        speed_gain, speed_offset: the wheels turn as fast as the commanded speed times the gain plus the offset, m/s.
+        speed_lag: time constant of the speed while the wheels hold, s: what the wheels push with is their slip along
+            the road over this, for the mass that they carry.
         dead_time: from a command to its first effect, s; less than a control step.
         steering_lag: time constant of the steering, s.
-        wheelbase: effective, at walking pace, m. It is longer than the distance of the axles: four wheels of
-            one speed, the front ones of one angle, scrub in a bend and push the car straight on.
-        front_stiffness, rear_stiffness: an axle's sideways force per radian of slip while that is small, for
-            the mass that it carries, m/s2.
-        grip, rear_grip: what the sideways force of the front and of the rear axle tends to as the axle slides, for
-            the mass that it carries, wheels straight, m/s2. Turned wheels hold less; a steady bend takes some 60 %.
+        front_stiffness, rear_stiffness: an axle's sideways force per radian of slip while that is small, for the mass
+            that it carries, m/s2.
+        grip, rear_grip: what the force of the front and of the rear wheels tends to as they slide, along and across
+            them alike, for the mass that they carry, m/s2.
+        gyration: radius of gyration about the vertical, m.
 
     Raises:
         ValueError: a constant is not a number within its `RANGES`, or the least speed is above the greatest.
@@ -62,17 +61,16 @@ class Car:
     max_steering: float = 30.0 * pi / 180.0
     min_speed: float = 0.1
     max_speed: float = 4.0
-    speed_gain: float = 1.022
-    speed_lag: float = 0.175
-    acceleration: float = 2.87
-    deceleration: float = 3.90
-    dead_time: float = 0.0133
-    steering_lag: float = 0.065
-    wheelbase: float = 0.252
-    front_stiffness: float = 23.9
-    rear_stiffness: float = 83.0
-    grip: float = 6.5
-    rear_grip: float = 4.4
+    speed_gain: float = 0.966
+    speed_offset: float = 0.06
+    speed_lag: float = 0.0717
+    dead_time: float = 0.0124
+    steering_lag: float = 0.001
+    front_stiffness: float = 38.6
+    rear_stiffness: float = 178.0
+    grip: float = 3.75
+    rear_grip: float = 3.27
+    gyration: float = 0.1114
 
     def __post_init__(self) -> None:
         """Refuse what could not drive."""
@@ -84,11 +82,16 @@ class Car:
         if self.min_speed > self.max_speed:
             raise ValueError(f"min_speed is {self.min_speed:g}, above the max_speed of {self.max_speed:g}")
 
-    @property
-    def understeer(self) -> float:
-        """Growth of the effective wheelbase with the square of the speed, far below the limit, s2/m."""
+    def wheelbase(self, speed: float) -> float:
+        """Of the kinematic car that turns as tightly with little steering at a steady speed (m/s), m.
+
+        It is longer than the distance of the axles: wheels of one speed scrub in a bend and push the car straight on.
+        """
         axles = self.front_axle - self.rear_axle
-        return self.wheelbase / axles * (1.0 / self.front_stiffness - 1.0 / self.rear_stiffness)
+        scrub = 0.5 * (self.wheel_offset_front**2 + self.wheel_offset_rear**2) / self.speed_lag
+        on_front, on_rear = scrub - self.rear_axle * speed, self.front_axle * speed - scrub
+        slip = sqrt(speed * speed + ROLLING * ROLLING)
+        return axles + 2.0 * slip / axles * (on_front / self.front_stiffness - on_rear / self.rear_stiffness)
 
     @property
     def constants(self) -> Any:
@@ -109,16 +112,15 @@ RANGES = MappingProxyType(
         "min_speed": (0.0, 10.0),
         "max_speed": (0.1, 10.0),
         "speed_gain": (0.5, 2.0),
+        "speed_offset": (0.0, 0.5),
         "speed_lag": (0.001, 5.0),
-        "acceleration": (0.1, 50.0),
-        "deceleration": (0.1, 50.0),
         "dead_time": (0.0, STEP_S),
-        "steering_lag": (0.001, 5.0),
-        "wheelbase": (0.08, 3.0),
+        "steering_lag": (0.0001, 5.0),
         "front_stiffness": (1.0, 1000.0),
         "rear_stiffness": (1.0, 1000.0),
         "grip": (0.5, 50.0),
         "rear_grip": (0.5, 50.0),
+        "gyration": (0.04, 1.0),
     }
 )
 """Least and greatest value of each constant of a car: `move` is tried within them."""
@@ -131,35 +133,30 @@ CARS = MappingProxyType(
         "deepracer": Car("deepracer"),
         "deepracer-v4": Car(
             "deepracer-v4",
-            speed_gain=1.038,
-            speed_lag=0.1625,
-            acceleration=3.17,
-            deceleration=3.60,
+            speed_gain=1.0,
+            speed_lag=0.115,
             dead_time=0.0,
-            steering_lag=0.456,
-            wheelbase=0.229,
-            front_stiffness=58.8,
-            rear_stiffness=150.0,
-            grip=3.94,
-            rear_grip=4.4,
+            steering_lag=0.465,
+            front_stiffness=41.5,
+            rear_stiffness=419.0,
+            grip=3.58,
+            gyration=0.06,
         ),
     }
 )
 """Every car by its name, the default first. Dimensions of both: the public robot description (axles, wheels,
-collision rectangle, limits of steering and speed).
+collision rectangle, limits of steering and speed). The other constants: least squares on logged steps, with the cost
+of `benchmarks/calibrate.py`; `docs/fidelity.md` has the scores, and how far halves of the logs agree.
 
-`deepracer`: the console's physics of 2025. Gain, lag and limits of the drive and the dead time: fitted to
-47,821 logged steps of console evaluations on 11 tracks in November 2025 (dead time 0.080 s counted from the
-row before the command: less one control step). Wheelbase, front stiffness and the loss of grip by steering:
-least squares on the steady curvatures at 30 degrees in these logs (2.17, 1.82, 1.10 1/m at 0.63, 0.95, 1.5
-m/s) and on their fit at 5 to 20 degrees. Rear stiffness: the origin's sideways motion per radian of yaw (0.065,
-0.047, 0.008 m at about 0.9, 1.6, 2.5 m/s). Steering lag: the yaw rate's answer to a step of the steering (0.20,
-0.60, 0.78, 0.86, 0.91 after 1 to 5 steps), of which the lag is one part and the car's inertia the other. Grip of
-both axles: chosen, between what these logs demand and the league's best laps; `docs/fidelity.md` defends it.
+`deepracer`: the console's physics of 2025. Fitted to 17,994 steps of console evaluations in November 2025, in 113
+stretches of which 14 end in a spin. Its steering follows at once: the least lag is the best.
 
-`deepracer-v4`: the physics of 2021 and 2022 (model version 4), with its slow steering. Fitted to 4,520 logged
-steps (`benchmarks/calibrate.py`); rear stiffness from the sideways motion as above (0.080, 0.073, 0.04 m), rear
-grip as the other car's.
+`deepracer-v4`: the physics of 2021 and 2022 (model version 4), with its slow steering. Fitted to 4,520 steps, hardly
+any of them beyond the limit; so its rear grip is the other car's.
+
+The offset of the speed, of both: the logs of 2022, in which cars drive 1.12 times the commanded speed at 0.5 m/s, 1.05
+times at 1 m/s, as commanded at 2.5 m/s. Fitted to 2025 alone it would be 0.13 m/s, with a gain of 0.93 that would keep
+a car from the 4 m/s of the league's best laps.
 """
 
 MOTION = [
@@ -178,30 +175,36 @@ MOTION = [
 
 # Rows of what `move` works on: the fields of `MOTION`, and what its loops hand on to each other.
 X, Y, HEADING, SPEED, SIDEWAYS, YAW_RATE, DELTA, STEERING, WANTED = range(len(MOTION))
-OLD_STEERING, OLD_WANTED, FRONT, REAR, TANGENT, MIDDLE = range(len(MOTION), len(MOTION) + 6)
-ROWS = MIDDLE + 1
+OLD_STEERING, OLD_WANTED, COSINE, SINE, EAST, NORTH = range(len(MOTION), len(MOTION) + 6)
+ROWS = NORTH + 1
 
 
 @lean
 def move(cars: Any, car: Any, now: NDArray[np.float64]) -> None:
     """Find the motion of cars after one control step with a new command (clipped by the actuators).
 
-    The command before stays in force for the dead time. The drive follows its command with a lag and limited
-    acceleration, the steering with a lag.
+    The command before stays in force for the dead time. The wheels turn as fast as commanded, at once; the steering
+    follows its command with a lag.
 
-    A single-track car (Rajamani 2012, ch. 2) whose mass sits over its axles (yaw inertia m a b), so that each
-    axle is pushed sideways by its own tyres alone: with `v` along the car, `p` and `q` the sideways speeds of
-    the front and the rear axle, `u` that of the origin, and the yaw rate `w = (p - q) / (a + b)`,
+    Four wheels of one speed `U`, of which the front ones are turned, carry a quarter of the mass each. Where a wheel
+    touches the ground it slides by `x` along and by `y` across itself: its place's velocity, less U along it. Along and
+    across, each for itself (the friction pyramid of the Open Dynamics Engine), the ground pushes it with
 
-        p' = F - v w,   q' = R - v w,   v' = drive + w u - F t b / (a + b),
-        F = -C slip / sqrt(v^2 + (C slip / G)^2),   slip = p - v t,   t = tan(delta) (a + b) / wheelbase,
+        F(s) = -C s / sqrt(1 + (C s / G)^2),
 
-    and R alike with the slip q. C is the axle's stiffness; G its grip, in front times cos(delta)^6. Wheels
-    that slide sideways push less: the drive's acceleration is multiplied by v / sqrt(...), the mean of both
-    axles.
+    for the mass that it carries. G is the axle's grip; C is 1 / speed_lag along, and the axle's stiffness over
+    sqrt(U^2 + `ROLLING`^2) across. The two
+    wheels of an axle push as its middle does, and what sets them apart in a bend, by `e w` along the car on each side,
+    turns the car back with `e^2 F'(s) w`. For velocities `v` along the car, `u` to its left and the yaw rate `w`,
+    with the axles' pushes summed in the car's frame and the radius of gyration `k`,
 
-    A sub-step takes `C / sqrt(...)` as it is and solves for the new p and q, which can neither overshoot nor
-    blow up, however stiff the tyres are at low speed; at a crawl it is the kinematic model of that wheelbase.
+        v' = sum of pushes along + u w,   u' = sum of pushes to the left - v w,   k^2 w' = sum of moments.
+
+    So a car understeers while its wheels hold, as they scrub. Where the drive asks for more than the grip, they scrub
+    no more and the front ones pull to the inside: the tail comes round.
+
+    A sub-step takes `C / sqrt(...)` as it is, turns v and u by the yaw, and solves for the new v, u, w. Friction can
+    then neither overshoot nor blow up, however stiff the tyres are.
 
     Args:
         cars: (k,) records with the fields of `MOTION`; `take` then writes the new motion into them.
@@ -209,67 +212,84 @@ def move(cars: Any, car: Any, now: NDArray[np.float64]) -> None:
         now: (`ROWS`, k or more). The rows `STEERING` (rad) and `WANTED` (m/s) hold the commands; the first rows are
             filled with the new motion, in the order of `MOTION`.
     """
-    a, b = car.front_axle, -car.rear_axle
-    on_front, on_rear, per_axles = b / (a + b), a / (a + b), 1.0 / (a + b)
-    speed_share = 1.0 - exp(-SUB_STEP_S / car.speed_lag)
+    a, b, inertia = car.front_axle, -car.rear_axle, car.gyration * car.gyration
+    side_front, side_rear = car.wheel_offset_front**2, car.wheel_offset_rear**2
     steering_share = 1.0 - exp(-SUB_STEP_S / car.steering_lag)
     waiting = car.dead_time / SUB_STEP_S
-    most, least = car.acceleration * SUB_STEP_S, -car.deceleration * SUB_STEP_S
-    stiff_front, stiff_rear = car.front_stiffness / car.grip, car.rear_stiffness / car.rear_grip
-    geared = (a + b) / car.wheelbase
+    along = 0.5 * SUB_STEP_S / car.speed_lag
+    across_front, across_rear = 0.5 * SUB_STEP_S * car.front_stiffness, 0.5 * SUB_STEP_S * car.rear_stiffness
+    slip_along_front, slip_across_front = 1.0 / (car.speed_lag * car.grip), car.front_stiffness / car.grip
+    slip_along_rear, slip_across_rear = 1.0 / (car.speed_lag * car.rear_grip), car.rear_stiffness / car.rear_grip
     count = len(cars)
     for i in range(count):
         state = cars[i]
         now[X, i], now[Y, i], now[HEADING, i] = state.x, state.y, state.heading
         now[SPEED, i], now[SIDEWAYS, i], now[YAW_RATE, i] = state.speed, state.lateral_speed, state.yaw_rate
-        now[FRONT, i], now[REAR, i] = state.lateral_speed + a * state.yaw_rate, state.lateral_speed - b * state.yaw_rate
         now[DELTA, i] = state.steering_angle
         now[OLD_STEERING, i], now[OLD_WANTED, i] = state.steering_command, state.speed_command
         now[STEERING, i] = min(car.max_steering, max(-car.max_steering, now[STEERING, i]))
         now[WANTED, i] = min(car.max_speed, max(car.min_speed, now[WANTED, i]))
+        now[EAST, i], now[NORTH, i] = cos(state.heading), sin(state.heading)
     for k in range(SUB_STEPS):
         new = min(1.0, max(0.0, k + 1 - waiting))
-        # Short loops over all cars: the compiler computes several cars at once in those without tan, cos and sin.
+        # Short loops over all cars: the compiler computes several cars at once in those without cos and sin.
         for i in range(count):
             old = now[OLD_STEERING, i]
             now[DELTA, i] += (old + new * (now[STEERING, i] - old) - now[DELTA, i]) * steering_share
         for i in range(count):
-            now[TANGENT, i] = tan(now[DELTA, i])
+            now[COSINE, i], now[SINE, i] = cos(now[DELTA, i]), sin(now[DELTA, i])
         for i in range(count):
-            v, front, rear, tangent = now[SPEED, i], now[FRONT, i], now[REAR, i], now[TANGENT, i]
-            sideways, yaw_rate = now[SIDEWAYS, i], now[YAW_RATE, i]
-            turn = tangent * geared
-
-            scrub = 1.0 + tangent * tangent  # 1 / cos^2
-            slip_front = stiff_front * scrub * scrub * scrub * (front - v * turn)
-            slip_rear = stiff_rear * rear
-            rolling = v * v + CREEP * CREEP
-            hold_front = 1.0 / sqrt(rolling + slip_front * slip_front)
-            hold_rear = 1.0 / sqrt(rolling + slip_rear * slip_rear)
-
-            push = most * 0.5 * sqrt(rolling) * (hold_front + hold_rear)
+            v, u, w, c, s = now[SPEED, i], now[SIDEWAYS, i], now[YAW_RATE, i], now[COSINE, i], now[SINE, i]
             wanted = now[OLD_WANTED, i] + new * (now[WANTED, i] - now[OLD_WANTED, i])
-            change = min(push, max(least, (car.speed_gain * wanted - v) * speed_share))
-            middle = v
-            v += change + yaw_rate * sideways * SUB_STEP_S
+            wheels = car.speed_gain * wanted + car.speed_offset
+            rolling = wheels * wheels + ROLLING * ROLLING
+            front, rear = u + a * w, u - b * w
 
-            outwards = v * yaw_rate * SUB_STEP_S
-            hold_front *= car.front_stiffness * SUB_STEP_S
-            hold_rear *= car.rear_stiffness * SUB_STEP_S
-            front = (front + hold_front * v * turn - outwards) / (1.0 + hold_front)
-            rear = (rear - outwards) / (1.0 + hold_rear)
-            v += hold_front * (front - v * turn) * turn * on_front
+            slip = slip_along_front * (wheels - v * c - front * s)
+            hold_x = 1.0 / sqrt(1.0 + slip * slip)
+            slip = slip_across_front * (front * c - v * s)
+            hold_y = 1.0 / sqrt(rolling + slip * slip)
+            x, y = along * hold_x, across_front * hold_y
+            scrub = side_front * (x * hold_x * hold_x * c * c + y * rolling * hold_y * hold_y * s * s)
+            slip = slip_along_rear * (wheels - v)
+            hold_x = 1.0 / sqrt(1.0 + slip * slip)
+            slip = slip_across_rear * rear
+            hold_y = 1.0 / sqrt(rolling + slip * slip)
+            rear_x, rear_y = along * hold_x, across_rear * hold_y
+            scrub += side_rear * rear_x * hold_x * hold_x
 
-            now[MIDDLE, i], now[SPEED, i], now[FRONT, i], now[REAR, i] = 0.5 * (middle + v), v, front, rear
-            now[YAW_RATE, i] = (front - rear) * per_axles
-            now[SIDEWAYS, i] = on_front * front + on_rear * rear
-        for i in range(count):
-            middle, sideways, yaw_rate = now[MIDDLE, i], now[SIDEWAYS, i], now[YAW_RATE, i]
-            angle = now[HEADING, i] + 0.5 * yaw_rate * SUB_STEP_S
-            c, s = cos(angle), sin(angle)
-            now[X, i] += (middle * c - sideways * s) * SUB_STEP_S
-            now[Y, i] += (middle * s + sideways * c) * SUB_STEP_S
-            now[HEADING, i] += yaw_rate * SUB_STEP_S
+            # Symmetric equations in v, u, w; by elimination.
+            xx, xy, yy = x * c * c + y * s * s, (x - y) * c * s, x * s * s + y * c * c
+            vv, vu, vw = 1.0 + xx + rear_x, xy, a * xy
+            uu, uw, ww = 1.0 + yy + rear_y, a * yy - b * rear_y, inertia + a * a * yy + b * b * rear_y + scrub
+            half = 0.5 * w * SUB_STEP_S
+            turn = 1.0 / (1.0 + half * half)
+            cosine, sine = 2.0 * turn - 1.0, 2.0 * half * turn
+            for_v = cosine * v + sine * u + (x * c + rear_x) * wheels
+            for_u = cosine * u - sine * v + x * s * wheels
+            for_w = inertia * w + a * x * s * wheels
+            once = 1.0 / vv
+            by_u, by_w = vu * once, vw * once
+            uu, uw, ww = uu - by_u * vu, uw - by_u * vw, ww - by_w * vw
+            for_u, for_w = for_u - by_u * for_v, for_w - by_w * for_v
+            share = uw / uu
+            w = (for_w - share * for_u) / (ww - share * uw)
+            u = for_u / uu - share * w
+            before = v
+            v = for_v * once - by_u * u - by_w * w
+            middle = 0.5 * (before + v)
+            now[SPEED, i], now[SIDEWAYS, i], now[YAW_RATE, i] = v, u, w
+
+            # The way leads where the car faces midway.
+            half = 0.5 * w * SUB_STEP_S
+            turn = 1.0 / (1.0 + half * half)
+            east, north = now[EAST, i] - half * now[NORTH, i], now[NORTH, i] + half * now[EAST, i]
+            step = sqrt(turn) * SUB_STEP_S
+            now[X, i] += (middle * east - u * north) * step
+            now[Y, i] += (middle * north + u * east) * step
+            now[EAST, i] = 2.0 * turn * east - now[EAST, i]
+            now[NORTH, i] = 2.0 * turn * north - now[NORTH, i]
+            now[HEADING, i] += w * SUB_STEP_S
     for i in range(count):
         if now[HEADING, i] > pi:
             now[HEADING, i] -= 2.0 * pi
@@ -310,7 +330,7 @@ def drive(
         raise ValueError(f"commands must be a finite (k, 2) array of steering (rad) and speed (m/s), not {rows.shape}")
     motion = np.zeros(len(rows) + 1, dtype=MOTION)
     motion[0]["x"], motion[0]["y"], motion[0]["heading"] = pose
-    motion[0]["speed"], motion[0]["speed_command"] = speed, speed / car.speed_gain
+    motion[0]["speed"], motion[0]["speed_command"] = speed, (speed - car.speed_offset) / car.speed_gain
     _drive(motion, rows, car.constants, np.empty((ROWS, 1)))
     return motion
 

@@ -153,7 +153,6 @@ def randomise(cars: Any, which: Any, road: Road, car: Any, ranges: Any, table: A
                 friction = 1.0 + ranges.friction * spread(state, j, FRICTION)
                 own.grip = max(LEAST_GRIP, own.grip * friction)
                 own.rear_grip = max(LEAST_GRIP, own.rear_grip * friction)
-                own.acceleration, own.deceleration = own.acceleration / mass, own.deceleration / mass
                 own.front_stiffness, own.rear_stiffness = own.front_stiffness / mass, own.rear_stiffness / mass
                 own.speed_lag, own.steering_lag = own.speed_lag * mass * lag, own.steering_lag * lag
                 own.dead_time = min(STEP_S, own.dead_time * lag)
