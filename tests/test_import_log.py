@@ -432,7 +432,7 @@ def test_import_log_makes_a_replay_to_watch(driven, tmp_path, monkeypatch):
     made = load_replay("0-iteration.replay")
     assert len(made.laps) == made.completed_laps == 1
     assert made.driver == "0-iteration #3"
-    assert made.best_lap_s == pytest.approx(min(lap.time_s for lap in replay.laps if lap.complete), abs=5e-3)
+    assert made.best_lap_s == pytest.approx(min(lap.time_s for lap in replay.laps if lap.complete), abs=1e-2)
     assert cli("import-log", path).exit_code == 1, "the replay that is there is kept"
     assert cli("import-log", path, "--all", "--force").exit_code == 0
     assert len(load_replay("0-iteration.replay").laps) == 4

@@ -350,7 +350,7 @@ def doctored():
     yield (
         "no restart",
         lambda r: changed(r, restart=lambda column: np.arange(len(column)) == 0),
-        "left the track in step 136, but drove on",
+        "left the track in step 132, but drove on",
     )
     yield "teleport", lambda r: changed(r, x=at(50, 3.0)), "in step 50 (at 3.33 s) its x is 3"
     yield "never started", lambda r: changed(r, restart=np.zeros_like), "never put on the start line"
@@ -378,7 +378,7 @@ def test_who_leaves_the_track_must_not_go_on():
     cut = drive(ring(), laps=1, leave_in_lap=1, and_go_on=True)
     assert cut.laps[0].complete and cut.steps["off_track"].any()
     verdict = verify(cut)
-    assert not verdict.ok and "left the track in step 40, but drove on" in verdict.reason
+    assert not verdict.ok and "left the track in step 36, but drove on" in verdict.reason
 
 
 def test_crossing_the_line_off_the_track_completes_no_lap():
