@@ -474,6 +474,17 @@ def test_rescore_shows_old_and_new_side_by_side(driven, tmp_path, monkeypatch):
     assert cli("rescore", path, "--reward", "./two.py", "--json", "--csv").exit_code == 2
 
 
+@pytest.mark.parametrize("width", [60, 80])
+def test_old_and_new_are_readable_on_narrow_screens(driven, tmp_path, monkeypatch, width):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("racer.cli.console.PIPE_WIDTH", width)
+    (tmp_path / "many.py").write_text("def reward_function(params):\n    return 987.6\n")
+    heading, *rows = cli("rescore", driven[1], "--reward", "./many.py").stdout.splitlines()[1:]
+    assert all(name in heading for name in ("episode", "progress", "end", "old sum", "new sum"))
+    assert len(rows) == 4 and max(map(len, rows)) <= width
+    assert all(float(row.split()[-1]) > float(row.split()[-2]) and "…" not in row for row in rows)
+
+
 def test_a_run_of_ours_is_imported_without_naming_its_track(tmp_path, monkeypatch):
     """A log in a run folder finds the run's own track, which no shelf need hold."""
     from test_simtrace import small_run, train_logged

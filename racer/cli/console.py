@@ -43,6 +43,7 @@ Item = TypeVar("Item")
 PRINTED_LINES = 20  # of what a reward function prints
 PIPE_WIDTH = 200  # columns when no terminal says how many it has, so that `racer list | grep` sees whole rows
 LAST_COLUMN = 24  # columns of the screen that the last column of a table gets at least, before others are left out
+LEAST_COLUMN = 8  # columns of the screen that a column of words gets at least; one of numbers is never cut
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for a formula at the start of a cell
 
 
@@ -157,7 +158,7 @@ class _Table:
                 justify="right" if ">" in self._columns[k] else "left",
                 header_style="dim",
                 no_wrap=not last,
-                min_width=min(widths[k], 8) if not last else None,
+                min_width=widths[k] if ">" in self._columns[k] else min(widths[k], LEAST_COLUMN),
                 overflow="fold" if last else "ellipsis",
             )
         for row in self._rows:

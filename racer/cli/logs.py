@@ -180,7 +180,7 @@ def _show(found: "list[Rescored]", title: str) -> None:
                 f"{new.sum():.5g}",
             ]
         )
-    columns = ["episode>", "steps>", "progress>", "end", "old per step>", "new>", "old per episode>", "new>"]
+    columns = ["episode>", "steps>?", "progress>", "end", "old/step>?", "new/step>?", "old sum>", "new sum>"]
     console.show(console.table(columns, rows, title))
 
 

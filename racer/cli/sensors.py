@@ -68,6 +68,6 @@ def sensors(
             ]
             for sensor in made
         ]
-        console.show(console.table(["name", "shape>", "type", "values>", "contents"], rows))
+        console.show(console.table(["name", "shape>", "type?", "values>?", "contents"], rows))
     if plot is not None:
         console.note(f"Drew what they show on {escape(track)} in {escape(str(plot))}")
