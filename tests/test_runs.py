@@ -178,6 +178,32 @@ def test_links_and_pipes_in_a_run_are_refused(home, name, kind):
     assert (contents(precious) if precious.is_dir() else precious.read_bytes()) == before
 
 
+@posix
+@pytest.mark.parametrize("name", ["metrics.csv", "rewards.log"])
+def test_a_hard_link_in_a_run_is_not_written_through(home, name):
+    """What is added to is refused; all other files are replaced, which leaves what a hard link leads to as it is."""
+    path, precious = home / "runs/base" / name, home / "precious"
+    precious.write_bytes(path.read_bytes() if path.exists() else b"precious\n")
+    path.unlink(missing_ok=True)
+    path.hardlink_to(precious)
+    before = precious.read_bytes()
+    refused = racer("train", "--name", "base", "--resume", "--more-steps", 64, code=1)
+    assert f"{Path('runs/base', name)} is a hard link" in refused.stderr
+    assert precious.read_bytes() == before
+
+
+@posix
+def test_other_hard_links_in_a_run_do_no_harm(home):
+    for path in (path for path in Path("runs/base").rglob("*") if path.is_file()):
+        if path.name not in ("metrics.csv", "rewards.log"):
+            (home / f"precious {str(path).replace('/', ' ')}").hardlink_to(path)
+    before = contents(home)
+    racer("train", "--name", "base", "--resume", "--more-steps", 64)
+    racer("evaluate", "base", "--laps", 1)
+    after = contents(home)
+    assert all(after[path] == data for path, data in before.items() if path.name.startswith("precious"))
+
+
 # --- One process at a time ------------------------------------------------------------------------------------------
 
 

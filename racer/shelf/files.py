@@ -139,13 +139,16 @@ def make_folder(path: str | Path, *, within: str | Path | None = None) -> Path:
     return folder
 
 
-def refuse_links(path: str | Path, within: str | Path, error: type[RacerError] = RunError) -> None:
+def refuse_links(
+    path: str | Path, within: str | Path, error: type[RacerError] = RunError, *, in_place: bool = False
+) -> None:
     """Refuse a path with a link in it, as a stranger's folder may hold: writing there would change another file.
 
     Args:
         path: A file or folder, there or not yet.
         within: The folder that it lies in; this one and what is above it may be links, they are the user's own.
         error: The class to raise.
+        in_place: Whether the file is added to and not replaced: then hard links are refused, too.
 
     Raises:
         RacerError: As `error`: below `within`, the path or a folder on the way to it is a link.
@@ -155,6 +158,8 @@ def refuse_links(path: str | Path, within: str | Path, error: type[RacerError] =
         part = part / name
         if part.is_symlink():
             raise error(f"{part} is a link; racer follows no links inside {within}. Replace it by what it leads to.")
+    if in_place and part.is_file() and part.stat().st_nlink > 1:
+        raise error(f"{part} is a hard link: a file of another name would change with it. Replace it by a copy.")
 
 
 def open_plain(path: str | Path, error: type[RacerError] = FileError) -> BufferedReader:

@@ -42,7 +42,7 @@ class Prints(io.TextIOBase):
             FileError: it cannot be written.
             RunError: it is a link.
         """
-        refuse_links(path, path.parent)
+        refuse_links(path, path.parent, in_place=True)
         self._path, self._waiting = path, io.StringIO()
         try:
             with path.open("a") as file:
@@ -95,7 +95,7 @@ class Metrics:
             RunError: one of them is a link.
         """
         self._path = folder / f"{name}.csv"
-        refuse_links(self._path, folder)
+        refuse_links(self._path, folder, in_place=True)
         try:
             self._columns = _go_on(self._path, steps)
             self._events = _Events(make_folder(folder / "tensorboard", within=folder), steps)
