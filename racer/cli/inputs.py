@@ -92,7 +92,9 @@ def entry_file(given: str) -> Path:
     Raises:
         RacerError: it means neither.
     """
-    return Path(given) if kind(Path(given)) == "model" else replay_file(given)
+    path = Path(given)
+    is_model = kind(path) == "model" or (path.suffix == ".model" and path.is_file())
+    return path if is_model else replay_file(given)
 
 
 def kind(path: Path) -> str | None:

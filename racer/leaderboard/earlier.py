@@ -15,6 +15,8 @@ metadata = sa.MetaData()
 """The tables of schema 2."""
 
 sa.Table("racer_schema", metadata, sa.Column("version", sa.Integer, primary_key=True, autoincrement=False))
+_only_version = sa.MetaData()
+metadata.tables["racer_schema"].to_metadata(_only_version)
 _entries = sa.Table(
     "racer_entries",
     metadata,
@@ -54,9 +56,7 @@ def check(connection: sa.Connection, present: set[str], shown: str) -> None:
     """
     if missing := set(metadata.tables) - present:
         raise LeaderboardError(f"the leaderboard {shown} lacks {', '.join(sorted(missing))}; name another with --db")
-    only_version = sa.MetaData()
-    metadata.tables["racer_schema"].to_metadata(only_version)
-    check_schema(connection, only_version, shown)
+    check_schema(connection, _only_version, shown)
     version = connection.execute(sa.text("SELECT max(version) FROM racer_schema")).scalar()
     if not isinstance(version, int) or not 1 <= version <= FIRST:
         raise LeaderboardError(

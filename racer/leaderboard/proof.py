@@ -50,8 +50,8 @@ def prove(given: Replay | str | Path, driver: str | None, terms: Terms) -> Proof
 
 
 def _is_model(path: str | Path) -> bool:
-    """Whether a file says in its first bytes that it is a model."""
-    if not Path(path).is_file():
-        return False
+    """Whether a file says by its name or in its first bytes that it is a model."""
+    if not Path(path).is_file() or Path(path).suffix == ".model":
+        return Path(path).is_file()
     with open_plain(path, ReplayError) as file:
         return b'"racer-model"' in file.read(HEAD_BYTES)

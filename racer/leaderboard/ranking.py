@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -40,6 +41,7 @@ class Progress:
         return self.first_ms - self.best_ms
 
 
+@cache
 def _query() -> sa.Select[Any]:
     """Entries with their drivers and teams, and who entered the very same before."""
     first, owner = entries.alias("first"), drivers.alias("owner")

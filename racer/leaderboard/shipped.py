@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from racer.errors import LeaderboardError
@@ -43,6 +45,13 @@ def check_car(car: Car, where: str) -> None:
             )
 
 
+@lru_cache(maxsize=64)
+def _digest(path: Path, reversed: bool, state: tuple[int, ...]) -> str:
+    """Digest of a track's file, as long as its state is the same."""
+    here = load_track(path)
+    return (here.reverse() if reversed else here).digest
+
+
 def check_track(track: Track, name: str, where: str) -> None:
     """Refuse a track that is called like one on the shelf, but is another road. Its name is compared, never opened.
 
@@ -51,8 +60,8 @@ def check_track(track: Track, name: str, where: str) -> None:
     """
     paths = [entry.path for entry in shelf_entries("tracks") if entry.name == name and not entry.shadowed]
     for path in paths:
-        here = load_track(path)
-        if track.digest != (here.reverse() if track.reversed else here).digest:
+        facts = path.stat()
+        if track.digest != _digest(path, track.reversed, (facts.st_mtime_ns, facts.st_size, facts.st_ino)):
             raise LeaderboardError(
                 f"{where} was refused: its track {name!r} is not the road of that name here ({path}); "
                 "evaluate again on this one, or give the other road a name of its own"

@@ -8,6 +8,7 @@ and Ctrl-C ends whatever is going on.
 import random
 import sqlite3
 import time
+from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -169,13 +170,7 @@ def check_schema(connection: sa.Connection, metadata: sa.MetaData, shown: str) -
     """
     if connection.dialect.name != "sqlite":
         return
-    names = {name.lower() for name in metadata.tables}
-    scratch = sa.create_engine("sqlite://")
-    with scratch.begin() as empty:
-        metadata.create_all(empty)
-        expected = _objects(empty, names)
-    scratch.dispose()
-    if odd := sorted(_objects(connection, names) ^ expected, key=str):
+    if odd := sorted(_objects(connection, metadata) ^ _expected(metadata), key=str):
         kind = odd[0][0] if odd[0][0] in KINDS else "object"
         raise LeaderboardError(
             f"the leaderboard {shown} was altered: its {kind} {odd[0][1]!a:.60} is not as racer makes it; "
@@ -183,11 +178,23 @@ def check_schema(connection: sa.Connection, metadata: sa.MetaData, shown: str) -
         )
 
 
-def _objects(connection: sa.Connection, names: set[str]) -> set[tuple[str, str, str | None]]:
+@cache
+def _expected(metadata: sa.MetaData) -> frozenset[tuple[str, str, str | None]]:
+    """What a new database says it has of some tables."""
+    scratch = sa.create_engine("sqlite://")
+    with scratch.begin() as empty:
+        metadata.create_all(empty)
+        expected = _objects(empty, metadata)
+    scratch.dispose()
+    return expected
+
+
+def _objects(connection: sa.Connection, metadata: sa.MetaData) -> frozenset[tuple[str, str, str | None]]:
     """What a database says it has of some tables, and on them: (kind, name, text) each."""
+    names = {name.lower() for name in metadata.tables}
     found = connection.exec_driver_sql("SELECT type, name, tbl_name, sql FROM sqlite_master")
-    return {
+    return frozenset(
         (str(kind), str(name), None if sql is None else str(sql))
         for kind, name, table, sql in found
         if {str(name).lower(), str(table).lower()} & names
-    }
+    )

@@ -10,6 +10,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -159,14 +160,25 @@ def rules_from_header(header: dict[str, Any]) -> Rules:
 def _track(record: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Track:
     metadata = _get(record, "metadata", dict)
     lines = [_array(arrays, f"track.{name}", np.dtype("<f8"), 2) for name in LINES]
+    if any(line.shape[1] != 2 for line in lines):
+        raise DamagedError("its track cannot be driven: a line of it is none of points")
+    texts = tuple((key, _text(metadata, key, METADATA_LIMIT)) for key in metadata)
     try:
-        track = track_from_arrays(_text(record, "name"), *lines, reversed=_get(record, "reversed", bool))
+        track = _built(
+            _text(record, "name"), _get(record, "reversed", bool), texts, *(line.tobytes() for line in lines)
+        )
     except TrackError as error:
         raise DamagedError(f"its track cannot be driven: {error}") from error
-    track = dataclasses.replace(track, metadata={key: _text(metadata, key, METADATA_LIMIT) for key in metadata})
     if track.digest != _get(record, "digest", str):
         raise DamagedError("its track was changed after the replay was written")
     return track
+
+
+@lru_cache(maxsize=16)
+def _built(name: str, reversed: bool, texts: tuple[tuple[str, str], ...], *lines: bytes) -> Track:
+    """A track of its lines; one that many replays hold is checked once, and its kernel arrays are made once."""
+    points = [np.frombuffer(line, "<f8").reshape(-1, 2) for line in lines]
+    return dataclasses.replace(track_from_arrays(name, *points, reversed=reversed), metadata=dict(texts))
 
 
 def _car(record: dict[str, Any], engine: str) -> Car:

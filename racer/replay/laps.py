@@ -122,11 +122,11 @@ class Recorder(LapBook):
         row = np.zeros(self._shape, STEP_DTYPE)
         self._describe(row, cars)
         row["lap"], row["restart"] = self.numbers, self._restart
-        self._rows.append(row)
+        self._rows.append(row[None])
 
     def act(self, commands: NDArray[np.float64], rewards: NDArray[np.float64]) -> None:
         """Write down what the step commands, (n, m, 2) in degrees and m/s, and what it is rewarded with, (n, m)."""
-        row = self._rows[-1]
+        row = self._rows[-1][0]
         row["steering_command_deg"], row["speed_command"] = commands[..., 0], commands[..., 1]
         row["reward"] = rewards
 
@@ -148,11 +148,11 @@ class Recorder(LapBook):
         rows["restart"][0], self._restart = self._restart, ended
         self._describe(rows, states[:-1])
         rows["steering_command_deg"], rows["speed_command"] = commands[..., 0], commands[..., 1]
-        self._rows.extend(rows)
+        self._rows.append(rows)
 
     def take(self) -> NDArray[np.void]:
         """Give the steps written down since the last call, (k, n, m) of `STEP_DTYPE`."""
-        steps = np.array(self._rows, STEP_DTYPE).reshape(-1, *self._shape)
+        steps = np.concatenate([np.zeros((0, *self._shape), STEP_DTYPE), *self._rows])
         self._rows.clear()
         return steps
 
