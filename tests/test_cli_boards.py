@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -168,3 +169,15 @@ def test_rules_that_make_no_board(folder):
         assert word in run("create", "X", "--rules", rules, code=1).stderr
     run("create", "Open", "--rules", "league")
     assert "already" in run("create", "Open", "--rules", "league", code=1).stderr
+
+
+def test_the_examples_of_the_page_run(tmp_path, monkeypatch):
+    page = Path(__file__).parents[1] / "docs" / "leaderboard.md"
+    if not page.is_file():
+        pytest.skip("not a checkout")
+    monkeypatch.chdir(tmp_path)
+    (code,) = re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    names: dict = {}
+    exec(compile(code, str(page), "exec"), names)
+    assert names["entry"].driver == "Ada" and names["entry"].team == "Blue"
+    assert (tmp_path / "night.html").stat().st_size < 1_000_000

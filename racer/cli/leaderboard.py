@@ -58,8 +58,8 @@ def leaderboard(
     """Show who drove which track how fast, best lap first; ties share a rank.
 
     The leaderboard trusts no one: it re-simulates a replay's actions and accepts
-    only laps that reproduce. Each track, direction and car has a board of its own;
-    a board with rules of its own is made with [cyan]racer leaderboard create[/cyan].
+    only laps that reproduce. Each track, direction and car has a board of its own.
+    [cyan]racer leaderboard create[/cyan] makes a board with rules.
 
     Examples:
       [cyan]racer leaderboard --track harbor[/cyan]

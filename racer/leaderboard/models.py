@@ -6,11 +6,15 @@ import dataclasses
 import json
 import secrets
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from racer.errors import LeaderboardError
 from racer.leaderboard.records import lap_times
 from racer.leaderboard.terms import Proof, Terms, course_of
-from racer.racing import Model, RaceResult, Rulebook, races_by_rules, score
+from racer.racing import Model, Rulebook, score
+
+if TYPE_CHECKING:
+    from racer.racing import RaceResult
 
 __all__ = ["prove_model"]
 
@@ -30,6 +34,7 @@ def prove_model(model: Model, where: str, terms: Terms, seeds: Sequence[int] | N
         LeaderboardError: the board has no rules, or the model was not classified in most races.
         RacerError: the rules do not allow its sensors, or a track of theirs is missing here.
     """
+    from racer.racing import races_by_rules
     from racer.sim import CARS
 
     rulebook = terms.rulebook

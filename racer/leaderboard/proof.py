@@ -10,12 +10,10 @@ import dataclasses
 from pathlib import Path
 
 from racer.errors import ReplayError
-from racer.leaderboard.models import prove_model
 from racer.leaderboard.names import clean_name
 from racer.leaderboard.replays import prove_drive, verified
 from racer.leaderboard.tables import NAME_LIMIT
 from racer.leaderboard.terms import Proof, Terms, where
-from racer.racing import load_model
 from racer.replay import Replay, load_replay
 from racer.shelf import open_plain
 
@@ -39,6 +37,9 @@ def prove(given: Replay | str | Path, driver: str | None, terms: Terms) -> Proof
             another car.
     """
     if not isinstance(given, Replay) and _is_model(given):
+        from racer.leaderboard.models import prove_model  # brings the environment, which replays do not wait for
+        from racer.racing import load_model
+
         model = load_model(given)
         name = clean_name(model.name if driver is None else driver, "driver's", NAME_LIMIT)
         proof = prove_model(model, where(given), terms)

@@ -51,9 +51,12 @@ def _check_terms(replay: Replay, where: str, terms: Terms) -> None:
     if replay.track.digest != course.track_digest:
         raise LeaderboardError(f"{where} was refused: it was driven on {course_of(replay.track)}, not on {course}")
     if car_digest(replay.car) != terms.car_digest:
-        raise LeaderboardError(
-            f"{where} was refused: it was driven with the car {replay.car.name}, not with {terms.rulebook.car}"
+        other = (
+            "whose constants are others than when this board was made; make a new one"
+            if replay.car.name == terms.rulebook.car
+            else f"not with {terms.rulebook.car}"
         )
+        raise LeaderboardError(f"{where} was refused: it was driven with the car {replay.car.name}, {other}")
     try:
         check_replay(terms.rulebook, replay)
     except RulesError as error:

@@ -14,7 +14,6 @@ from racer.errors import LeaderboardError, RacerError
 from racer.leaderboard.audit import note
 from racer.leaderboard.boards import BoardRecord
 from racer.leaderboard.entering import measured, physics_here, road, settle
-from racer.leaderboard.models import prove_model
 from racer.leaderboard.ranking import entries_on
 from racer.leaderboard.records import Entry
 from racer.leaderboard.replays import prove_drive
@@ -22,7 +21,6 @@ from racer.leaderboard.shipped import car_digest
 from racer.leaderboard.storage import opened
 from racer.leaderboard.tables import drives, entries
 from racer.leaderboard.terms import Proof
-from racer.racing import drive, model_from_bytes
 from racer.replay import Replay, replay_from_commands
 
 if TYPE_CHECKING:
@@ -60,6 +58,8 @@ def drive_of(connection: sa.Connection, board: BoardRecord, entry: Entry) -> Rep
     track = road(connection, course.track_digest, course.track, course.direction == "reverse")
     if entry.kind == "replay":
         return replay_from_commands(data, track, car)
+    from racer.racing import drive, model_from_bytes
+
     model = model_from_bytes(data, f"entry {entry.id}")
     conditions = dataclasses.replace(model.conditions(), car=car, penalty_s=board.rulebook.rules.penalty_s)
     return drive(model, track, board.rulebook.race.laps, conditions, name=entry.driver, reward_function=None)
@@ -86,6 +86,9 @@ def _prove_anew(connection: sa.Connection, board: BoardRecord, entry: Entry) -> 
     where = f"entry {entry.id}"
     if entry.kind == "replay":
         return prove_drive(drive_of(connection, board, entry), where, board.terms)
+    from racer.leaderboard.models import prove_model
+    from racer.racing import model_from_bytes
+
     data, seeds = _kept(connection, entry)
     _car(board)
     try:
