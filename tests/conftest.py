@@ -1,6 +1,10 @@
 """What several tests share: every closed track there is, and logs of the original simulator."""
 
+import atexit
+import os
+import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -9,6 +13,10 @@ from public import MISSING, ROUTES, SHARED, needs_routes, public
 
 from racer import shelf
 from racer.track import Track, load_track
+
+# Marks that a user has found decide nothing here, and no test changes them; tests that start racer pass it on.
+os.environ["RACER_MARKS"] = tempfile.mkdtemp(prefix="racer-marks-")
+atexit.register(shutil.rmtree, os.environ["RACER_MARKS"], ignore_errors=True)
 
 # Machines differ in speed, and the first example may wait for the compiler.
 settings.register_profile("racer", deadline=None)

@@ -37,7 +37,9 @@ def test_the_wheel_holds_engine_and_shelves_and_no_more(wheel: Path) -> None:
     for shelf, suffix in [("agents", ".py"), ("tracks", ".csv"), ("reward_functions", ".py"), ("rules", ".toml")]:
         files = {path.name for path in (CHECKOUT / shelf).glob(f"*{suffix}")}
         assert files
-        assert files == {Path(name).name for name in held if name.startswith(f"racer/shelf/shipped/{shelf}/")}
+        assert files == {Path(name).name for name in held if Path(name).parent == Path(f"racer/shelf/shipped/{shelf}")}
+    marks = {path.name for path in (CHECKOUT / "tracks/marks").glob("*.replay")}
+    assert marks == {Path(name).name for name in held if name.startswith("racer/shelf/shipped/tracks/marks/")}
     engine = {str(path.relative_to(CHECKOUT).as_posix()) for path in (CHECKOUT / "racer").rglob("*.py")}
     assert engine <= held
     assert "racer/py.typed" in held

@@ -12,7 +12,7 @@ from racer.track import DIFFICULTIES, Track, load_track, save_track, smooth_curv
 from racer.track.difficulty import difficulty_of
 
 FOLDER = shelf.shipped_folder("tracks")
-NAMES = sorted(path.stem for path in FOLDER.iterdir())
+NAMES = sorted(path.stem for path in FOLDER.iterdir() if path.is_file())
 DRAWN = 1e-3  # m, what a polyline lies off the curve it stands for
 
 load = cache(lambda name: load_track(FOLDER / f"{name}.csv"))
@@ -135,4 +135,5 @@ def test_the_default_track_is_friendly_but_not_trivial():
 
 
 def test_only_tracks_lie_on_the_shelf():
-    assert {path.suffix for path in FOLDER.iterdir()} == {".csv"}
+    assert {path.suffix for path in FOLDER.iterdir() if path.is_file()} == {".csv"}
+    assert [path.name for path in FOLDER.iterdir() if path.is_dir()] == ["marks"]

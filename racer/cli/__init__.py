@@ -20,10 +20,12 @@ from racer.cli import (
     boards,
     console,
     demo,
+    drive,
     driving,
     export,
     leaderboard,
     logs,
+    mark,
     plotting,
     results,
     rules,
@@ -87,6 +89,7 @@ def racer(
       [cyan]racer check my_reward[/cyan]             what does my reward pay for?
       [cyan]racer train --reward my_reward[/cyan]    teach a car with it
       [cyan]racer evaluate RUN[/cyan]                three laps against the clock
+      [cyan]racer mark --track TRACK[/cyan]          how fast it could be
       [cyan]racer watch RUN|REPLAY[/cyan]            see them, alone or next to others
       [cyan]racer plot RUN --out FILE.png[/cyan]     how it learned
       [cyan]racer leaderboard add REPLAY[/cyan]      enter the best one
@@ -103,7 +106,9 @@ app.command("check", rich_help_panel=DRIVE)(driving.check)
 app.command("train", rich_help_panel=DRIVE)(training.train)
 app.command("evaluate", rich_help_panel=DRIVE)(driving.evaluate)
 app.command("export", rich_help_panel=COMPETE)(export.export)
+app.command("drive", rich_help_panel=DRIVE)(drive.drive)
 app.command("watch", rich_help_panel=DRIVE)(results.watch)
+app.command("mark", rich_help_panel=COMPETE)(mark.mark)
 app.command("plot", rich_help_panel=COMPETE)(plotting.plot)
 app.command("import-log", rich_help_panel=COMPETE)(logs.import_log)
 app.command("rescore", rich_help_panel=COMPETE)(logs.rescore)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from racer.cli import complete, console, laps, leaderboard, screen
+from racer.cli import complete, console, laps, leaderboard, mark, screen
 from racer.cli.training import run_training
 from racer.errors import RacerError
 from racer.shelf import DEFAULTS
@@ -52,6 +52,7 @@ def demo(
         console.note(f"{escape(run.name)} has been trained already; for another driver: {other}")
     replay = load_replay(run.replay) if done else run_training(run)
     laps.show(replay)
+    mark.offer(replay)
 
     from racer.plot import laps as draw
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from racer.cli import complete, console, inputs, laps as lap_tables, rules as rule_tables
+from racer.cli import complete, console, inputs, laps as lap_tables, mark, rules as rule_tables
 from racer.cli.entrants import Entrant, entrant
 from racer.errors import FileError, RacerError, RunError
 from racer.shelf import DEFAULTS
@@ -173,6 +173,7 @@ def evaluate(
         console.print_json(lap_tables.record(race))
     else:
         lap_tables.show(race)
+    mark.offer(race)
     if replay is not None:
         console.note(f"Recorded [bold]{escape(str(replay))}[/bold]: {console.command('racer', 'watch', replay)}")
 

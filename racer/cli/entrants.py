@@ -57,7 +57,7 @@ def entrant(name: str, agent: str | None, reward: str | None, seed: int, penalty
     if run is not None:
         return Entrant(run.name, run.driver, run.conditions(seed, penalty_s), run)
     file = _agent(name)
-    conditions = RaceConditions(seed=seed, penalty_s=penalty_s)
+    conditions = RaceConditions(sensors=file.sensors(), seed=seed, penalty_s=penalty_s)
     return Entrant(file.name, lambda course: _ready(file, course, seed), conditions)
 
 
@@ -91,7 +91,7 @@ def _ready(agent: "AgentFile", course: "Track", seed: int) -> "Driver":
     """
     from racer.env import TimeTrialVector
 
-    made = agent.make(TimeTrialVector(1, course, None), seed)
+    made = agent.make(TimeTrialVector(1, course, None, sensors=agent.sensors()), seed)
     if callable(getattr(made, "learn", None)):
         raise AgentError(
             f"{agent.name} is a recipe that has learned nothing yet; train it with "

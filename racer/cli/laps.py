@@ -11,11 +11,14 @@ if TYPE_CHECKING:
     from racer.racing import Trial
     from racer.replay import Lap, Replay
 
-__all__ = ["record", "share_driven", "show", "show_trials", "trial_records"]
+__all__ = ["percent", "record", "share_driven", "show", "show_trials", "trial_records"]
 
 
 def record(replay: "Replay") -> dict[str, Any]:
-    """A race as `--json` prints it: times in s, speeds in m/s."""
+    """A race as `--json` prints it: times in s, speeds in m/s; the mark is null where none is known."""
+    from racer.replay import mark_of, percent_of_mark
+
+    mark = mark_of(replay.track, replay.car)
     return {
         "track": replay.track.name,
         "driver": replay.driver,
@@ -24,6 +27,8 @@ def record(replay: "Replay") -> dict[str, Any]:
         "seed": replay.seed,
         "laps": [_lap(lap) for lap in replay.laps],
         "best_lap_s": _rounded(replay.best_lap_s),
+        "mark_s": _rounded(mark.best_lap_s if mark else None),
+        "percent_of_mark": _rounded(percent_of_mark(replay.best_lap_s, mark)),
         "completed_laps": replay.completed_laps,
         "off_tracks": int(replay.steps["off_track"].sum()),
         "resets": sum(lap.resets for lap in replay.laps),
@@ -33,11 +38,21 @@ def record(replay: "Replay") -> dict[str, Any]:
 
 
 def show(replay: "Replay") -> None:
-    """Print a race as a table."""
-    best = replay.best_lap_s
-    rows = [[str(lap.index), f"{lap.time_s:.3f} s", *_remarks(lap, replay, best)] for lap in replay.laps]
+    """Print a race as a table, its complete laps in percent of the mark where one is known."""
+    from racer.replay import mark_of, percent_of_mark
+
+    best, mark = replay.best_lap_s, mark_of(replay.track, replay.car)
+    rows = []
+    for lap in replay.laps:
+        share = percent(percent_of_mark(lap.time_s if lap.complete else None, mark))
+        rows.append([str(lap.index), f"{lap.time_s:.3f} s", share, *_remarks(lap, replay, best)])
     title = f"{replay.driver} on {replay.track.name}{' (reverse)' if replay.track.reversed else ''}"
-    console.show(console.table(["lap>", "time>", "mean speed>?", ""], rows, title))
+    console.show(console.table(["lap>", "time>", "of the mark>?", "mean speed>?", ""], rows, title))
+
+
+def percent(value: float | None) -> str:
+    """A share of the mark as it is printed; nothing where it is not known."""
+    return "" if value is None else f"{value:.1f} %"
 
 
 def share_driven(replay: "Replay", lap: "Lap") -> float:
@@ -64,6 +79,7 @@ def trial_records(driver: str, trials: Sequence["Trial"]) -> dict[str, Any]:
                 "completed_laps": trial.completed,
                 "best_lap_s": _rounded(trial.best_lap_s),
                 "mean_lap_s": _rounded(trial.mean_lap_s),
+                "percent_of_mark": _rounded(trial.percent_of_mark),
             }
             for trial in trials
         ],
@@ -72,7 +88,7 @@ def trial_records(driver: str, trials: Sequence["Trial"]) -> dict[str, Any]:
 
 def show_trials(driver: str, trials: Sequence["Trial"]) -> None:
     """Print races on many tracks as tables: those that the driver has trained on, and the others."""
-    columns = ["track", "direction", "laps>", "best lap>", "mean lap>?", "length>?"]
+    columns = ["track", "direction", "laps>", "best lap>", "of the mark>?", "mean lap>?", "length>?"]
     trained, others = [trial for trial in trials if trial.trained], [trial for trial in trials if not trial.trained]
     for what, some in (("trained on", trained), ("held out" if trained else "raced", others)):
         if some:
@@ -84,9 +100,9 @@ def show_trials(driver: str, trials: Sequence["Trial"]) -> None:
 def _trial_row(trial: "Trial") -> list[str | Text]:
     whole = trial.completed == len(trial.laps)
     done = f"{trial.completed} of {len(trial.laps)}"
-    times = ("" if time is None else f"{time:.3f} s" for time in (trial.best_lap_s, trial.mean_lap_s))
-    length = f"{trial.track.length:.1f} m"
-    return [trial.track.name, _direction(trial), done if whole else Text(done, style="yellow"), *times, length]
+    best, mean = ("" if time is None else f"{time:.3f} s" for time in (trial.best_lap_s, trial.mean_lap_s))
+    facts = [best, percent(trial.percent_of_mark), mean, f"{trial.track.length:.1f} m"]
+    return [trial.track.name, _direction(trial), done if whole else Text(done, style="yellow"), *facts]
 
 
 def _direction(trial: "Trial") -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from racer.cli import complete, console
+from racer.cli import complete, console, laps as lap_tables, mark
 from racer.cli.inputs import entry_file
 from racer.errors import RacerError, ShelfError
 
@@ -276,17 +276,26 @@ def _enter(files: list[str], board: str | None, driver: str | None, team: str | 
             f"Entered {escape(outcome.driver)} with {outcome.time_ms / 1000.0:.3f} s on {escape(outcome.board)}: "
             f"[bold]rank {rank} of {len(rows)}[/bold]"
         )
+    for path in paths:
+        mark.offer_file(path)
     if len(entered) < len(outcomes):
         raise typer.Exit(1)
 
 
 def show_tables(tables: Sequence[Standings], most: int | None = None) -> None:
     """Print one table for each board and physics, of its first `most` drivers."""
-    from racer.leaderboard import ranked_by
+    from racer.leaderboard import ranked_by, share_of_mark
 
     for index, (table, title) in enumerate(zip(tables, _titles(tables), strict=True)):
         with_teams = any(row.entry.team for row in table.rows)
-        columns = ["rank>", "driver", *(["team?"] if with_teams else []), f"{ranked_by(table.board)}>", "gap>?"]
+        columns = [
+            "rank>",
+            "driver",
+            *(["team?"] if with_teams else []),
+            f"{ranked_by(table.board)}>",
+            "of the mark>?",
+            "gap>?",
+        ]
         columns += ["mean speed>?", "laps>?", "tries>?", "when (UTC)?"]
         cells = [
             [
@@ -294,6 +303,7 @@ def show_tables(tables: Sequence[Standings], most: int | None = None) -> None:
                 row.entry.driver + (f" (as {row.entry.copy_of})" if row.entry.copy_of else ""),
                 *([row.entry.team or ""] if with_teams else []),
                 f"{row.entry.time_ms / 1000.0:.3f} s",
+                lap_tables.percent(share_of_mark(table, row.entry)),
                 f"+{row.gap_ms / 1000.0:.3f}" if row.gap_ms else "",
                 f"{row.entry.mean_speed_mps:.2f} m/s",
                 str(row.entry.laps),

@@ -28,6 +28,9 @@ def watch(
     speed: Annotated[float, typer.Option(help="Playback speed, 0.25 to 8.")] = 1.0,
     size: Annotated[str | None, typer.Option(metavar="WxH", help="Window size in pixels, such as 1280x800.")] = None,
     camera: Annotated[bool, typer.Option("--camera", help="Show what the driver's camera and LIDAR see, too.")] = False,
+    mark: Annotated[
+        bool, typer.Option("--mark", help="Add the best lap known as a ghost, and compare sectors with it.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the recorded file.")] = False,
 ) -> None:
     """Watch replays in a window: the car, its trail, laps, pedals and reward.
@@ -39,20 +42,17 @@ def watch(
     Examples:
       [cyan]racer watch first[/cyan]
       [cyan]racer watch first.replay classic.replay --speed 0.5[/cyan]
-      [cyan]racer watch first.replay --record first.mp4[/cyan]
+      [cyan]racer watch first.replay --mark --record first.mp4[/cyan]
     """
     pixels = None if size is None else _size(size)
-    from racer.replay import load_replay
+    from racer.replay import load_replay, mark_of
     from racer.viewer import watch as show
 
-    show(
-        [load_replay(replay_file(given)) for given in replays],
-        record,
-        pixels,
-        speed=speed,
-        camera=camera,
-        overwrite=force,
-    )
+    shown = [load_replay(replay_file(given)) for given in replays]
+    known = mark_of(shown[0].track, shown[0].car) if mark else None
+    if mark and known is None:
+        console.note(f"No mark is known of {escape(shown[0].track.name)}; see [cyan]racer mark --help[/cyan]")
+    show(shown, record, pixels, speed=speed, camera=camera, overwrite=force, mark=known)
     if record is not None:
         console.note(f"Recorded {escape(str(record))}")
 

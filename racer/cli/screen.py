@@ -29,9 +29,12 @@ def go_on(run: "Run", *more: str) -> str:
 
 
 @contextlib.contextmanager
-def shown(config: "RunConfig") -> "Iterator[Callback]":
+def shown(run: "Run") -> "Iterator[Callback]":
     """Shows a training on stderr: a live picture on a terminal, else a line now and then."""
+    from racer.replay import mark_of
     from racer.training import Callback
+
+    config, mark = run.config, mark_of(run.track(), run.car)
 
     class Shown(Callback):
         """Says what learns, then how it goes."""
@@ -52,7 +55,7 @@ def shown(config: "RunConfig") -> "Iterator[Callback]":
             self.show(progress)
 
     if not sys.stderr.isatty():
-        yield Shown(_Lines(config))
+        yield Shown(_Lines(config, mark))
         return
     from rich.console import Group
     from rich.live import Live
@@ -74,7 +77,7 @@ def shown(config: "RunConfig") -> "Iterator[Callback]":
             if not bar.tasks[0].started:
                 bar.start_task(task)
             bar.update(task, completed=state.used, speed=f"{state.steps_per_s:,.0f} steps/s")
-            lines = [_facts(state), _pace(state, config)]
+            lines = [_facts(state, mark), _pace(state, config)]
             live.update(Group(bar, *(Text(line, style="dim") for line in lines if line)))
 
         yield Shown(show)
@@ -112,15 +115,15 @@ def _explain_early_best(run: "Run") -> None:
 class _Lines:
     """Prints how a training stands, every few seconds, for logs."""
 
-    def __init__(self, config: "RunConfig") -> None:
-        self._config, self._next, self._paced = config, 0.0, False
+    def __init__(self, config: "RunConfig", mark: "Replay | None") -> None:
+        self._config, self._mark, self._next, self._paced = config, mark, 0.0, False
 
     def __call__(self, state: "State") -> None:
         if state.seconds >= self._next or state.used >= 1.0:
             self._next = state.seconds + LINE_EVERY_S
             console.note(
                 f"{state.used:4.0%}  {state.seconds:6.1f} s  {state.steps:>9,} steps  "
-                f"{state.steps_per_s:,.0f} steps/s  {_facts(state)}"
+                f"{state.steps_per_s:,.0f} steps/s  {_facts(state, self._mark)}"
             )
         if not self._paced and (pace := _pace(state, self._config)):
             self._paced = True
@@ -145,13 +148,16 @@ def _rounded(number: float) -> float:
     return float(f"{number:.2g}")
 
 
-def _facts(state: "State") -> str:
+def _facts(state: "State", mark: "Replay | None") -> str:
     """Completion, best lap and reward, as far as known."""
+    from racer.replay import percent_of_mark
+
     facts = []
     if state.result is not None:
         facts.append(f"laps completed {state.result.completed:.0%}")
     if state.best is not None and state.best.best_lap_s is not None:
-        facts.append(f"best lap {state.best.best_lap_s:.3f} s")
+        share = laps.percent(percent_of_mark(state.best.best_lap_s, mark))
+        facts.append(f"best lap {state.best.best_lap_s:.3f} s" + (share and f" ({share} of the mark)"))
     reward = state.metrics.get("rollout/ep_rew_mean", math.nan)
     if math.isfinite(reward):
         facts.append(f"reward per episode {reward:.4g}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from racer.cli import complete, console, deepracer, inputs, laps, screen
+from racer.cli import complete, console, deepracer, inputs, laps, mark, screen
 from racer.errors import RacerError
 from racer.shelf import DEFAULTS
 
@@ -230,7 +230,7 @@ def run_training(run: "Run") -> "Replay":
     )
     logs = [TrainingLogs(run.folder)] if config.logs else []
     try:
-        with screen.shown(config) as shown:
+        with screen.shown(run) as shown:
             return engine_train(run, [*logs, shown])
     except (KeyboardInterrupt, RacerError):
         if run.checkpoint.exists():
@@ -250,6 +250,7 @@ def _show(run: "Run", replay: "Replay") -> None:
         laps.show_trials(run.name, list(console.progress(found, len(courses), "Driving all tracks")))
     else:
         laps.show(replay)
+        mark.offer(replay)
     screen.explain_laps(run, replay)
     console.note(f"Kept in [bold]{escape(str(run.folder))}[/bold]. Next:")
     console.note(f"  {console.command('racer', 'watch', run.replay)}")

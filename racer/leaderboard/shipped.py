@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from racer.errors import LeaderboardError
+from racer.replay import car_digest
 from racer.shelf import entries as shelf_entries
 from racer.track import Track, load_track
 
@@ -16,12 +16,6 @@ if TYPE_CHECKING:
     from racer.sim import Car
 
 __all__ = ["car_digest", "check_car", "check_track"]
-
-
-def car_digest(car: Car) -> str:
-    """SHA-256 (hex) of a car's constants, whatever it is called."""
-    constants = {name: value for name, value in dataclasses.asdict(car).items() if name != "name"}
-    return hashlib.sha256(repr(sorted(constants.items())).encode()).hexdigest()
 
 
 def check_car(car: Car, where: str) -> None:

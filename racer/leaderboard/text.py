@@ -8,8 +8,9 @@ from typing import Any
 from racer.leaderboard.board import Board
 from racer.leaderboard.records import Entry
 from racer.leaderboard.simple import Standings
+from racer.replay import find_mark, percent_of_mark
 
-__all__ = ["as_markdown", "as_records", "laps_as_records", "ranked_by"]
+__all__ = ["as_markdown", "as_records", "laps_as_records", "ranked_by", "share_of_mark"]
 
 METHODS = {"best-lap": "best lap", "average-laps": "average lap", "total-time": "total time"}
 """What the official time of a timing method is called."""
@@ -27,6 +28,7 @@ def as_records(tables: Sequence[Standings]) -> list[dict[str, Any]]:
             "rank": row.rank,
             "driver": row.entry.driver,
             "best_lap_s": _seconds(row.entry.best_lap_ms),
+            "percent_of_mark": None if (share := share_of_mark(table, row.entry)) is None else round(share, 2),
             "laps": row.entry.laps,
             "mean_speed_mps": round(row.entry.mean_speed_mps, 3),
             **_where(table.board),
@@ -52,6 +54,14 @@ def as_records(tables: Sequence[Standings]) -> list[dict[str, Any]]:
         for table in tables
         for row in table.rows
     ]
+
+
+def share_of_mark(table: Standings, entry: Entry) -> float | None:
+    """How much of the mark an entry's best lap is, percent; None if none is known, or on a board of several tracks."""
+    if len(table.board.courses) != 1:
+        return None
+    mark = find_mark(table.board.courses[0].track_digest, table.board.car_digest, table.physics)
+    return percent_of_mark(entry.best_lap_ms / 1000.0, mark)
 
 
 def laps_as_records(board: Board, entries: Iterable[Entry]) -> list[dict[str, Any]]:

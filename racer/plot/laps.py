@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from racer.plot.canvas import ACCENT, BAD, EDGE, GOOD, ROAD, SOFT, TEXT, Box, Canvas, Place
-from racer.replay import STEP_S, Lap, Replay
+from racer.replay import STEP_S, Lap, Replay, mark_of, percent_of_mark
 from racer.track import DIFFICULTIES, Points, Track, load_track
 
-__all__ = ["contact_sheet", "laps"]
+__all__ = ["SpeedColors", "clock", "contact_sheet", "laps", "short"]
 
 GRADES = dict(zip(DIFFICULTIES, (GOOD, ACCENT, "#fca836", BAD), strict=True))
 CARD_IN = (3.5, 3.2)  # of one track on the contact sheet
@@ -70,7 +70,7 @@ def laps(replays: Iterable[Replay] | Replay, path: str | Path) -> None:
     rows = math.ceil(len(shown) / columns)
     width, height = RACE_IN[0] + GAP_IN, RACE_IN[1] + GAP_IN
     canvas = Canvas(columns * width + GAP_IN, rows * height + GAP_IN)
-    colors = _SpeedColors(shown)
+    colors = SpeedColors(shown)
     for index, replay in enumerate(shown):
         row, column = divmod(index, columns)
         box = Box(GAP_IN + column * width, (rows - row) * height - RACE_IN[1], *RACE_IN)
@@ -78,10 +78,11 @@ def laps(replays: Iterable[Replay] | Replay, path: str | Path) -> None:
     canvas.save(path)
 
 
-class _SpeedColors:
+class SpeedColors:
     """The scale of speed that a picture's races share: violet is slow, yellow fast."""
 
     def __init__(self, replays: list[Replay]) -> None:
+        """Span the speeds of all races."""
         import matplotlib as mpl
 
         speeds = np.concatenate([replay.steps["speed"] for replay in replays] or [np.zeros(0)])
@@ -94,6 +95,17 @@ class _SpeedColors:
         """Colours of speeds, `(n,)` m/s to RGBA `(n, 4)`; the map's dark end would be lost on the road."""
         share = np.clip((speed - self.low) / (self.high - self.low), 0.0, 1.0)
         return np.asarray(self._map(0.25 + 0.75 * share))
+
+    def bar(self, canvas: Canvas, box: Box) -> None:
+        """Draw the scale."""
+        scale = np.linspace(self.low, self.high, 256)
+        extent = (box.left, box.right, box.bottom, box.top)
+        limits = canvas.axes.get_xlim(), canvas.axes.get_ylim()
+        canvas.axes.imshow(self(scale)[None], extent=extent, aspect="auto", zorder=4)
+        canvas.axes.set(xlim=limits[0], ylim=limits[1])
+        canvas.text(box.left, box.bottom - 0.17, f"{self.low:g}", 8.0, SOFT)
+        canvas.text(box.right, box.bottom - 0.17, f"{self.high:g} m/s", 8.0, SOFT, ha="right")
+        canvas.text(box.left, box.top + 0.07, "SPEED", 7.0, SOFT)
 
 
 def _columns(count: int) -> int:
@@ -123,7 +135,7 @@ def _facts(track: Track) -> str:
     return f"{track.length:.1f} m   ·   {width} wide   ·   {turns}"
 
 
-def _race_card(canvas: Canvas, replay: Replay, box: Box, colors: _SpeedColors) -> None:
+def _race_card(canvas: Canvas, replay: Replay, box: Box, colors: SpeedColors) -> None:
     canvas.card(box)
     inner = box.inset(0.28)
     canvas.text(inner.left, inner.top - 0.2, replay.track.name, 19.0, weight="bold")
@@ -139,10 +151,10 @@ def _race_card(canvas: Canvas, replay: Replay, box: Box, colors: _SpeedColors) -
     side = Box(inner.right - SIDE_IN + 0.1, inner.bottom, SIDE_IN - 0.1, inner.height)
     _lap_list(canvas, replay, best, side)
     _speeds(canvas, replay, best, side)
-    _color_bar(canvas, Box(side.left, side.bottom + 0.2, side.width, 0.12), colors)
+    colors.bar(canvas, Box(side.left, side.bottom + 0.2, side.width, 0.12))
 
 
-def _draw_lap(canvas: Canvas, replay: Replay, lap: Lap, place: Place, colors: _SpeedColors, *, bold: bool) -> None:
+def _draw_lap(canvas: Canvas, replay: Replay, lap: Lap, place: Place, colors: SpeedColors, *, bold: bool) -> None:
     steps = replay.steps[_rows_of(replay, lap)]
     put_back = np.flatnonzero(steps["held"][1:] & ~steps["held"][:-1]) + 1
     for part in np.split(steps, put_back):
@@ -161,23 +173,26 @@ def _draw_lap(canvas: Canvas, replay: Replay, lap: Lap, place: Place, colors: _S
 def _lap_list(canvas: Canvas, replay: Replay, best: Lap | None, box: Box) -> None:
     """Driver, best time, and the laps one below the other."""
     canvas.text(box.left, box.top - 0.13, "DRIVER", 7.0, SOFT)
-    canvas.text(box.left, box.top - 0.36, _short(replay.driver, 24), 12.0, weight="bold")
+    canvas.text(box.left, box.top - 0.36, short(replay.driver, 24), 12.0, weight="bold")
     canvas.text(box.left, box.top - 0.68, "BEST LAP", 7.0, SOFT)
     canvas.text(
         box.left,
         box.top - 1.03,
-        _clock(best.time_s) if best else "none",
+        clock(best.time_s) if best else "none",
         22.0,
         GOOD if best else BAD,
         weight="bold",
     )
+    share = percent_of_mark(best.time_s if best else None, mark_of(replay.track, replay.car))
+    if share is not None:
+        canvas.text(box.right, box.top - 1.03, f"{share:.1f} % of the mark", 8.0, SOFT, ha="right")
     y = box.top - 1.42
     room = min(LAPS_LISTED, int((y - box.bottom - 1.4) / 0.21))
     listed = replay.laps if len(replay.laps) <= room else replay.laps[: room - 1]
     for lap in listed:
         color = GOOD if lap is best else TEXT if lap.complete else SOFT
         canvas.text(box.left, y, f"{lap.index}", 8.5, SOFT)
-        canvas.text(box.left + 1.05, y, _clock(lap.time_s), 9.5, color, ha="right", family="DejaVu Sans Mono")
+        canvas.text(box.left + 1.05, y, clock(lap.time_s), 9.5, color, ha="right", family="DejaVu Sans Mono")
         canvas.text(box.left + 1.2, y, _remark(replay, lap, best), 8.0, color if lap is best else SOFT)
         y -= 0.21
     if len(listed) < len(replay.laps):
@@ -207,7 +222,7 @@ def _remark(replay: Replay, lap: Lap, best: Lap | None) -> str:
     return f"+{lap.time_s - best.time_s:.3f}{standing}" if best else standing.strip()
 
 
-def _profile(canvas: Canvas, replay: Replay, lap: Lap | None, box: Box, colors: _SpeedColors) -> None:
+def _profile(canvas: Canvas, replay: Replay, lap: Lap | None, box: Box, colors: SpeedColors) -> None:
     """Speed of a lap over the distance from the start line."""
     if lap is None or len(steps := replay.steps[_rows_of(replay, lap)]) < 2:
         return
@@ -233,17 +248,6 @@ def _profile(canvas: Canvas, replay: Replay, lap: Lap | None, box: Box, colors: 
     canvas.trace(points, colors((steps["speed"][1:] + steps["speed"][:-1]) / 2.0), 1.8, 5.0)
     for share, text, side in ((0.0, "start", "left"), (1.0, f"{length:.1f} m", "right")):
         canvas.text(plot.left + share * plot.width, box.bottom, text, 6.5, SOFT, ha=side)
-
-
-def _color_bar(canvas: Canvas, box: Box, colors: _SpeedColors) -> None:
-    scale = np.linspace(colors.low, colors.high, 256)
-    extent = (box.left, box.right, box.bottom, box.top)
-    limits = canvas.axes.get_xlim(), canvas.axes.get_ylim()
-    canvas.axes.imshow(colors(scale)[None], extent=extent, aspect="auto", zorder=4)
-    canvas.axes.set(xlim=limits[0], ylim=limits[1])
-    canvas.text(box.left, box.bottom - 0.17, f"{colors.low:g}", 8.0, SOFT)
-    canvas.text(box.right, box.bottom - 0.17, f"{colors.high:g} m/s", 8.0, SOFT, ha="right")
-    canvas.text(box.left, box.top + 0.07, "SPEED", 7.0, SOFT)
 
 
 def _rows_of(replay: Replay, lap: Lap) -> NDArray[np.intp]:
@@ -277,10 +281,12 @@ def _rgb(color: str) -> NDArray[np.float64]:
     return np.array([int(color[k : k + 2], 16) for k in (1, 3, 5)]) / 255.0
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """A lap time as it is written."""
     minutes, rest = divmod(round(seconds * 1000), 60_000)
     return f"{minutes}:{rest / 1000:06.3f}" if minutes else f"{rest / 1000:.3f}"
 
 
-def _short(text: str, most: int) -> str:
+def short(text: str, most: int) -> str:
+    """A text of `most` characters, with an ellipsis."""
     return text if len(text) <= most else text[: most - 1] + "…"

@@ -25,6 +25,7 @@ from .layers import (
     Pool as Pool,
     Scale as Scale,
 )
+from .mark import SEARCHES as SEARCHES, find_lap as find_lap
 from .model import (
     Model as Model,
     load_model as load_model,

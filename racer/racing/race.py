@@ -76,7 +76,8 @@ def drive(
     """Let a driver race, and record it.
 
     Args:
-        driver: who drives.
+        driver: who drives. If it has a method `begin(env)`, that is called once before its first action; if it has an
+            attribute `finished` that becomes true, the race ends there.
         track: where.
         laps: tried; with the rules of a rulebook, as many as these say.
         conditions: what it races with.
@@ -87,7 +88,8 @@ def drive(
             the last lap complete.
 
     Returns:
-        The record; its `laps` are as many as asked for, or fewer where rules ended the trial.
+        The record; its `laps` are as many as asked for, or fewer where rules ended the trial or the driver is finished
+        earlier.
 
     Raises:
         AgentError: the driver raises, or its actions are not of the action space.
@@ -205,10 +207,15 @@ def _race(
     With `once` it ends with the first car's first episode.
     """
     observations, _ = env.reset(seed=seed)
+    if callable(begin := getattr(driver, "begin", None)):
+        begin(env)
     noise = np.random.default_rng(seed)
     disturbed = np.setdiff1d(np.arange(env.num_envs), _undisturbed(env))
     ends: dict[int, tuple[str, float]] = {}
     while any(len(cars[0]) < laps for cars in book.laps):
+        if getattr(driver, "finished", False) is True:
+            book.close()
+            break
         actions = actions_of(driver, observations, env)
         actions[disturbed] = _disturbed(actions[disturbed], env.actions, noise)
         book.before(env.state[:, None])

@@ -11,7 +11,7 @@ from racer import shelf
 from racer.errors import TrackError
 from racer.racing.agents import Driver
 from racer.racing.race import RaceConditions, drive
-from racer.replay import Lap
+from racer.replay import Lap, Replay, keep_mark, mark_of, percent_of_mark
 from racer.sim import RANDOM
 from racer.track import Track, load_track, make_track
 
@@ -31,11 +31,13 @@ class Trial:
         track: driven in that direction.
         trained: whether the driver has trained on it, in that direction.
         laps: tried.
+        mark: the best race known there with that car, before this one; None if none is known.
     """
 
     track: Track
     trained: bool
     laps: tuple[Lap, ...]
+    mark: Replay | None = None
 
     @property
     def completed(self) -> int:
@@ -51,6 +53,11 @@ class Trial:
     def mean_lap_s(self) -> float | None:
         """Mean time of the complete laps, s."""
         return float(np.mean(self._times)) if self._times else None
+
+    @property
+    def percent_of_mark(self) -> float | None:
+        """How much of the mark the fastest complete lap is."""
+        return percent_of_mark(self.best_lap_s, self.mark)
 
     @property
     def _times(self) -> list[float]:
@@ -88,7 +95,7 @@ def trials(
     trained: Sequence[Track] = (),
     conditions: RaceConditions = RaceConditions(),  # noqa: B008 (it is frozen)
 ) -> Iterator[Trial]:
-    """Let a driver race on one track after the other.
+    """Let a driver race on one track after the other; a lap that beats a mark becomes it.
 
     Args:
         driver_on: gives the driver for a track.
@@ -103,4 +110,6 @@ def trials(
     known = {one.digest for one in trained}
     for track in tracks:
         race = drive(driver_on(track), track, laps, conditions, reward_function=None)
-        yield Trial(track, track.digest in known, race.laps)
+        mark = mark_of(track, conditions.car)
+        keep_mark(race)
+        yield Trial(track, track.digest in known, race.laps, mark)

@@ -10,6 +10,7 @@ from .files import (
     read_text as read_text,
     refuse_links as refuse_links,
     replacing as replacing,
+    user_cache as user_cache,
     write_atomically as write_atomically,
 )
 from .names import (

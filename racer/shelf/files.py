@@ -27,6 +27,7 @@ __all__ = [
     "read_text",
     "refuse_links",
     "replacing",
+    "user_cache",
     "write_atomically",
 ]
 
@@ -137,6 +138,20 @@ def make_folder(path: str | Path, *, within: str | Path | None = None) -> Path:
     except OSError as error:
         raise file_error("make the folder", folder, error) from error
     return folder
+
+
+def user_cache() -> Path:
+    """Folder of what can be worked out again: `racer` in `XDG_CACHE_HOME`, else in `~/.cache`. It need not exist.
+
+    Raises:
+        FileError: The user has no home.
+    """
+    chosen = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    try:
+        # Others than absolute ones are to be ignored, says the specification of the variable.
+        return (chosen if chosen.is_absolute() else Path.home() / ".cache") / "racer"
+    except RuntimeError as error:
+        raise FileError(f"there is no folder for racer's cache: {error}; set XDG_CACHE_HOME to one") from error
 
 
 def refuse_links(

@@ -26,8 +26,8 @@ WEEK_S = 7 * 24 * 3600.0
 
 SOURCES = {
     "sim": (
-        "borders", "car", "compiled", "draws", "location", "lookup", "projection", "randomization", "road", "rules",
-        "start", "step",
+        "borders", "car", "compiled", "course", "draws", "location", "lookup", "plan_costs", "plan_motion", "planning",
+        "projection", "pursuit", "randomization", "road", "rules", "start", "step",
     ),
     "sensors": (
         "beams", "boxes", "ground", "lidar", "observer", "perspective", "picture", "state", "variation",

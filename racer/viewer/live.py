@@ -30,6 +30,7 @@ __all__ = ["LivePicture", "LiveWindow"]
 LONGEST_M = 0.5  # of the way in one step; what is further apart was not driven
 NARROW = 480  # px; below, a picture shows no facts
 TOP, BOTTOM, SIDE = 64, 104, 28  # units around the track
+GHOST_ALPHA = 0.6
 LABEL, VALUE = 15, 26  # units: heights of a fact's letters
 
 
@@ -60,14 +61,31 @@ class LivePicture:
             facts: Labels and values, written below the track.
             outcome: What ended the episode, and whether that is good.
         """
+        return np.ascontiguousarray(pygame.surfarray.array3d(self.paint(cars, facts, outcome)).swapaxes(0, 1))
+
+    def paint(
+        self,
+        cars: NDArray[np.void],
+        facts: Sequence[tuple[str, str]] = (),
+        outcome: tuple[str, bool] | None = None,
+        ghost: tuple[float, float, float, float] | None = None,
+    ) -> pygame.Surface:
+        """The same picture as a surface, to be shown before the next one is painted.
+
+        Args:
+            cars, facts, outcome: As for `draw`.
+            ghost: x, y (m), heading and steering (rad) of one more car, that is compared with.
+        """
         if len(cars) == 1:
             self._extend_line(cars[0])
         surface = self._driven.copy()
+        if ghost is not None:
+            draw_car(surface, self._view, self.car, ghost[:3], ghost[3], car_colors(2)[1], GHOST_ALPHA)
         for state, color in zip(cars, car_colors(len(cars)), strict=True):
             pose = float(state["x"]), float(state["y"]), float(state["heading"])
             draw_car(surface, self._view, self.car, pose, float(state["steering_angle"]), color, 1.0)
         self._write(Canvas(surface, self._ink), facts, outcome)
-        return np.ascontiguousarray(pygame.surfarray.array3d(surface).swapaxes(0, 1))
+        return surface
 
     def _extend_line(self, state: np.void) -> None:
         """Draw the way from where the car was drawn last, or begin anew with another episode."""
@@ -77,7 +95,7 @@ class LivePicture:
             return
         way = np.array([[[last["x"], last["y"]], [state["x"], state["y"]]]])
         steps = int(state["steps"] - last["steps"])
-        if 0.0 < hypot(*(way[0, 1] - way[0, 0])) <= LONGEST_M * steps:
+        if 0.0 < hypot(*(way[0, 1] - way[0, 0])) <= LONGEST_M * max(steps, 1):
             color = self._scale.colors([float(state["speed"])]).astype(np.float64)
             draw_path(self._driven, self._view, way, color, max(0.042 * self._view.scale, 3.0))
 

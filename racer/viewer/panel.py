@@ -99,6 +99,8 @@ class Panel:
         canvas.write(clock(moment.lap_time_s), (left - px(2), top + px(18)), 44, color)
         last = "-" if moment.last is None else clock(moment.last.time_s) if moment.last.complete else "no time"
         fastest = "-" if moment.best_s is None else clock(moment.best_s)
+        if moment.percent_of_mark is not None:
+            fastest += f" {moment.percent_of_mark:.0f} %"
         for x, name, value in ((left, "LAST", last), ((left + right) / 2, "BEST", fastest)):
             label = canvas.write(name, (x, top + px(73)), 12, DIM)
             canvas.write(value, (label.right + px(8), label.bottom + px(1)), 15, TEXT, "bottomleft")

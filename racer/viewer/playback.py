@@ -31,7 +31,7 @@ TICK_S = 1e-6  # lap times are sums of floats: an end and the next start this cl
 
 @dataclass(frozen=True)
 class Sector:
-    """One third of a lap as it stands: time so far, whether it is driven, delta to the first replay."""
+    """One third of a lap as it stands: time so far, whether it is driven, delta to the replay compared with."""
 
     time_s: float | None = None
     done: bool = False
@@ -60,7 +60,8 @@ class Moment:
     last: Lap | None  # the lap that ended last
     best_s: float | None
     sectors: tuple[Sector, ...]
-    gap_s: float | None  # behind the first replay at this place of the lap; None without such a lap
+    gap_s: float | None  # behind the replay compared with at this place of the lap; None without such a lap
+    percent_of_mark: float | None  # how much of the mark the best lap is; None without one
 
     @property
     def crashed(self) -> bool:
@@ -74,14 +75,15 @@ class Timeline:
     Args:
         replay: What is shown; has at least one step.
         reference: What it is compared with, sector by sector; by default nothing.
+        mark_s: The best lap time known of the track, s, if it is to be shown.
     """
 
     RECENT_STEPS = 150  # of the reward's sparkline
 
-    def __init__(self, replay: Replay, reference: Timeline | None = None) -> None:
+    def __init__(self, replay: Replay, reference: Timeline | None = None, mark_s: float | None = None) -> None:
         """Lay out the rows: a step k goes from `_begin[k]` to `_end[k]`."""
         self.replay = replay
-        self.reference = reference
+        self.reference, self.mark_s = reference, mark_s
         steps = replay.steps
         self.laps = replay.laps
         self.end_s = len(steps) * STEP_S
@@ -121,6 +123,7 @@ class Timeline:
         lap = self.lap_at(time_s)
         lap_time_s = min(max(time_s - lap.start_s, 0.0), lap.time_s)
         ended = [one for one in self.laps if one.start_s + one.time_s <= time_s + TICK_S]
+        best_s = min((one.time_s for one in ended if one.complete), default=None)
         return Moment(
             time_s=time_s,
             x=float(x),
@@ -138,9 +141,10 @@ class Timeline:
             lap_time_s=lap_time_s,
             lap_ended=lap in ended,
             last=ended[-1] if ended else None,
-            best_s=min((one.time_s for one in ended if one.complete), default=None),
+            best_s=best_s,
             sectors=self._sectors_at(lap, lap_time_s),
             gap_s=self._gap(lap, lap_time_s),
+            percent_of_mark=None if best_s is None or self.mark_s is None else 100.0 * self.mark_s / best_s,
         )
 
     def raced(self, time_s: float) -> float:

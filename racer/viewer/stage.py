@@ -52,15 +52,20 @@ class Stage:
     Args:
         replays: At least one; the first is what the others are compared with.
         sensors: Whether a playback begins with what the car in focus observes.
+        mark: The best race known: one more ghost, and what all the others are compared with instead.
     """
 
-    def __init__(self, replays: Sequence[Replay], sensors: bool = False) -> None:
+    def __init__(self, replays: Sequence[Replay], sensors: bool = False, mark: Replay | None = None) -> None:
         """Lay out time and colours; nothing is drawn yet."""
-        first = Timeline(replays[0])
-        self.timelines = [first, *(Timeline(replay, first) for replay in replays[1:])]
+        if mark is None:
+            first = Timeline(replays[0])
+            self.timelines = [first, *(Timeline(replay, first) for replay in replays[1:])]
+        else:
+            last = Timeline(mark)
+            self.timelines = [*(Timeline(replay, last, mark.best_lap_s) for replay in replays), last]
         self.track = replays[0].track
-        self.names = _names([replay.driver for replay in replays])
-        self.colors = car_colors(len(replays))
+        self.names = _names([replay.driver for replay in replays]) + (["the mark"] if mark else [])
+        self.colors = car_colors(len(self.timelines))
         self.scale = SpeedScale.over(np.concatenate([timeline.speed for timeline in self.timelines]))
         self._begin_with_sensors = sensors
         self._ground = Ground(self.track)

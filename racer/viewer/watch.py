@@ -35,6 +35,7 @@ def watch(
     camera: bool = False,
     overwrite: bool = False,
     quiet: bool = False,
+    mark: Replay | None = None,
 ) -> None:
     """Show replays of one track: the first in focus, the others as ghosts beside it.
 
@@ -48,6 +49,7 @@ def watch(
         camera: Whether to begin with the picture of a camera and the beams of a LIDAR on the car in focus.
         overwrite: Whether `record` may replace a file.
         quiet: Whether to show no progress bar.
+        mark: The best race known there: a ghost that all the others are compared with; by default the first replay is.
 
     Raises:
         ReplayError: There is no replay, one has no step or no finite place, or they are of different tracks.
@@ -57,17 +59,17 @@ def watch(
     target = None if record is None else _checked_target(Path(record), overwrite)
     if target is not None:
         size = size or (GIF_SIZE if target.suffix.lower() == ".gif" else SIZE)
-    _check(replays, size or SIZE, speed)
+    _check([*replays, *([mark] if mark else [])], size or SIZE, speed)
     from racer.viewer.stage import Stage
 
     if target is None:
         from racer.viewer.window import show
 
-        show(Stage(replays, camera), size, speed)
+        show(Stage(replays, camera, mark), size, speed)
     else:
         from racer.viewer.film import record_film
 
-        record_film(Stage(replays, camera), target, size or SIZE, speed, quiet)
+        record_film(Stage(replays, camera, mark), target, size or SIZE, speed, quiet)
 
 
 def _check(replays: Sequence[Replay], size: tuple[int, int], speed: float) -> None:
