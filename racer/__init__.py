@@ -8,6 +8,14 @@ Importing it registers the environment `racer/TimeTrial-v0` with Gymnasium and l
 parts (`racer.load_track`, `racer.sim.car`, `racer.reward`, `racer.replay`, …) load when they are first used.
 """
 
+import signal
+import sys
+
+_COMMAND = sys.argv[:1] == ["-m"] or "".join(sys.argv[:1]).endswith(("/racer", "racer.exe"))
+if _COMMAND and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    # Until `racer.__main__` can answer Ctrl-C it ends the process at once, without a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import importlib
 from typing import TYPE_CHECKING, Any
 

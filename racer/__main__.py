@@ -1,5 +1,6 @@
 """The command `racer`, also as `python -m racer`: nothing is imported before Ctrl-C has somebody to answer it."""
 
+import signal
 import sys
 
 __all__ = ["main"]
@@ -10,6 +11,8 @@ def main() -> None:
     try:
         from racer.cli import main as run
 
+        if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         run()
     except KeyboardInterrupt:
         sys.exit(130)

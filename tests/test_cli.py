@@ -268,6 +268,21 @@ def test_a_closed_pipe_and_ctrl_c_end_quietly(folder: Path) -> None:
     assert b"Traceback" not in errors
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
+def test_ctrl_c_while_the_command_still_loads_ends_it_without_a_traceback(tmp_path):
+    """Gymnasium is the first that loads long; a stand-in presses Ctrl-C there."""
+    pressed = "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(60)\n"
+    (tmp_path / "gymnasium.py").write_text(pressed)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(tmp_path), os.environ.get("PYTHONPATH", "")))}
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background would ignore it
+    try:
+        command = [sys.executable, "-m", "racer", "list"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    finally:
+        signal.signal(signal.SIGINT, usual)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["list"], ["train", "--help"]])
 def test_help_and_list_load_nothing_heavy(arguments) -> None:
     heavy = "numba torch stable_baselines3 pygame matplotlib sqlalchemy shapely tensorboard"
