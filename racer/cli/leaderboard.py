@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -73,13 +74,16 @@ def leaderboard(
     if sum(forms.values()) > 1:
         raise typer.BadParameter(f"choose one of {', '.join(name for name, chosen in forms.items() if chosen)}")
     from racer.leaderboard import as_markdown, as_records, save_page, standings
+    from racer.sim import kernels_are_compiled
 
     views = {"--driver": driver is not None, "--teams": teams, "--progress": progress, "--laps": laps}
     if sum(views.values()) > 1:
         raise typer.BadParameter(f"choose one of {', '.join(name for name, chosen in views.items() if chosen)}")
     if any(views.values()) and (markdown or html):
         raise typer.BadParameter("Markdown and HTML show the boards themselves; leave out the other option")
-    tables = standings(track, db, board=board, **({} if first is None else {"limit": first}))
+    compiled = kernels_are_compiled()  # to say which physics is this racer's, it drives a short race
+    with contextlib.nullcontext() if compiled else console.busy(console.loading("Loading the engine")):
+        tables = standings(track, db, board=board, **({} if first is None else {"limit": first}))
     if track is not None and not tables:
         _check_track_name(track, {course.track for table in standings(db=db) for course in table.board.courses})
     if any(views.values()):
@@ -95,6 +99,9 @@ def leaderboard(
         console.note(f"Wrote {console.word(html)}; open it in a browser")
     elif tables:
         show_tables(tables)
+    elif board is not None:
+        enter = console.command("racer", "leaderboard", "submit", "FILE", "--board", board)
+        console.note(f"Nobody is on the board {console.word(board)} yet: {enter}")
     else:
         on = f" on {escape(track)}" if track else ""
         console.note(f"Nobody is on the board{on} yet: [cyan]racer leaderboard add REPLAY|RUN --driver NAME[/cyan]")

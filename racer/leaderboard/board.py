@@ -61,6 +61,7 @@ class Board(BoardRecord):
         from racer.sim import CARS
 
         rulebook = load_rulebook(rules)
+        _ = rulebook.rules  # raises where such races cannot be driven
         tracks, moments = rulebook.courses(), (rulebook.entries.opens, rulebook.entries.closes)
         opens, closes = (None if one is None else one.isoformat(timespec="seconds") for one in moments)
         values = {

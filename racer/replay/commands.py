@@ -29,7 +29,12 @@ COLUMNS = ("steering_command_deg", "speed_command", "restart")
 
 def commands_of(replay: Replay) -> bytes:
     """What it takes to drive a race of one car again, on its track and with its car."""
-    header = {"rules": dataclasses.asdict(replay.rules), "seed": replay.seed, "driver": replay.driver}
+    header = {
+        "rules": dataclasses.asdict(replay.rules),
+        "seed": replay.seed,
+        "driver": replay.driver,
+        "created": replay.created,
+    }
     return pack({HEADER: json.dumps(header)}, {name: replay.steps[name] for name in COLUMNS})
 
 
@@ -53,7 +58,9 @@ def replay_from_commands(data: bytes, track: Track, car: Car) -> Replay:
         for name in COLUMNS:
             steps[name] = arrays[name]
         drive = Drive(str(header["driver"]), "", (), steps)
-        hollow = Replay(track, car, (drive,), int(header["seed"]), "", "", rules=rules_from_header(header))
+        hollow = Replay(
+            track, car, (drive,), int(header["seed"]), str(header["created"]), "", rules=rules_from_header(header)
+        )
     except (DamagedError, ValueError, LookupError, TypeError) as error:
         raise ReplayError(f"the commands of a drive are damaged: {error!s:.100}") from error
     return drive_again(hollow)
