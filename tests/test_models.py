@@ -61,7 +61,7 @@ DRIVERS = {
 def driver_of(name):
     """A driver with random weights whose actions reach everywhere, and its environment."""
     agent, sensors, actions, hyperparameters = DRIVERS[name]
-    env = TimeTrialVector(50, "bean", None, sensors=sensors, actions=actions)
+    env = TimeTrialVector(64, "bean", None, sensors=sensors, actions=actions)
     driver = load_agent(agent).make(env, 3, hyperparameters, "cpu")
     policy = driver.model.policy
     with torch.no_grad():
@@ -82,7 +82,7 @@ def observations(env, count):
     seen, _ = env.reset(seed=1)
     env.action_space.seed(1)
     rows = [seen]
-    for _ in range(count // (2 * env.num_envs) - 1):
+    while 2 * env.num_envs * len(rows) < count:
         rows.append(env.step(env.action_space.sample())[0])
     spaces = getattr(env.single_observation_space, "spaces", None)
     rng = np.random.default_rng(2)
@@ -110,7 +110,7 @@ def test_what_is_exported_acts_as_its_driver_does(name, tmp_path):
     count = 500 if "convolutions" in name else 2_500 if "patches" in name else 10_000  # as long as they take
     seen = observations(env, count)
     acted = again.act(seen)
-    assert len(acted) == count
+    assert len(acted) >= count
     assert (acted == driver.act(seen)).all()
     library = driver.model.predict(seen, deterministic=True)[0]
     feed = seen if isinstance(seen, dict) else {"state": seen}

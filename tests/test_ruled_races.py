@@ -210,6 +210,18 @@ def test_a_replay_keeps_its_rules_and_holds(tmp_path, penalised):
     assert cheated.digest != again.digest
 
 
+def test_a_replay_from_anywhere_holds():
+    rulebook = dataclasses.replace(load_rulebook("training"), tracks=("bean",))
+    track = rulebook.courses()[0]
+    made = drive(Careless(track), track, conditions=RaceConditions(seed=4, rules=rulebook.rules))
+    verdict = verify(made)
+    assert verdict.ok, verdict.reason
+    check_replay(rulebook, made)
+    assert score(rulebook, trials_of(made, verdict.laps)).time_s == made.laps[0].time_s
+    assert made.steps["s"][0] != pytest.approx(0.14, abs=0.1)
+    assert not verify(dataclasses.replace(made, seed=5)).ok
+
+
 def test_trials_begin_where_the_car_is_put_on_the_line():
     track = load_track("bean")
     made = drive(Careless(track, (60,)), track, laps=3)  # without penalties an off-track begins anew

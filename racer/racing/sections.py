@@ -32,9 +32,7 @@ class Race:
     trials: int = of(whole(1, 100), 1, "attempts on each track, each with a start of its own")
     laps: int = of(whole(1, 999), 3, "of each trial that count")
     start: str = of(choice("standing", "flying"), "standing", "flying: one more lap is driven before those that count")
-    place: str = of(
-        choice("line", "random", "rotate"), "line", "where trials start: the line, anywhere, 5 % further on"
-    )
+    place: str = of(choice("line", "random"), "line", "where trials start: on the line, or anywhere")
     seeds: int = of(whole(1, 99), 5, "races that a model drives, a seed each; the middle time of them counts")
     time_limit_s: float = of(number(1.0, 1e6, "s"), 180.0, "simulated time that a trial has")
 
