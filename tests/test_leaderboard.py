@@ -328,10 +328,11 @@ def test_records_fit_tables_json_and_csv(replay):
     add(replay, 'Ada, "the first"')
     records = as_records(standings())
     assert json.loads(json.dumps(records)) == records
-    assert list(records[0])[:10] == [
+    assert list(records[0])[:11] == [
         "rank",
         "driver",
         "best_lap_s",
+        "percent_of_mark",
         "laps",
         "mean_speed_mps",
         "track",
