@@ -176,6 +176,19 @@ def test_a_driver_acts_by_what_it_has_learned_last():
     np.testing.assert_allclose(after, driver.model.predict(seen, deterministic=True)[0], atol=1e-6)
 
 
+def test_networks_of_a_learners_own_kind_drive_but_are_not_exported():
+    _, env = driver_of("ppo")
+    driver = load_agent("ppo").make(env, 0, {}, "cpu")
+    driver.model.policy.mlp_extractor.policy_net[1] = torch.nn.ELU()
+    with pytest.raises(ModelError, match="a layer of the kind ELU in the policy cannot be exported"):
+        driver.policy_network()
+    seen, _ = env.reset(seed=1)
+    assert (driver.act(seen) == driver.model.predict(seen, deterministic=True)[0]).all()
+    assert driver.act(seen[0]).shape == (2,)
+    with pytest.raises(AgentError, match="this driver observes state; it was given LIDAR"):
+        driver.act({"LIDAR": np.zeros(64)})
+
+
 def test_what_a_model_does_not_observe_is_refused():
     model = model_in("ppo", driver_of("ppo")[0])
     with pytest.raises(AgentError, match="this driver observes state; it was given LIDAR"):

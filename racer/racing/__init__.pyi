@@ -32,7 +32,7 @@ from .model import (
     model_from_bytes as model_from_bytes,
     save_model as save_model,
 )
-from .network import Network as Network, NetworkInput as NetworkInput
+from .network import Network as Network, NetworkInput as NetworkInput, rows_of as rows_of
 from .onnx_file import onnx_bytes as onnx_bytes
 from .race import (
     EvaluationResult as EvaluationResult,

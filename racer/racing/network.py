@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from racer.errors import AgentError
 from racer.racing.layers import LAYERS, Layer
 
-__all__ = ["OUTPUTS", "Network", "NetworkInput", "network_from_json"]
+__all__ = ["OUTPUTS", "Network", "NetworkInput", "network_from_json", "rows_of"]
 
 OUTPUTS = ("clip", "tanh", "argmax")
 """What the last layer's numbers become: two numbers of -1..1, cut off or squashed, or the place of the greatest."""
@@ -92,20 +92,10 @@ class Network:
         Raises:
             AgentError: it is not what this network observes.
         """
-        names = [one.sensor for one in self.inputs]
-        given = observation if isinstance(observation, Mapping) else {ALONE: observation}
-        if given.keys() != set(names):
-            got = ", ".join(given) if isinstance(observation, Mapping) else "a plain array"
-            raise AgentError(f"this driver observes {', '.join(names)}; it was given {got}")
-        features, batch = [], ()
+        rows, batch = rows_of(observation, {one.sensor: one.shape for one in self.inputs})
+        features = []
         for one in self.inputs:
-            values = np.asarray(given[one.sensor])
-            batch = values.shape[: max(0, values.ndim - len(one.shape))]
-            if values.shape[len(batch) :] != one.shape:
-                raise AgentError(
-                    f"this driver observes {one.sensor} of the shape {one.shape}; it was given {values.shape}"
-                )
-            made = _passed(one.layers, values.reshape(-1, *one.shape).astype(np.float64))
+            made = _passed(one.layers, rows[one.sensor].astype(np.float64))
             features.append(made.reshape(len(made), -1))
         numbers = _passed(self.layers, features[0] if len(features) == 1 else np.concatenate(features, axis=1))
         if self.output == "argmax":
@@ -133,6 +123,30 @@ class Network:
                     for name in ("weight", "bias"):
                         found[f"{where}.{k}.{name}"] = getattr(layer, name).astype(np.float32)
         return found
+
+
+def rows_of(observation: Any, shapes: Mapping[str, tuple[int, ...]]) -> tuple[dict[str, NDArray[Any]], tuple[int, ...]]:
+    """An observation of any batch shape as one batch: (n, *shape) of each sensor, and the batch's shape.
+
+    Args:
+        observation: an array for each sensor by its name; the array alone where the only sensor is the state.
+        shapes: of what one car observes by each sensor.
+
+    Raises:
+        AgentError: it is another observation.
+    """
+    given = observation if isinstance(observation, Mapping) else {ALONE: observation}
+    if given.keys() != shapes.keys():
+        got = ", ".join(given) if isinstance(observation, Mapping) else "a plain array"
+        raise AgentError(f"this driver observes {', '.join(shapes)}; it was given {got}")
+    rows, batch = {}, ()
+    for name, shape in shapes.items():
+        values = np.asarray(given[name])
+        batch = values.shape[: max(0, values.ndim - len(shape))]
+        if values.shape[len(batch) :] != shape:
+            raise AgentError(f"this driver observes {name} of the shape {shape}; it was given {values.shape}")
+        rows[name] = values.reshape(-1, *shape)
+    return rows, batch
 
 
 def network_from_json(data: Any, arrays: Mapping[str, NDArray[Any]]) -> Network:

@@ -20,8 +20,8 @@ from stable_baselines3.common.torch_layers import CombinedExtractor
 from stable_baselines3.common.vec_env import VecNormalize
 
 from racer.env import ConcatVectorEnv, TimeTrialVector
-from racer.errors import AgentError
-from racer.racing import Network, checked_hyperparameters
+from racer.errors import AgentError, ModelError
+from racer.racing import Network, checked_hyperparameters, rows_of
 from racer.sim import DiscreteActions
 from racer.training.sb3.device import device_of, torch_threads
 from racer.training.sb3.export import network_of
@@ -167,7 +167,13 @@ class Recipe:
         Raises:
             AgentError: it is not what this driver learned to observe.
         """
-        return self.policy_network().act(observation)
+        try:
+            return self.policy_network().act(observation)
+        except ModelError:  # a network of a learner's own kind
+            rows, batch = rows_of(observation, {name: tuple(space.shape) for name, space in self._parts.items()})
+            seen = rows if hasattr(self._space, "spaces") else rows["state"]
+            actions = self.model.predict(seen, deterministic=True)[0]
+            return np.asarray(actions.reshape(*batch, *actions.shape[1:]))
 
     def policy_network(self) -> Network:
         """What it decides by, as data: `act` calculates it, so that what is exported of it acts alike.
