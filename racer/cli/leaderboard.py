@@ -291,7 +291,7 @@ def _enter(files: list[str], board: str | None, driver: str | None, team: str | 
 
 def show_tables(tables: Sequence[Standings], most: int | None = None) -> None:
     """Print one table for each board and physics, of its first `most` drivers."""
-    from racer.leaderboard import ranked_by, share_of_mark
+    from racer.leaderboard import ranked_by, shares_of_mark
 
     for index, (table, title) in enumerate(zip(tables, _titles(tables), strict=True)):
         with_teams = any(row.entry.team for row in table.rows)
@@ -310,14 +310,14 @@ def show_tables(tables: Sequence[Standings], most: int | None = None) -> None:
                 row.entry.driver + (f" (as {row.entry.copy_of})" if row.entry.copy_of else ""),
                 *([row.entry.team or ""] if with_teams else []),
                 f"{row.entry.time_ms / 1000.0:.3f} s",
-                lap_tables.percent(share_of_mark(table, row.entry)),
+                lap_tables.percent(share),
                 f"+{row.gap_ms / 1000.0:.3f}" if row.gap_ms else "",
                 f"{row.entry.mean_speed_mps:.2f} m/s",
                 str(row.entry.laps),
                 str(row.attempts),
                 row.entry.submitted[:16].replace("T", " "),
             ]
-            for row in table.rows[:most]
+            for row, share in list(zip(table.rows, shares_of_mark(table), strict=True))[:most]
         ]
         if index:
             console.show("")

@@ -19,5 +19,5 @@ from .text import (
     as_records as as_records,
     laps_as_records as laps_as_records,
     ranked_by as ranked_by,
-    share_of_mark as share_of_mark,
+    shares_of_mark as shares_of_mark,
 )

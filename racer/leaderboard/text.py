@@ -10,7 +10,7 @@ from racer.leaderboard.records import Entry
 from racer.leaderboard.simple import Standings
 from racer.replay import find_mark, percent_of_mark
 
-__all__ = ["as_markdown", "as_records", "laps_as_records", "ranked_by", "share_of_mark"]
+__all__ = ["as_markdown", "as_records", "laps_as_records", "ranked_by", "shares_of_mark"]
 
 METHODS = {"best-lap": "best lap", "average-laps": "average lap", "total-time": "total time"}
 """What the official time of a timing method is called."""
@@ -28,7 +28,7 @@ def as_records(tables: Sequence[Standings]) -> list[dict[str, Any]]:
             "rank": row.rank,
             "driver": row.entry.driver,
             "best_lap_s": _seconds(row.entry.best_lap_ms),
-            "percent_of_mark": None if (share := share_of_mark(table, row.entry)) is None else round(share, 2),
+            "percent_of_mark": None if share is None else round(share, 2),
             "laps": row.entry.laps,
             "mean_speed_mps": round(row.entry.mean_speed_mps, 3),
             **_where(table.board),
@@ -52,16 +52,16 @@ def as_records(tables: Sequence[Standings]) -> list[dict[str, Any]]:
             "entry": row.entry.id,
         }
         for table in tables
-        for row in table.rows
+        for row, share in zip(table.rows, shares_of_mark(table), strict=True)
     ]
 
 
-def share_of_mark(table: Standings, entry: Entry) -> float | None:
-    """How much of the mark an entry's best lap is, percent; None if none is known, or on a board of several tracks."""
+def shares_of_mark(table: Standings) -> list[float | None]:
+    """How much of the mark each row's best lap is, percent; None if none is known, or on a board of several tracks."""
     if len(table.board.courses) != 1:
-        return None
+        return [None] * len(table.rows)
     mark = find_mark(table.board.courses[0].track_digest, table.board.car_digest, table.physics)
-    return percent_of_mark(entry.best_lap_ms / 1000.0, mark)
+    return [percent_of_mark(row.entry.best_lap_ms / 1000.0, mark) for row in table.rows]
 
 
 def laps_as_records(board: Board, entries: Iterable[Entry]) -> list[dict[str, Any]]:
