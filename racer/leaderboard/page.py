@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from racer.errors import LeaderboardError, RacerError
-from racer.leaderboard.entering import road
-from racer.leaderboard.reverifying import drive_of
+from racer.leaderboard.reverifying import drive_of, kept
 from racer.leaderboard.simple import Standings
 from racer.leaderboard.storage import opened
 from racer.leaderboard.text import ranked_by
@@ -57,20 +56,22 @@ def as_page(tables: Sequence[Standings]) -> str:
 
 def _player(table: Standings, most: int) -> dict[str, Any] | None:
     """The best laps of a board on one track; None if none can be played."""
-    board, laps = table.board, []
+    board = table.board
+    laps: list[PlayedLap] = []
+    first = [row.entry for row in table.rows[:most]]
     with opened(board.db, write=False) as connection:
-        for row in table.rows[:most]:
-            try:
-                replay = drive_of(connection, board, row.entry)
-            except RacerError:  # an entry that cannot be shown moving is still in the table
-                continue
-            best = min((lap for lap in replay.laps if lap.complete), key=lambda lap: (lap.resets > 0, lap.time_s))
-            laps.append(PlayedLap(row.entry.driver, f"{best.time_s:.3f} s", replay, best))
-        if not laps:
-            return None
-        course = board.courses[0]
-        track = road(connection, course.track_digest, course.track, course.direction == "reverse")
-    return player_data(track, laps)
+        known = kept(connection, board, first)
+    for entry in first:
+        try:
+            replay = drive_of(board, entry, known.get(entry.id))
+        except RacerError:  # an entry that cannot be shown moving is still in the table
+            continue
+        best = min(
+            (lap for lap in replay.laps if lap.complete), key=lambda lap: (lap.resets > 0, lap.time_s), default=None
+        )
+        if best is not None:
+            laps.append(PlayedLap(entry.driver, f"{best.time_s:.3f} s", replay, best))
+    return player_data(laps[0].replay.track, laps) if laps else None
 
 
 def _table(table: Standings, player: int | None, alone: bool) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,10 +25,11 @@ from racer.replay import Replay, replay_from_commands
 
 if TYPE_CHECKING:
     from racer.sim import Car
+    from racer.track import Track
 
-__all__ = ["Outcome", "drive_of", "reverify"]
+__all__ = ["Outcome", "drive_of", "kept", "reverify"]
 
-CHUNK = 500  # entries whose drives are in memory at once
+CHUNK = 100  # entries whose drives are in memory at once
 
 
 @dataclass(frozen=True)
@@ -46,31 +47,51 @@ class Outcome:
     reason: str = ""
 
 
-def drive_of(connection: sa.Connection, board: BoardRecord, entry: Entry) -> Replay:
+@dataclass(frozen=True)
+class Kept:
+    """What is kept of an entry: the commands or the model, the seeds of its races, and the first track of its board."""
+
+    data: bytes
+    seeds: str | None
+    track: Track
+
+
+def kept(connection: sa.Connection, board: BoardRecord, some: Sequence[Entry]) -> dict[int, Kept]:
+    """What is kept of entries, by their numbers; earlier racers kept nothing.
+
+    Raises:
+        LeaderboardError: the track of the board was altered.
+    """
+    query = sa.select(drives).where(drives.c.entry_id.in_([entry.id for entry in some]))
+    rows = connection.execute(query).all()
+    if not rows:
+        return {}
+    course = board.courses[0]
+    track = road(connection, course.track_digest, course.track, course.direction == "reverse")
+    return {row.entry_id: Kept(bytes(row.data), row.seeds, track) for row in rows}
+
+
+def drive_of(board: BoardRecord, entry: Entry, kept: Kept | None) -> Replay:
     """An entry's drive as a race, driven again here; a model's without noise.
 
     Raises:
         LeaderboardError: what was driven is not kept, or the board's car is another here.
         RacerError: it cannot be driven here.
     """
-    data, _ = _kept(connection, entry)
-    car, course = _car(board), board.courses[0]
-    track = road(connection, course.track_digest, course.track, course.direction == "reverse")
+    kept, car = _known(kept), _car(board)
     if entry.kind == "replay":
-        return replay_from_commands(data, track, car)
+        return replay_from_commands(kept.data, kept.track, car)
     from racer.racing import drive, model_from_bytes
 
-    model = model_from_bytes(data, f"entry {entry.id}")
+    model = model_from_bytes(kept.data, f"entry {entry.id}")
     conditions = dataclasses.replace(model.conditions(), car=car, penalty_s=board.rulebook.rules.penalty_s)
-    return drive(model, track, board.rulebook.race.laps, conditions, name=entry.driver, reward_function=None)
+    return drive(model, kept.track, board.rulebook.race.laps, conditions, name=entry.driver, reward_function=None)
 
 
-def _kept(connection: sa.Connection, entry: Entry) -> tuple[bytes, str | None]:
-    query = sa.select(drives.c.data, drives.c.seeds).where(drives.c.entry_id == entry.id)
-    row = connection.execute(query).first()
-    if row is None:
+def _known(kept: Kept | None) -> Kept:
+    if kept is None:
         raise LeaderboardError("what was driven was not kept by the racer that let it in")
-    return bytes(row[0]), row[1]
+    return kept
 
 
 def _car(board: BoardRecord) -> Car:
@@ -82,20 +103,26 @@ def _car(board: BoardRecord) -> Car:
     return car
 
 
-def _prove_anew(connection: sa.Connection, board: BoardRecord, entry: Entry) -> Proof:
-    where = f"entry {entry.id}"
+def _proven(board: BoardRecord, entry: Entry, kept: Kept | None) -> Proof | RacerError:
+    try:
+        return _prove_anew(board, entry, kept)
+    except RacerError as error:
+        return error
+
+
+def _prove_anew(board: BoardRecord, entry: Entry, kept: Kept | None) -> Proof:
+    where, kept = f"entry {entry.id}", _known(kept)
     if entry.kind == "replay":
-        return prove_drive(drive_of(connection, board, entry), where, board.terms)
+        return prove_drive(drive_of(board, entry, kept), where, board.terms)
     from racer.leaderboard.models import prove_model
     from racer.racing import model_from_bytes
 
-    data, seeds = _kept(connection, entry)
     _car(board)
     try:
-        numbers = [int(seed) for seed in json.loads(seeds or "")]
+        numbers = [int(seed) for seed in json.loads(kept.seeds or "")]
     except (ValueError, TypeError) as error:
-        raise LeaderboardError(f"{where} is damaged: its seeds are {seeds!a:.60}") from error
-    return prove_model(model_from_bytes(data, where), where, board.terms, numbers)
+        raise LeaderboardError(f"{where} is damaged: its seeds are {kept.seeds!a:.60}") from error
+    return prove_model(model_from_bytes(kept.data, where), where, board.terms, numbers)
 
 
 def reverify(board: BoardRecord, everything: bool, who: str | None) -> list[Outcome]:
@@ -108,7 +135,8 @@ def reverify(board: BoardRecord, everything: bool, who: str | None) -> list[Outc
     for first in range(0, len(waiting), CHUNK):
         some = waiting[first : first + CHUNK]
         with opened(board.db, write=False) as connection:
-            found = list(_proven(connection, board, some))
+            known = kept(connection, board, some)
+        found = [(entry, _proven(board, entry, known.get(entry.id))) for entry in some]
         with opened(board.db, write=True) as connection:
             for entry, proof in found:
                 if isinstance(proof, Proof):
@@ -120,16 +148,6 @@ def reverify(board: BoardRecord, everything: bool, who: str | None) -> list[Outc
             text = f"{held} of {len(found)} entries hold with physics {physics_here()}"
             note(connection, who, "reverify", f"board {board.name}", text)
     return outcomes
-
-
-def _proven(
-    connection: sa.Connection, board: BoardRecord, some: list[Entry]
-) -> Iterator[tuple[Entry, Proof | RacerError]]:
-    for entry in some:
-        try:
-            yield entry, _prove_anew(connection, board, entry)
-        except RacerError as error:
-            yield entry, error
 
 
 def _update(connection: sa.Connection, entry: Entry, proof: Proof) -> None:
