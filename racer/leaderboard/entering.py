@@ -82,6 +82,8 @@ def _check_new(connection: sa.Connection, board: BoardRecord, proof: Proof, wher
             advice = f"and was taken off it; `racer leaderboard restore --entry {known.id}` takes that back"
         elif known.physics != physics_here():
             advice = "with an earlier physics; `racer leaderboard reverify` drives that entry again"
+        elif proof.kind == "model":
+            advice = "it drives in the very same way; train it further, and export it again"
         else:
             what = "its best lap was driven" if board.open_to_all else "it drives"
             advice = f"{what} in the very same way; record another drive with `racer evaluate … --replay FILE`"
