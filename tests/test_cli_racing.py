@@ -55,19 +55,21 @@ def at_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_check_tells_what_drives_earn() -> None:
     shown = run("check", "my_reward")
     assert shown.exit_code == 0
-    assert "good lap" in shown.stdout
-    assert "Good driving pays best" in shown.stderr
+    assert "fast lap" in shown.stdout and "circling" in shown.stdout
+    assert "Fine: good driving pays best" in shown.stderr
     report = json.loads(run("check", "my_reward", "--json").stdout)
-    assert report["drives"][0]["name"] == "good lap"
-    assert report["warnings"] == []
+    assert report["verdict"]["level"] == "fine" and report["findings"] == []
+    assert len(report["drives"]) == 15 and report["drives"][0]["name"] == "fast lap"
+    assert report["drives"][0]["end"] == ["lap_complete"] * 3
 
 
-def test_check_warns_of_a_reward_that_pays_for_standing(home: Path) -> None:
-    (home / "lazy.py").write_text("def reward_function(params):\n    print('so?')\n    return 2.0 - params['speed']\n")
+def test_check_warns_of_a_reward_that_pays_for_crawling(home: Path) -> None:
+    (home / "lazy.py").write_text("def reward_function(params):\n    print('so?')\n    return 5.0 - params['speed']\n")
     shown = run("check", "lazy.py")
-    assert "Warning: " in shown.stderr
-    assert "stopped" in shown.stderr
+    assert "Wrong: the slow lap pays " in shown.stderr and "To mend it: " in shown.stderr
     assert "The reward function prints" in shown.stderr
+    report = json.loads(run("check", "lazy.py", "--json", "--gamma", "0.9").stdout)
+    assert report["verdict"] == report["findings"][0] and report["verdict"]["judgement"] == "Laps"
 
 
 @pytest.mark.parametrize(

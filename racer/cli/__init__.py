@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 from racer import __version__
 from racer.cli import (
     boards,
+    checking,
     console,
     demo,
     drive,
@@ -102,7 +103,7 @@ app.command("list", rich_help_panel=START)(shelves.list_shelves)
 app.command("import-track", rich_help_panel=START)(shelves.import_track)
 app.command("new-track", rich_help_panel=START)(shelves.new_track)
 app.command("sensors", rich_help_panel=START)(sensors.sensors)
-app.command("check", rich_help_panel=DRIVE)(driving.check)
+app.command("check", rich_help_panel=DRIVE)(checking.check)
 app.command("train", rich_help_panel=DRIVE)(training.train)
 app.command("evaluate", rich_help_panel=DRIVE)(driving.evaluate)
 app.command("export", rich_help_panel=COMPETE)(export.export)

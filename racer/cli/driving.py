@@ -1,4 +1,4 @@
-"""`racer evaluate` and `racer check`: what a driver does on the clock, and what a reward pays for."""
+"""`racer evaluate`: what a driver does on the clock."""
 
 import contextlib
 import dataclasses
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from racer.cli import complete, console, inputs, laps as lap_tables, mark, rules as rule_tables
+from racer.cli import complete, console, laps as lap_tables, mark, rules as rule_tables
 from racer.cli.entrants import Entrant, entrant
 from racer.errors import FileError, RacerError, RunError
 from racer.shelf import DEFAULTS
@@ -19,70 +19,7 @@ if TYPE_CHECKING:
     from racer.track import Track
     from racer.training import Run
 
-__all__ = ["check", "evaluate"]
-
-
-def check(
-    reward: Annotated[str, typer.Argument(metavar="REWARD", help="A name or a file.", autocompletion=complete.rewards)],
-    track: Annotated[str, typer.Option(help="Where.", autocompletion=complete.tracks)] = DEFAULTS["tracks"],
-    json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
-) -> None:
-    """Try a reward function: what do a good lap and several bad drives earn?
-
-    A driver learns what pays. Whatever earns more than the good lap here is
-    what it will learn instead.
-
-    Examples:
-      [cyan]racer check my_reward[/cyan]
-      [cyan]racer check reward_functions/my_reward.py --track dune[/cyan]
-    """
-    with console.busy(console.loading("Driving six ways")):
-        inputs.expect("a reward function", reward, "reward")
-        inputs.expect("a track", track, "route")
-        from racer.reward import check as try_out, load_reward
-        from racer.track import load_track
-
-        report = try_out(load_reward(reward), load_track(track))
-    if json:
-        console.print_json(
-            {
-                "reward": reward,
-                "track": track,
-                "drives": [
-                    {
-                        "name": drive.name,
-                        "steps": len(drive.rewards),
-                        "end": drive.end,
-                        "per_step": drive.per_step,
-                        "per_episode": drive.per_episode,
-                    }
-                    for drive in report.drives
-                ],
-                "warnings": list(report.warnings),
-                "hints": list(report.hints),
-                "call_us": report.call_us,
-            }
-        )
-        return
-    rows = [
-        [
-            drive.name,
-            f"{drive.per_step:.4g}",
-            f"{drive.per_episode:.4g}",
-            str(len(drive.rewards)),
-            drive.end.replace("_", " "),
-        ]
-        for drive in report.drives
-    ]
-    columns = ["drive", "reward per step>", "per episode>", "steps>", "ended by"]
-    console.show(console.table(columns, rows, f"{reward} on {track}"))
-    console.show_printed(report.printed, report.printed_lines, "; in a training they go to rewards.log")
-    for warning in report.warnings:
-        console.note(f"[yellow]Warning:[/yellow] {escape(warning)}")
-    for hint in report.hints:
-        console.note(f"[cyan]Hint:[/cyan] {escape(hint)}")
-    if not report.warnings:
-        console.note(f"[green]Good driving pays best.[/green] A call takes {report.call_us:.0f} µs.")
+__all__ = ["evaluate"]
 
 
 def evaluate(

@@ -129,8 +129,9 @@ class VectorReward:
             raise ValueError(f"there are {len(params.floats)} cars and {len(self._functions)} instances of the reward")
         if held is not None and held.any():
             out[held] = 0.0
-            for i in np.flatnonzero(~held).tolist():
-                out[i : i + 1] = self._rewards(params, i, i + 1)
+            edges = np.flatnonzero(np.diff(held, prepend=True, append=True)).tolist()
+            for first, last in zip(edges[::2], edges[1::2], strict=True):  # neighbours are called together
+                out[first:last] = self._rewards(params, first, last)
         else:
             out[:] = self._rewards(params, 0, len(self._functions))
 

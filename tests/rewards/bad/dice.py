@@ -1,0 +1,7 @@
+"""Chance alone."""
+
+import random
+
+
+def reward_function(params):
+    return random.random()
