@@ -189,7 +189,7 @@ def test_a_thread_does_not_keep_the_command_alive(tmp_path):
         """,
     )
     done = racer("check", str(path), folder=tmp_path, RACER_REWARD_TIMEOUT="20")
-    assert done.returncode == 0 and "good lap" in done.stdout
+    assert done.returncode == 0 and "fast lap" in done.stdout
 
 
 def test_the_time_that_a_call_may_take_must_be_one(tmp_path):
