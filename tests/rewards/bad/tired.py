@@ -1,4 +1,4 @@
-"""Pay that melts with every call."""
+"""Pay that melts with every call: it ought to fail, and a short training learns before it is gone."""
 
 calls = 0
 
