@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 from frozen_graphs import calculate, read_graph
 from hypothesis import given, settings, strategies as st
+from typer.testing import CliRunner
 
+from racer.cli import app
 from racer.deepracer.car import car_archive, car_name, frozen_graph
 from racer.deepracer.config import read_model_metadata
-from racer.errors import ModelError
+from racer.env import TimeTrialVector
+from racer.errors import AgentError, ModelError
 from racer.racing import (
     Convolution,
     Flatten,
@@ -24,8 +27,12 @@ from racer.racing import (
     Patches,
     Pool,
     Scale,
+    load_agent,
 )
-from racer.sim import ContinuousActions, DiscreteActions
+from racer.sensors import Camera, make_sensors
+from racer.sim import REAL_CAR, ContinuousActions, DiscreteActions
+from racer.track import load_track
+from racer.training import RunConfig, open_run, start, train
 
 CAMERA = "FRONT_FACING_CAMERA"
 SHAPE = (120, 160, 1)
@@ -217,8 +224,6 @@ def test_names_that_a_car_would_not_take(name):
     ],
 )
 def test_what_a_car_cannot_observe_is_refused_in_one_line(sensors, why):
-    from racer.sensors import make_sensors
-
     inputs = tuple(NetworkInput(one.name, tuple(one.shape)) for one in make_sensors(sensors))
     width = sum(int(np.prod(one.shape)) for one in inputs)
     made = Network(inputs, (linear(np.random.default_rng(0), width, 3, "none"),), "argmax")
@@ -239,3 +244,76 @@ def test_what_a_car_cannot_observe_is_refused_in_one_line(sensors, why):
 def test_actions_that_a_car_cannot_take_are_refused(actions, why):
     with pytest.raises(ModelError, match=why):
         car_archive(model(actions))
+
+
+# --- The recipe and the command ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run of `ppo_car` that has learned next to nothing."""
+    folder = tmp_path_factory.mktemp("car")
+    few = {"n_steps": 8, "first_n_steps": 8, "batch_size": 128, "first_batch_size": 128}
+    config = RunConfig("pebble", "progress", "ppo_car", steps=512, logs=False, hyperparameters=few)
+    begun = start(config, str(folder / "runs" / "floor"))
+    train(begun, [])
+    return open_run(begun.folder)
+
+
+def test_the_recipe_is_the_cars_own(run):
+    assert run.config.sensors == ("FRONT_FACING_CAMERA",) and run.config.randomize == "car"
+    assert run.config.actions == load_agent("ppo_car").actions()
+    assert max(abs(steering) for steering, _ in run.config.actions.choices) == 30.0
+
+
+def test_what_is_exported_chooses_as_the_runs_driver_does(run, tmp_path):
+    target = tmp_path / "floor.tar.gz"
+    done = CliRunner().invoke(app, ["export", str(run.folder), "--car", "--out", str(target)])
+    assert done.exit_code == 0, done.output
+    assert str(target) in done.stdout.replace("\n", "")
+    nodes, _ = read_graph(unpacked(target.read_bytes())["agent/model.pb"])
+    track = load_track("pebble")
+    s = np.linspace(0.0, track.length, 60, endpoint=False)
+    place = np.stack([np.interp(s, track.s, track.center[:, k]) for k in (0, 1)], axis=1)
+    ahead = np.roll(place, -1, axis=0) - place
+    poses = np.column_stack([place, np.arctan2(ahead[:, 1], ahead[:, 0])])
+    seen = Camera().look(track, poses)
+    np.testing.assert_array_equal(calculate(nodes, seen).argmax(1), run.driver().act({CAMERA: seen}))
+
+
+def test_what_learns_sees_what_the_exported_network_pools(run):
+    """The recipe pools whole numbers before it learns, the network pools in its first layer: the same numbers."""
+    env = TimeTrialVector(6, "pebble", sensors=CAMERA, actions=run.config.actions, randomization=REAL_CAR)
+    agent = load_agent("ppo_car").make(env, 3)
+    seen = env.reset(seed=4)[0]
+    (layer, *_) = agent.policy_network().inputs[0].layers
+    agent.env.seed(4)
+    np.testing.assert_array_equal(agent.env.reset()[CAMERA], layer(seen[CAMERA].astype(np.float64)))
+    assert agent.env.observation_space[CAMERA].shape == layer.shape(SHAPE)
+
+
+def test_a_run_that_no_car_can_drive_is_refused_in_a_line(tmp_path):
+    begun = start(RunConfig("pebble", "progress", "ppo", steps=64, logs=False), str(tmp_path / "runs" / "state"))
+    done = CliRunner().invoke(app, ["export", str(begun.folder), "--car", "--out", str(tmp_path / "state.tar.gz")])
+    assert done.exit_code == 1
+    words = " ".join(done.output.split())
+    assert "a car cannot observe state, only one camera of one lens; train one that can" in words
+    assert not (tmp_path / "state.tar.gz").exists()
+
+
+def test_an_archive_is_not_replaced_unasked(run, tmp_path):
+    target = tmp_path / "floor.tar.gz"
+    target.write_bytes(b"mine")
+    words = ["export", str(run.folder), "--car", "--out", str(target)]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 1 and target.read_bytes() == b"mine"
+    assert CliRunner().invoke(app, [*words, "--force"]).exit_code == 0
+    assert sorted(unpacked(target.read_bytes())) == ["agent/model.pb", "model_metadata.json"]
+
+
+@pytest.mark.parametrize("setting", ["crop=1,2,3", "pool=7,3", "crop=100,30"])
+def test_a_pool_that_does_not_fit_is_refused(setting):
+    env = TimeTrialVector(2, "pebble", sensors=CAMERA)
+    name, _, values = setting.partition("=")
+    with pytest.raises(AgentError, match="they must be two numbers each, and fit the image"):
+        load_agent("ppo_car").make(env, 0, {name: tuple(map(int, values.split(",")))})

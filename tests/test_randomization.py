@@ -8,14 +8,25 @@ import pytest
 
 from racer.env import TimeTrial, TimeTrialVector
 from racer.sensors import Camera, Lidar, camera
-from racer.sim import CARS, OFF, SIM_TO_REAL, CarConstants, Randomization, Rules, World
+from racer.sim import (
+    CARS,
+    OFF,
+    REAL_CAR,
+    STEP_S,
+    CarConstants,
+    ContinuousActions,
+    DiscreteActions,
+    Randomization,
+    Rules,
+    World,
+)
 from racer.sim.car import RANGES
 from racer.sim.randomization import MOST
 from racer.track import load_track
 
 CAR = CARS["deepracer"]
 FRONT = "FRONT_FACING_CAMERA"
-ALL = dataclasses.replace(SIM_TO_REAL, delay=3, dropped=0.3)
+ALL = dataclasses.replace(REAL_CAR, delay=3, dropped=0.3)
 GO = np.array([0.1, 0.0], np.float32)
 
 
@@ -78,7 +89,7 @@ def test_a_car_in_a_batch_meets_what_it_meets_alone(sensors):
 # --- The car ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["friction", "mass", "lag"])
+@pytest.mark.parametrize("name", ["friction", "mass", "lag", "battery"])
 def test_cars_differ_evenly_and_within_bounds(name):
     world = varied(races=600, **{name: 0.3})
     changed = [field for field in CarConstants._fields if len(np.unique(world.car_constants[field])) > 1]
@@ -88,6 +99,7 @@ def test_cars_differ_evenly_and_within_bounds(name):
             "friction": ["grip", "rear_grip"],
             "mass": ["speed_lag", "front_stiffness", "rear_stiffness"],
             "lag": ["speed_lag", "dead_time", "steering_lag"],
+            "battery": ["speed_gain"],
         }[name]
     )
     for field in changed:
@@ -142,6 +154,62 @@ def test_each_episode_has_a_car_of_its_own_and_keeps_it():
     assert np.array_equal(env.field.world.car_constants["grip"], grips[0])
 
 
+def driven(world, commands):
+    """The places of the cars of a world that are given the same commands, (k, n)."""
+    gained, places = np.zeros(world.cars.shape), []
+    for steering, speed in commands:
+        world.step(np.tile([steering, speed], (*world.cars.shape, 1)).astype(float), gained)
+        places.append(world.cars["x"][:, 0] + 1j * world.cars["y"][:, 0])
+    return np.array(places)
+
+
+def test_wheels_that_stand_askew_drive_as_a_command_that_is_askew():
+    world = varied(races=30, trim=0.1)
+    places = driven(world, [(5.0, 1.5)] * 12)
+    trims = world.car_constants["trim"][:, 0]
+    assert -0.1 <= trims.min() < -0.08 and 0.08 < trims.max() <= 0.1
+    for i in range(0, 30, 7):
+        plain = World(world.track, rules=Rules("line"))
+        plain.seed(5 + i)
+        plain.reset()
+        np.testing.assert_allclose(driven(plain, [(5.0 + math.degrees(trims[i]), 1.5)] * 12)[:, 0], places[:, i])
+
+
+def test_a_throttle_is_made_of_a_speed_as_the_physical_car_makes_it():
+    """80 % of it at half the greatest speed, and it never exceeds the whole."""
+    world = varied(races=400, throttle=1.0)
+    world.top_speed = 2.0
+    driven(world, [(0.0, 1.0)] * 30)
+    reached = (world.cars["speed"][:, 0] - CAR.speed_offset) / CAR.speed_gain
+    weights = world.car_constants["throttle"][:, 0]
+    np.testing.assert_allclose(reached, 1.0 + weights * 0.6, atol=0.02)
+    assert 0.0 <= weights.min() < 0.02 and 0.98 < weights.max() <= 1.0
+    driven(world, [(0.0, 2.0)] * 40)
+    np.testing.assert_allclose(world.cars["speed"][:, 0], CAR.speed_gain * 2.0 + CAR.speed_offset, atol=0.02)
+
+
+def test_the_greatest_speed_is_that_of_the_action_space():
+    for actions, most in (
+        (DiscreteActions(((0.0, 0.7), (20.0, 1.3))), 1.3),
+        (ContinuousActions(speed=(0.2, 2.5)), 2.5),
+    ):
+        assert TimeTrialVector(1, actions=actions).field.world.top_speed == most
+
+
+def test_shorter_control_steps_drive_the_same_way_in_more_of_them():
+    world = varied(races=12, rate=0.5)
+    commands = [(8.0, 1.4)] * 60
+    places = driven(world, commands)
+    plain = varied(races=1)
+    way = driven(plain, commands)[:, 0]
+    times = np.arange(1, 61) * STEP_S
+    shares = world.car_constants["speed_gain"][:, 0] / CAR.speed_gain
+    assert 0.5 <= shares.min() < 0.6 and 0.9 < shares.max() <= 1.0
+    for i, share in enumerate(shares):
+        expected = np.interp(times * share, times, way.real) + 1j * np.interp(times * share, times, way.imag)
+        assert np.abs(places[:, i] - expected)[5:].max() < 0.04
+
+
 # --- The start ----------------------------------------------------------------------------------------------
 
 
@@ -178,6 +246,54 @@ def test_light_makes_pictures_brighter_or_darker_as_a_whole():
     scaled = np.minimum(255.0, plain * factors[:, None, None, None])
     assert np.abs(pictures - scaled).mean() < 2.0
     assert np.abs(pictures - scaled)[factors < 1.05].max() < 8.0  # brighter lines are as white as can be
+
+
+def test_contrast_moves_greys_away_from_the_middle_one():
+    pictures = observed(Camera(), varied(contrast=0.5)).astype(float)[:, 70:]
+    plain = observed(Camera(), varied()).astype(float)[:, 70:]
+    factors = (np.median(pictures, axis=(1, 2, 3)) - 128.0) / (camera.GREYS["road"] - 128.0)
+    assert 0.48 < factors.min() < 0.6 and 1.4 < factors.max() < 1.52
+    expected = np.clip(128.0 + (plain - 128.0) * factors[:, None, None, None], 0.0, 255.0)
+    assert np.abs(pictures - expected).mean() < 1.0
+
+
+def test_blur_is_the_mean_with_neighbours():
+    size = (24, 16)
+    sharp = observed(Camera(size=size), varied(races=25))[..., 0].astype(np.int64)
+    pictures = observed(Camera(size=size), varied(races=25, blur=0.3))[..., 0]
+    shares = []
+    for one, picture in zip(sharp, pictures, strict=True):
+        tried = {}
+        for share in range(77):
+            mixed = one
+            for axis in (0, 1):
+                wide = np.pad(mixed, [(1, 1) if k == axis else (0, 0) for k in range(2)], mode="edge")
+                sides = np.take(wide, range(one.shape[axis]), axis) + np.take(wide, range(2, one.shape[axis] + 2), axis)
+                new = ((256 - 2 * share) * mixed + share * sides + 128) >> 8
+                if axis:  # the outermost columns have a neighbour on one side alone, and stay
+                    new[:, [0, -1]] = mixed[:, [0, -1]]
+                mixed = new
+            tried[share] = np.abs(mixed - picture).max()
+        shares.append(min(tried, key=tried.get))
+        assert tried[shares[-1]] == 0
+    assert min(shares) < 10 and max(shares) > 66
+
+
+@pytest.mark.parametrize("name", [FRONT, "STEREO_CAMERAS"])
+def test_texture_is_large_patches_of_light_that_are_others_at_each_step(name):
+    world = varied(races=8, texture=20.0)
+    plain = observed(Camera(name), varied(races=8)).astype(int)[:, 70:]
+    shade = observed(Camera(name), world)[:, 70:].astype(int) - plain
+    inner = shade[:, :, :, 0][(plain > 30).all(-1) & (plain < 220).all(-1)]
+    assert 12 < inner.max() <= 20 and -20 <= inner.min() < -12 and abs(inner.mean()) < 4.0
+    flat = (plain == camera.GREYS["road"]).all(-1)
+    for axis in (1, 2):
+        both = flat[:, 1:] & flat[:, :-1] if axis == 1 else flat[:, :, 1:] & flat[:, :, :-1]
+        assert np.abs(np.diff(shade[..., 0], axis=axis)[both]).max() <= 2
+    assert np.array_equal(shade[..., 0][flat], shade[..., -1][flat])
+    world.cars["steps"] += 1
+    again = observed(Camera(name), world)[:, 70:].astype(int) - plain
+    assert np.abs(again - shade)[flat].mean() > 4.0
 
 
 def test_colours_change_each_for_itself():
@@ -309,3 +425,11 @@ def test_bounds_are_the_last_that_are_taken():
     with pytest.raises(ValueError, match="whole number of steps"):
         Randomization(delay=1.5)
     assert set(MOST) == {field.name for field in dataclasses.fields(Randomization)}
+
+
+def test_a_wider_one_is_wider_in_everything_that_has_room():
+    wider = REAL_CAR.times(1.5)
+    for name, most in MOST.items():
+        value = min(most, 1.5 * getattr(REAL_CAR, name))
+        assert getattr(wider, name) == (2 if name == "delay" else value)
+    assert OFF.times(1.5) == OFF

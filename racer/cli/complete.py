@@ -10,6 +10,7 @@ from racer import shelf
 __all__ = [
     "agents",
     "drivers",
+    "randomizations",
     "replays",
     "replays_and_runs",
     "rewards",
@@ -55,6 +56,11 @@ def rules(incomplete: str) -> list[str]:
 def runs(incomplete: str) -> list[str]:
     """Offer the names of the runs in `./runs/`."""
     return [path.name for path in _listed(RUNS) if path.is_dir() and path.name.startswith(incomplete)]
+
+
+def randomizations(incomplete: str) -> list[str]:
+    """Offer how much a training may be randomised."""
+    return [level for level in ("off", "some", "car") if level.startswith(incomplete)]
 
 
 def drivers(incomplete: str) -> list[str]:

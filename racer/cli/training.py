@@ -94,17 +94,14 @@ def train(
     ] = None,
     steps: Annotated[
         int | None,
-        typer.Option(parser=count, metavar="N", help="Train for this many car steps in total.", rich_help_panel=BUDGET),
+        typer.Option(parser=count, metavar="N", help="Train for this many car steps.", rich_help_panel=BUDGET),
     ] = None,
     more_seconds: Annotated[
-        float | None,
-        typer.Option(help="With --resume: train for this much longer.", rich_help_panel=BUDGET),
+        float | None, typer.Option(help="With --resume: train for this much longer.", rich_help_panel=BUDGET)
     ] = None,
     more_steps: Annotated[
         int | None,
-        typer.Option(
-            parser=count, metavar="N", help="With --resume: train for this many more steps.", rich_help_panel=BUDGET
-        ),
+        typer.Option(parser=count, metavar="N", help="With --resume: this many more steps.", rich_help_panel=BUDGET),
     ] = None,
     car: Annotated[
         str | None,
@@ -138,11 +135,14 @@ def train(
         ),
     ] = False,
     randomize: Annotated[
-        bool,
+        str | None,
         typer.Option(
-            "--randomize", help="Vary the car, its sensors and the start in each episode.", rich_help_panel=DRIVING
+            metavar="LEVEL",
+            help="Vary car, sensors and start in each episode: off, some, or car (default: as the recipe says).",
+            autocompletion=complete.randomizations,
+            rich_help_panel=DRIVING,
         ),
-    ] = False,
+    ] = None,
     folder: Annotated[
         Path | None,
         typer.Option("--deepracer", metavar="FOLDER", help="A whole model folder.", rich_help_panel=FILES),
@@ -201,8 +201,8 @@ def train(
         else:
             given: dict[str, Any] = {"reward": reward, "agent": agent, "seed": seed, "car": car, "starts": start}
             given |= {"tracks": (track,) if track else _words(tracks), "sensors": _words(sensors)}
-            given |= {"device": device, "logs": logs}
-            given |= {"randomize": randomize or None, "both_directions": both_directions or bool(tracks) or None}
+            given |= {"device": device, "logs": logs, "randomize": randomize}
+            given |= {"both_directions": both_directions or bool(tracks) or None}
             asked = {key: value for key, value in given.items() if value is not None}
             converted = _converted((folder, metadata, hyperparameters), asked, reverse)
             if settings:

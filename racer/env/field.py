@@ -67,6 +67,7 @@ class Field:
         self.commands = np.zeros((races, cars, 2))
         self._see_states()
         self.actions = setup.actions
+        self.world.top_speed = setup.actions.top_speed
         self.action_space = _action_space(setup.actions)
         self._observer = Observer(self.world, make_sensors(setup.chosen_sensors))
         spaces: dict[str, gym.Space[Any]] = {

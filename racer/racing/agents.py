@@ -26,6 +26,7 @@ from racer.racing.module import run_agent
 from racer.replay import DamagedError, pack, unpack
 from racer.sensors import name_of
 from racer.shelf import explain, read_bytes, read_source, write_atomically
+from racer.sim import DEFAULT, ActionSpace
 
 State = dict[str, NDArray[Any]]
 Report = Callable[[int, Mapping[str, float]], float]
@@ -110,6 +111,23 @@ class AgentFile:
             AgentError: as `load`.
         """
         return tuple(getattr(self.load(), "sensors", ()))[:1] or ("state",)
+
+    def actions(self) -> ActionSpace:
+        """What its driver does if nothing else is asked for: `Agent.actions`, or the car's whole range.
+
+        Raises:
+            AgentError: as `load`.
+        """
+        found = getattr(self.load(), "actions", None)
+        return found if isinstance(found, ActionSpace) else DEFAULT
+
+    def randomize(self) -> str:
+        """How much its training is randomised if nothing else is asked for: `Agent.randomize`, or not at all.
+
+        Raises:
+            AgentError: as `load`.
+        """
+        return str(getattr(self.load(), "randomize", "off"))
 
     def make(
         self,

@@ -20,7 +20,7 @@ from racer.sensors.boxes import draw_boxes
 from racer.sensors.ground import ground_of
 from racer.sensors.perspective import MOST_TAPS, VIEW, survey
 from racer.sensors.picture import draw, weave
-from racer.sensors.variation import add_pixel_noise, views_of
+from racer.sensors.variation import add_pixel_noise, add_texture, blur, views_of
 from racer.sim import NO_BOXES, World
 from racer.track import Track
 
@@ -102,6 +102,10 @@ class Camera:
         drawn = world.randomization
         views = views_of(self.view, self.size[0], cars, drawn) if drawn.of_the_picture else None
         self._draw(world.track, poses, world.boxes(), out, views)
+        if drawn.texture:
+            add_texture(out, cars, drawn.texture)
+        if drawn.blur:
+            blur(out, cars, drawn.blur)
         if drawn.pixel_noise:
             add_pixel_noise(out, cars, drawn.pixel_noise)
 

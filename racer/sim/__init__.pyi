@@ -16,6 +16,7 @@ from .draws import (
     LOST as LOST,
     PICTURE as PICTURE,
     PIXELS as PIXELS,
+    TEXTURE as TEXTURE,
     chance as chance,
     gauss as gauss,
     spread as spread,
@@ -25,7 +26,13 @@ from .location import wheels_on_road as wheels_on_road
 from .objects import BOX as BOX, BOX_M as BOX_M, NO_BOXES as NO_BOXES, TrackObject as TrackObject
 from .plan import Plan as Plan, PlanSettings as PlanSettings
 from .projection import at_row as at_row, distance as distance, project as project
-from .randomization import OFF as OFF, SIM_TO_REAL as SIM_TO_REAL, Randomization as Randomization
+from .randomization import (
+    OFF as OFF,
+    RANDOMIZATIONS as RANDOMIZATIONS,
+    REAL_CAR as REAL_CAR,
+    SIM_TO_REAL as SIM_TO_REAL,
+    Randomization as Randomization,
+)
 from .reference import PhysicsVersion as PhysicsVersion, physics_version as physics_version
 from .road import Road as Road, road_of as road_of
 from .rules import (

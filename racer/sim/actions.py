@@ -33,6 +33,11 @@ class ContinuousActions:
             if not (np.isfinite(low) and np.isfinite(high) and low < high):
                 raise ValueError(f"{name} goes from {low} to {high}; it must be a finite range, the lower bound first")
 
+    @property
+    def top_speed(self) -> float:
+        """The greatest that can be commanded, m/s."""
+        return float(self.speed[1])
+
     def commands(self, actions: ArrayLike) -> NDArray[np.float64]:
         """Steering (degrees) and speed (m/s) of actions (..., 2); what lies outside -1..1 is clipped.
 
@@ -85,6 +90,11 @@ class DiscreteActions:
             raise ValueError(
                 f"the action space holds {len(self.choices)} choices; it must hold one or more, all finite"
             )
+
+    @property
+    def top_speed(self) -> float:
+        """The greatest that can be commanded, m/s."""
+        return float(max(speed for _, speed in self.choices))
 
     def commands(self, actions: ArrayLike) -> NDArray[np.float64]:
         """Steering (degrees) and speed (m/s), (..., 2), of actions (...).

@@ -15,9 +15,9 @@ from racer.sim.compiled import kernel
 # Draws below `EPISODE` decide where cars start; those of an episode come before those of its steps.
 EPISODE, DRAWS = 1 << 20, 64
 STEP, STEP_DRAWS, CARS_AT_MOST = 1 << 30, 1 << 12, 1 << 8
-FRICTION, MASS, LAG, OFFSET, TURN, DELAY = range(6)  # draws of an episode
+FRICTION, MASS, LAG, OFFSET, TURN, DELAY, TRIM, BATTERY, THROTTLE, RATE = range(10)  # draws of an episode
 PICTURE = 16  # the first draw of an episode's camera
-LOST, BEAMS, ENTRIES, PIXELS = 0, 16, 1024, 2048  # the first draws of a step
+LOST, BEAMS, ENTRIES, PIXELS, TEXTURE = 0, 16, 1024, 2048, 2064  # the first draws of a step
 
 
 @kernel

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections import namedtuple
 from dataclasses import dataclass, fields
-from math import pi
+from math import ceil, pi, sqrt
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from racer.sim.car import RANGES, STEP_S
-from racer.sim.compiled import kernel
-from racer.sim.draws import FRICTION, LAG, MASS, OFFSET, TURN, spread
+from racer.sim.car import RANGES, ROLLING, STEP_S
+from racer.sim.compiled import inlined, kernel
+from racer.sim.draws import BATTERY, FRICTION, LAG, MASS, OFFSET, RATE, THROTTLE, TRIM, TURN, spread
 from racer.sim.projection import at_row
 from racer.sim.road import Road
 from racer.sim.start import place
@@ -24,10 +24,13 @@ from racer.sim.start import place
 MOST = MappingProxyType(
     {
         "light": 0.9,
+        "contrast": 0.9,
         "colours": 127.0,
+        "texture": 127.0,
         "field_of_view": 0.4,
         "pitch": 0.4,
         "height_m": 0.1,
+        "blur": 0.3,
         "pixel_noise": 127.0,
         "lidar_noise_m": 1.0,
         "state_noise": 1.0,
@@ -36,6 +39,10 @@ MOST = MappingProxyType(
         "friction": 0.9,
         "mass": 0.9,
         "lag": 0.9,
+        "trim": 0.3,
+        "battery": 0.9,
+        "throttle": 1.0,
+        "rate": 0.8,
         "start_offset_m": 1.0,
         "start_heading": pi / 2.0,
     }
@@ -43,6 +50,7 @@ MOST = MappingProxyType(
 """The greatest value of each field; the least is 0."""
 
 LEAST_GRIP = RANGES["grip"][0]  # m/s2
+USUAL_MPS = 1.5  # of cars that leave the simulator
 WHEELS_M = 0.15  # a car is not put down nearer to the border than this
 
 
@@ -52,9 +60,12 @@ class Randomization:
 
     Attributes:
         light: brightness of an episode's pictures, as a share.
+        contrast: how far their greys are from the middle one, as a share.
         colours: greys of ground, lines, road, dashes, sky and boxes, each for itself, in levels of 0..255.
+        texture: brightness of large patches of a picture at every step, in levels: reflections, shadows, carpet.
         field_of_view, pitch: of an episode's camera, rad.
         height_m: of its lens, m.
+        blur: share that each pixel takes from each of its neighbours, drawn from 0 to this.
         pixel_noise: standard deviation of every pixel at every step, in levels.
         lidar_noise_m: standard deviation of every beam at every step, m (the original's is 0.01).
         state_noise: standard deviation of every entry of the state at every step.
@@ -63,6 +74,13 @@ class Randomization:
         friction: grip of an episode's car, as a share.
         mass: of an episode's car, as a share: the heavier, the weaker is its drive, and the softer its tyres.
         lag: of its drive and its steering, and its dead time, as a share.
+        trim: angle by which its wheels stand beside the commanded one, rad.
+        battery: its speed at a command, as a share.
+        throttle: how far its speed follows the physical car's throttle, drawn from 0 (the command) to this. That car
+            has no speed control: its software makes a throttle of a speed, by a parabola through 80 % at half the
+            greatest speed of the action space.
+        rate: how much shorter than 1/15 s its control steps are, as a share, drawn from 0 to this: 0.5 is 15 to 30
+            pictures a second. Speeds count in steps of 1/15 s all the same, also those that a reward sees.
         start_offset_m: where an episode starts beside the centre line, m, but never so far that a wheel is off.
         start_heading: to which side the car faces there, rad.
 
@@ -71,10 +89,13 @@ class Randomization:
     """
 
     light: float = 0.0
+    contrast: float = 0.0
     colours: float = 0.0
+    texture: float = 0.0
     field_of_view: float = 0.0
     pitch: float = 0.0
     height_m: float = 0.0
+    blur: float = 0.0
     pixel_noise: float = 0.0
     lidar_noise_m: float = 0.0
     state_noise: float = 0.0
@@ -83,6 +104,10 @@ class Randomization:
     friction: float = 0.0
     mass: float = 0.0
     lag: float = 0.0
+    trim: float = 0.0
+    battery: float = 0.0
+    throttle: float = 0.0
+    rate: float = 0.0
     start_offset_m: float = 0.0
     start_heading: float = 0.0
 
@@ -103,7 +128,12 @@ class Randomization:
     @property
     def of_the_picture(self) -> bool:
         """Whether cameras differ from episode to episode."""
-        return any((self.light, self.colours, self.field_of_view, self.pitch, self.height_m))
+        return any((self.light, self.contrast, self.colours, self.field_of_view, self.pitch, self.height_m))
+
+    def times(self, factor: float) -> Randomization:
+        """As much wider, as far as `MOST` allows; delays in whole steps, rounded up."""
+        wider = {name: min(most, factor * getattr(self, name)) for name, most in MOST.items()}
+        return Randomization(**{**wider, "delay": ceil(wider["delay"])})
 
 
 Ranges = namedtuple("Ranges", [field.name for field in fields(Randomization)])  # type: ignore[misc]
@@ -127,10 +157,56 @@ SIM_TO_REAL = Randomization(
     start_offset_m=0.15,
     start_heading=0.2,
 )
-"""A first choice for drivers that are to drive a real car."""
+"""A first choice for drivers that are to cope with more than one car, camera and room."""
 
-CAR_CONSTANTS = np.dtype([(constant, "f8") for constant in RANGES])
-"""The constants of one car, for tables of cars that differ."""
+REAL_CAR = Randomization(
+    light=0.4,
+    contrast=0.3,
+    colours=40.0,
+    texture=20.0,
+    field_of_view=0.08,
+    pitch=0.08,
+    height_m=0.015,
+    blur=0.2,
+    pixel_noise=8.0,
+    lidar_noise_m=0.01,
+    state_noise=0.02,
+    dropped=0.1,
+    delay=1,
+    friction=0.25,
+    mass=0.15,
+    lag=0.3,
+    trim=0.04,
+    battery=0.2,
+    throttle=1.0,
+    rate=0.5,
+    start_offset_m=0.15,
+    start_heading=0.25,
+)
+"""What a physical car, its camera and the rooms that it drives in may have different; `docs/real-car.md` says why."""
+
+RANDOMIZATIONS = MappingProxyType({"off": OFF, "some": SIM_TO_REAL, "car": REAL_CAR})
+"""How much a training may be randomised, by name."""
+
+CAR_CONSTANTS = np.dtype([(constant, "f8") for constant in (*RANGES, "trim", "throttle")])
+"""The constants of one car, for tables of cars that differ: its own, and `Randomization`'s trim (rad) and throttle."""
+
+SQUARE, LINE = 2.0 * 1.0 - 4.0 * 0.8, 4.0 * 0.8 - 1.0
+"""The throttle at the share x of the greatest speed is `SQUARE` x^2 + `LINE` x, and at most 1, says the car's software
+(`deepracer_navigation_node.py`)."""
+
+
+@inlined
+def throttled(speed: float, top_speed: float, weight: float) -> float:
+    """The speed (m/s) that a car is driven at whose software makes a throttle of the commanded one.
+
+    Args:
+        speed: commanded.
+        top_speed: the greatest of the action space.
+        weight: from 0, the command itself, to 1, the throttle's share of the greatest speed.
+    """
+    share = min(1.0, max(0.0, speed / top_speed))
+    return speed + weight * (top_speed * min(1.0, SQUARE * share * share + LINE * share) - speed)
 
 
 @kernel
@@ -156,7 +232,26 @@ def randomise(cars: Any, which: Any, road: Road, car: Any, ranges: Any, table: A
                 own.front_stiffness, own.rear_stiffness = own.front_stiffness / mass, own.rear_stiffness / mass
                 own.speed_lag, own.steering_lag = own.speed_lag * mass * lag, own.steering_lag * lag
                 own.dead_time = min(STEP_S, own.dead_time * lag)
+                own.speed_gain *= 1.0 + ranges.battery * spread(state, j, BATTERY)
+                own.trim = ranges.trim * spread(state, j, TRIM)
+                own.throttle = 0.5 * ranges.throttle * (1.0 + spread(state, j, THROTTLE))
+                _slow_down(own, 1.0 - 0.5 * ranges.rate * (1.0 + spread(state, j, RATE)))
                 if ranges.start_offset_m > 0.0 or ranges.start_heading > 0.0:
                     room = max(0.0, at_row(road.half_width, state.segment, state.share) - WHEELS_M)
                     offset = min(room, max(-room, ranges.start_offset_m * spread(state, j, OFFSET)))
                     place(state, state.start_s, road, car, offset, ranges.start_heading * spread(state, j, TURN))
+
+
+@inlined
+def _slow_down(own: Any, share: float) -> None:
+    """Let a control step be a shorter time: only `share` of what happens in 1/15 s happens in it.
+
+    All times are as much longer for the car, its speeds as much smaller, its accelerations by the square. The speed at
+    which its tyres begin to roll cannot change: they are as stiff as makes it the same way at `USUAL_MPS`.
+    """
+    stiffness = share * sqrt((share * USUAL_MPS) ** 2 + ROLLING**2) / sqrt(USUAL_MPS**2 + ROLLING**2)
+    own.speed_gain, own.speed_offset = own.speed_gain * share, own.speed_offset * share
+    own.front_stiffness, own.rear_stiffness = own.front_stiffness * stiffness, own.rear_stiffness * stiffness
+    own.grip, own.rear_grip = own.grip * share * share, own.rear_grip * share * share
+    own.speed_lag, own.steering_lag = own.speed_lag / share, own.steering_lag / share
+    own.dead_time = min(STEP_S, own.dead_time / share)

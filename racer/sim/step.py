@@ -9,6 +9,7 @@ from racer.sim.car import STEERING, STEP_S, WANTED, CarConstants, move, take
 from racer.sim.compiled import inlined, kernel, lean
 from racer.sim.location import locate
 from racer.sim.projection import at_row, distance, point_at
+from racer.sim.randomization import throttled
 from racer.sim.road import Road
 from racer.sim.rules import (
     IMMOBILIZED,
@@ -61,12 +62,31 @@ def drive_on(cars: Any, commands: Any, rewards: Any, states: Any, road: Any, car
 
 
 @lean
-def drive_each(cars: Any, commands: Any, rewards: Any, road: Any, table: Any, rules: Any, motion: Any) -> None:
-    """The same for cars that differ: `table` (n, m) holds the `CAR_CONSTANTS` of each."""
+def drive_each(
+    cars: Any,
+    commands: Any,
+    rewards: Any,
+    road: Any,
+    table: Any,
+    top_speed: float,
+    rules: Any,
+    motion: Any,
+    driven: Any,
+) -> None:
+    """The same for cars that differ.
+
+    Args:
+        cars, commands, rewards, road, rules, motion: as above.
+        table: (n, m) of `CAR_CONSTANTS`, those of each.
+        top_speed: the greatest of the action space, m/s.
+        driven: (1, 1, 2) to work on.
+    """
     for i in range(cars.shape[0]):
         for j in range(cars.shape[1]):
-            one = (slice(i, i + 1), slice(j, j + 1))
-            _drive(cars[one], commands[one], rewards[one], Road(*road), table[i, j], RuleConstants(*rules), motion)
+            one, own = (slice(i, i + 1), slice(j, j + 1)), table[i, j]
+            driven[0, 0, 0] = commands[i, j, 0] + own.trim * (180.0 / pi)
+            driven[0, 0, 1] = throttled(commands[i, j, 1], top_speed, own.throttle)
+            _drive(cars[one], driven, rewards[one], Road(*road), own, RuleConstants(*rules), motion)
 
 
 @lean

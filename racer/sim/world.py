@@ -39,6 +39,7 @@ class World:
         car_constants: (n, m) of `CAR_CONSTANTS`, each car's own in this episode; None where all cars are alike.
         rules: of the races.
         randomization: what differs from episode to episode.
+        top_speed: the greatest that is commanded, m/s; a randomised throttle depends on it.
         sampler: gives a race another track with each episode; None where all races stay on one track.
         tracks: which track each race is on.
         one_track: whether all are on the same.
@@ -76,6 +77,7 @@ class World:
         self.car_constants: NDArray[np.void] | None = None
         if randomization != OFF:
             self.car_constants = np.zeros((races, cars), CAR_CONSTANTS)
+        self.top_speed = car.max_speed
         self._threads = ThreadPoolExecutor(threads) if threads > 1 else None
         self._shares = max(1, threads)
         self._jobs: list[tuple[Races, Road]] = []  # of one step
@@ -215,7 +217,7 @@ class World:
     def _start_episodes(self, which: NDArray[np.bool_]) -> None:
         start_episodes(self.cars, which, self.road, self.constants, self._rules)
         if self.car_constants is not None:
-            self.car_constants[which] = np.array(tuple(self.constants), CAR_CONSTANTS)
+            self.car_constants[which] = np.array((*self.constants, 0.0, 0.0), CAR_CONSTANTS)
             ranges = self.randomization.constants
             randomise(self.cars, which, self.road, self.constants, ranges, self.car_constants)
 
@@ -226,7 +228,8 @@ class World:
         if self.car_constants is None:
             drive_alike(cars, given, gained, tuple(road), tuple(self.constants), tuple(self._rules), motion)
         else:
-            drive_each(cars, given, gained, tuple(road), self.car_constants[races], tuple(self._rules), motion)
+            own, driven = self.car_constants[races], np.empty((1, 1, 2))
+            drive_each(cars, given, gained, tuple(road), own, self.top_speed, tuple(self._rules), motion, driven)
         if not whole:
             _rows(self.cars)[races], rewards[races] = _rows(cars), gained
 

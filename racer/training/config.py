@@ -21,6 +21,7 @@ from racer.sim import (
     CARS,
     DEFAULT,
     RANDOM,
+    RANDOMIZATIONS,
     ActionSpace,
     Rotation,
     Rules,
@@ -32,9 +33,9 @@ from racer.track import Track
 
 __all__ = ["DEVICES", "FORMAT", "SECONDS", "RunConfig", "config_text", "read_config"]
 
-FORMAT = 4
-"""Of run folders. 3 had DeepRacer's actions, `knobs` and `both_ways`; 2 had one track; 1 had the defaults of actions,
-sensors, starts and directions, too."""
+FORMAT = 5
+"""Of run folders. 4 said only whether a training is randomised; 3 had DeepRacer's actions, `knobs` and `both_ways`; 2
+had one track; 1 had the defaults of actions, sensors, starts and directions, too."""
 
 DEVICES = ("auto", "cpu", "cuda")
 """Where a recipe may calculate; with `auto` it chooses."""
@@ -60,12 +61,12 @@ class RunConfig:
         seconds: budget in seconds of training; `SECONDS` if neither is given.
         seed: random seed of everything, from 0 to 2**32 - 1.
         car: name of the car.
-        actions: what the driver's actions mean.
+        actions: what the driver's actions mean; None for the recipe's own choice.
         sensors: what it observes, as `racer.sensors.make_sensors` takes it; None for the recipe's own choice.
         starts: where the episodes of the training start; races start on the line.
         both_directions: whether half of the cars train against the tracks' directions; None: if there are several.
-        randomize: whether cars, observations and starts differ from episode to episode, as `racer.sim.SIM_TO_REAL`
-            says; in races they do not.
+        randomize: how much cars, observations and starts differ from episode to episode, one of
+            `racer.sim.RANDOMIZATIONS`; None for the recipe's own choice. In races they do not differ.
         hyperparameters: of the recipe, where they are not its own.
         device: where the recipe calculates, one of `DEVICES`.
         logs: whether DeepRacer's logs are kept, too; there are none of random tracks.
@@ -82,11 +83,11 @@ class RunConfig:
     seconds: float | None = None
     seed: int = 0
     car: str = "deepracer"
-    actions: ActionSpace = DEFAULT
+    actions: ActionSpace | None = None
     sensors: tuple[str, ...] | None = None
     starts: Start = "random"
     both_directions: bool | None = None
-    randomize: bool = False
+    randomize: str | None = None
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
     device: str = "auto"
     logs: bool = True
@@ -114,9 +115,9 @@ class RunConfig:
             raise RunError(f"seconds is {self.seconds!r:.30}; it must be above 0 and at most {MOST_SECONDS:,.0f}")
         if not (_is_whole(self.seed) and 0 <= self.seed <= MOST_SEED):
             raise RunError(f"seed is {self.seed!r:.30}; it must be from 0 to {MOST_SEED}")
-        for name, known in (("car", tuple(CARS)), ("device", DEVICES)):
+        for name, known in (("car", CARS), ("device", DEVICES), ("randomize", (None, *RANDOMIZATIONS))):
             if (value := getattr(self, name)) not in known:
-                raise RunError(f"{name} is {value!r:.60}; it must be one of {', '.join(known)}")
+                raise RunError(f"{name} is {value!r:.60}; it must be one of {', '.join(filter(None, known))}")
         try:
             Rules(self.starts)
         except ValueError as wrong:
@@ -158,7 +159,7 @@ def config_text(config: RunConfig) -> str:
     """A config as `run.json` holds it."""
     data = {name: getattr(config, name) for name in RunConfig.__dataclass_fields__}
     data |= {"tracks": list(config.track_names), "reward": str(config.reward), "agent": str(config.agent)}
-    data |= {"sensors": list(config.sensors or ()), "actions": actions_as_json(config.actions)}
+    data |= {"sensors": list(config.sensors or ()), "actions": actions_as_json(config.actions or DEFAULT)}
     if isinstance(config.starts, Rotation):
         data["starts"] = dataclasses.asdict(config.starts)
     return json.dumps(data, indent=2) + "\n"
@@ -205,13 +206,15 @@ def _upgraded(data: dict[str, Any]) -> dict[str, Any]:
         "sensors": ["state"],
         "starts": "random",
         "both_directions": data.get("both_ways", False),
-        "randomize": False,
+        "randomize": "off",
         "hyperparameters": data.get("knobs", {}),
         "device": "auto",
         "logs": True,
         "engine": "",
         **data,
     }
+    if isinstance(new["randomize"], bool):
+        new["randomize"] = "some" if new["randomize"] else "off"
     if "track" in data:
         new.setdefault("tracks", [data["track"]])
     match new["actions"]:
@@ -265,7 +268,7 @@ _KINDS = {
     "sensors": (_are_names, "a list of sensors"),
     "starts": (lambda value: isinstance(value, str | dict), "random, rotate, line, or an advance and an offset"),
     "both_directions": _FLAG,
-    "randomize": _FLAG,
+    "randomize": _TEXT,
     "hyperparameters": (_are_settings, "names with numbers, texts, or lists of them"),
     "device": _TEXT,
     "logs": _FLAG,

@@ -11,7 +11,7 @@ from racer.env import ConcatVectorEnv, TimeTrialVector
 from racer.errors import AgentError, RunError
 from racer.racing import AgentFile
 from racer.reward import VectorReward
-from racer.sim import OFF, RANDOM, SIM_TO_REAL, TrackSampler
+from racer.sim import RANDOM, RANDOMIZATIONS, TrackSampler
 from racer.track import Track
 from racer.training.run import Run
 
@@ -36,7 +36,7 @@ def training_env(run: Run, rewards: Callable[[int], VectorReward], cars: int) ->
     tracks: list[Track | TrackSampler] = [*run.training_tracks()]
     if RANDOM in config.tracks:
         tracks.append(run.random)
-    varies = SIM_TO_REAL if config.randomize else OFF
+    varies = RANDOMIZATIONS[config.randomize or "off"]
     how: Any = {"actions": config.actions, "sensors": config.sensors, "randomization": varies}
     parts = []
     numbers = shares(cars, config.track_names, bool(config.both_directions))

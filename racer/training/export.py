@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from racer.errors import ModelError
 from racer.racing import Model
+from racer.sim import DEFAULT
 from racer.training.run import Run
 
 __all__ = ["model_of"]
@@ -24,4 +25,4 @@ def model_of(run: Run) -> Model:
             f"{run.config.agent} cannot be exported: its Agent has no policy_network(), a `racer.racing.Network`"
         )
     config = run.config
-    return Model(run.name, config.car, config.sensors or (), config.actions, network())
+    return Model(run.name, config.car, config.sensors or (), config.actions or DEFAULT, network())

@@ -24,7 +24,7 @@ from racer.errors import RacerError, RunError
 from racer.racing import AgentFile, Driver, RaceConditions, State, load_agent, load_state, restore, save_state
 from racer.reward import RewardFunction, load_reward
 from racer.shelf import read_json, write_atomically
-from racer.sim import CARS, Car, TrackSampler
+from racer.sim import CARS, DEFAULT, Car, TrackSampler
 from racer.track import Track, track_from_arrays
 from racer.training.config import RunConfig, config_text, read_config
 from racer.training.folder import RUNS, check_folder, locked, make_run_folder, on_shelf, run_folder
@@ -182,7 +182,7 @@ class Run:
         """
         config = self.config
         own = config.seed if seed is None else seed
-        return RaceConditions(self.car, config.actions, config.sensors or (), own, penalty_s)
+        return RaceConditions(self.car, config.actions or DEFAULT, config.sensors or (), own, penalty_s)
 
     def driver(self, track: Track | None = None) -> Driver:
         """The best driver of the run.
@@ -202,7 +202,7 @@ class Run:
             )
         config = self.config
         env = TimeTrialVector(
-            1, track or self.track(), None, self.car, actions=config.actions, sensors=config.sensors or ()
+            1, track or self.track(), None, self.car, actions=config.actions or DEFAULT, sensors=config.sensors or ()
         )
         agent = self.agent().make(env, config.seed, config.hyperparameters, "cpu")
         restore(agent, self.load(path)[0], path)

@@ -16,7 +16,7 @@ from racer.env import TimeTrialVector
 from racer.errors import AgentError, RunError
 from racer.racing import AgentFile, Learner, State, load_agent, restore
 from racer.reward import load_reward
-from racer.sim import RANDOM
+from racer.sim import DEFAULT, RANDOM
 from racer.track import Track, load_track
 from racer.training.config import SECONDS, RunConfig
 from racer.training.environments import cars_of, shares
@@ -52,6 +52,8 @@ def start(config: RunConfig, name: str | None = None, weights: Run | None = None
         agent=str(config.agent),
         seconds=SECONDS if config.steps is None and config.seconds is None else config.seconds,
         sensors=recipe.sensors() if config.sensors is None else config.sensors,
+        actions=config.actions or recipe.actions(),
+        randomize=config.randomize or recipe.randomize(),
         both_directions=both,
         logs=config.logs and bool(tracks),
         reward_digest=digest(reward.text),
@@ -75,7 +77,7 @@ def _tried(config: RunConfig, recipe: AgentFile, track: Track | str, weights: Ru
         new = getattr(config, what)
         if weights is not None and (old := getattr(weights.config, what)) != new:
             raise RunError(f"{weights.name} learned with the {what} {old!r:.100}, which cannot become {new!r:.100}")
-    env = TimeTrialVector(2, track, None, config.car, actions=config.actions, sensors=config.sensors or ())
+    env = TimeTrialVector(2, track, None, config.car, actions=config.actions or DEFAULT, sensors=config.sensors or ())
     learner = recipe.make(env, config.seed, config.hyperparameters, config.device)
     if weights is None:
         return None

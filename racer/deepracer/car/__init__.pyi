@@ -1,2 +1,7 @@
-from .archive import car_archive as car_archive, car_name as car_name
+from .archive import (
+    car_archive as car_archive,
+    car_name as car_name,
+    check_car as check_car,
+    save_car as save_car,
+)
 from .graph import frozen_graph as frozen_graph

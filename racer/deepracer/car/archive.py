@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import re
 import tarfile
 from collections.abc import Sequence
@@ -19,9 +20,10 @@ from racer.deepracer.config import ModelMetadata
 from racer.errors import ModelError
 from racer.racing import Model
 from racer.sensors import make_sensors
-from racer.sim import ActionSpace, DiscreteActions
+from racer.shelf import write_atomically
+from racer.sim import DEFAULT, ActionSpace, DiscreteActions
 
-__all__ = ["car_archive", "car_name", "check_car"]
+__all__ = ["car_archive", "car_name", "check_car", "save_car"]
 
 CAMERAS = ("FRONT_FACING_CAMERA", "observation", "LEFT_CAMERA")  # with one lens
 SUFFIX = ".tar.gz"
@@ -29,8 +31,12 @@ VERSION = 5.0  # of the metadata, as the last console wrote it
 INSTEAD = "train one that can: racer train --agent ppo_car"
 
 
-def check_car(sensors: Sequence[str], actions: ActionSpace) -> None:
+def check_car(sensors: Sequence[str], actions: ActionSpace | None = None) -> None:
     """Refuse what a car cannot run.
+
+    Args:
+        sensors: what the driver observes, as `racer.sensors.make_sensors` takes it.
+        actions: what it does; None for the simulated car's whole range.
 
     Raises:
         ModelError: it observes or does something else than a car; the message says what, and what to train instead.
@@ -46,6 +52,7 @@ def check_car(sensors: Sequence[str], actions: ActionSpace) -> None:
         raise ModelError(
             f"a car's picture has {SHAPE[1]} x {SHAPE[0]} pixels, not {columns} x {rows} ({sensors[0]}); {INSTEAD}"
         )
+    actions = actions or DEFAULT
     if isinstance(actions, DiscreteActions):
         steering, speeds = zip(*actions.choices, strict=True)
     else:
@@ -81,6 +88,24 @@ def car_archive(model: Model) -> bytes:
             entry.size, entry.mode = len(data), 0o644
             tar.addfile(entry, io.BytesIO(data))
     return gzip.compress(packed.getvalue(), mtime=0)
+
+
+def save_car(model: Model, path: str | Path, *, overwrite: bool = False) -> None:
+    """Write a model as a car takes it.
+
+    Args:
+        model: what to write.
+        path: `NAME.tar.gz`; the car calls it NAME. The folder must exist.
+        overwrite: whether a file of that name may be replaced.
+
+    Raises:
+        ModelError: a car cannot run it, or the name is taken or none for a car.
+        FileError: the file cannot be written; what was there is untouched.
+    """
+    car_name(path)
+    if os.path.lexists(path) and not overwrite:
+        raise ModelError(f"{path} exists already and is kept; choose another name, or replace it (--force)")
+    write_atomically(path, car_archive(model))
 
 
 def car_name(path: str | Path) -> str:

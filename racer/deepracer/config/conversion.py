@@ -41,7 +41,7 @@ class Conversion:
         sensors: as `racer.sensors.make_sensors` takes them.
         starts: where episodes start.
         both_directions: whether half of the cars drive against the track's direction.
-        randomize: whether episodes differ in pictures, car and start.
+        randomize: how much episodes differ in pictures, car and start, one of `racer.sim.RANDOMIZATIONS`.
         hyperparameters: of the recipe, by its own names.
         report: the outcome of each setting.
         files: that were read, and the reward function's.
@@ -54,7 +54,7 @@ class Conversion:
     sensors: tuple[str, ...] | None = None
     starts: Start | None = None
     both_directions: bool = False
-    randomize: bool = False
+    randomize: str | None = None
     hyperparameters: Hyperparameters | None = None
     report: tuple[Outcome, ...] = ()
     files: tuple[Path, ...] = ()
@@ -125,7 +125,7 @@ def convert(
         observed,
         starts,
         found is not None and found.settings.alternate,
-        found is not None and found.settings.randomize,
+        "some" if found is not None and found.settings.randomize else None,
         chosen,
         tuple(report),
         tuple(_path(file) for file in files if file is not None),

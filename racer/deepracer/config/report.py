@@ -57,7 +57,7 @@ def rule_outcomes(settings: Settings) -> Iterator[Outcome]:
             "share of the lap at which each car's first episode starts",
         )
     if settings.randomize:
-        varied = "pictures, cars and starts differ between episodes, as with --randomize"
+        varied = "pictures, cars and starts differ between episodes, as with --randomize some"
         yield Outcome("ENABLE_DOMAIN_RANDOMIZATION", "True", Status.CONVERTED, varied)
     answers = {
         "NUM_WORKERS": "many cars train in one process, each with its own start",

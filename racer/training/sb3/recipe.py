@@ -22,10 +22,11 @@ from stable_baselines3.common.vec_env import VecNormalize
 from racer.env import ConcatVectorEnv, TimeTrialVector
 from racer.errors import AgentError, ModelError
 from racer.racing import Network, checked_hyperparameters, rows_of
-from racer.sim import DiscreteActions
+from racer.sim import ActionSpace, DiscreteActions
 from racer.training.sb3.device import device_of, torch_threads
 from racer.training.sb3.export import network_of
 from racer.training.sb3.networks import NETWORKS, CameraExtractor
+from racer.training.sb3.pooling import PoolImages, pool_of, pooled_network
 from racer.training.sb3.schedule import LapSchedule
 from racer.training.sb3.vec_env import KeepImages, VecTimeTrial
 
@@ -46,10 +47,14 @@ class Recipe:
     Attributes:
         num_envs: cars to train with.
         sensors: what it can learn from; the first is what it observes if nothing else is asked for.
+        actions: what it does if nothing else is asked for; None for the car's whole range.
+        randomize: how much its training is randomised if nothing else is asked for, one of `racer.sim.RANDOMIZATIONS`.
         pace: steps per second to be expected on two quiet cores.
         image_pace: the same for images as small as those of `USUAL_BYTES`, through the first network; 0 if unknown.
         reports: rollouts between two reports.
         gamma: discount of the rewards for each step ahead, which also scales them.
+        crop: rows of images that are cut off, at the top and at the bottom; empty for none.
+        pool: rows and columns of pixels whose mean is one number to the network; empty where each pixel is one.
         deepracer: which hyperparameter takes the value of which one of DeepRacer's `hyperparameters.json`, by the name
             there. `{"lr": "learning_rate"}` takes over the learning rate.
         deepracer_notes: what it does with DeepRacer's hyperparameters, in a few words each by the name there.
@@ -71,11 +76,15 @@ class Recipe:
 
     num_envs = 256
     sensors: tuple[str, ...] = ("state",)
+    actions: ActionSpace | None = None
+    randomize = "off"
     pace = 0
     image_pace = 0
     reports = 1
     gamma = 0.98
     network = ""
+    crop: tuple[int, ...] = ()
+    pool: tuple[int, ...] = ()
     deepracer: Mapping[str, str] = {}
     deepracer_notes: Mapping[str, str] = {}
     deepracer_algorithm = ""
@@ -118,13 +127,17 @@ class Recipe:
         if "network" in hyperparameters and not self.images:
             raise AgentError(f"{self.network} is for images, and there are none; add a camera with --sensors")
         self.device, self._where = device_of(device, self.images)
-        self.env = VecNormalize(KeepImages(VecTimeTrial(env)), norm_obs=False, gamma=self.gamma)
+        self._pool = pool_of(self.crop, self.pool, self._parts)
+        cars = VecTimeTrial(env)
+        self.env = VecNormalize(
+            KeepImages(PoolImages(cars, self._pool) if self._pool else cars), norm_obs=False, gamma=self.gamma
+        )
         self.schedule = LapSchedule()
         self.build(env, seed)
         if self.images:
             self.architecture += f" behind {self.network}"
             share = dict(zip(NETWORKS, PACES, strict=True))[self.network] * USUAL_BYTES / self.bytes
-            self.pace = int(float(f"{self.image_pace * share:.2g}"))
+            self.pace = self.pace or int(float(f"{self.image_pace * share:.2g}"))
 
     def build(self, env: TimeTrialVector | ConcatVectorEnv, seed: int) -> None:
         """Set `self.model` and `self.architecture`."""
@@ -137,7 +150,7 @@ class Recipe:
         for kind in reversed(cls.__mro__):
             if issubclass(kind, Recipe) and kind is not Recipe:
                 found |= dict.fromkeys(vars(kind))
-        ours = set(vars(Recipe)) - {"gamma", "network"}
+        ours = set(vars(Recipe)) - {"gamma", "network", "crop", "pool"}
         values = {name: getattr(cls, name) for name in found if name not in ours and not name.startswith("_")}
         return {name: value for name, value in values.items() if isinstance(value, int | float | str | tuple)}
 
@@ -181,7 +194,8 @@ class Recipe:
         Raises:
             ModelError: it is none that racer can describe.
         """
-        return network_of(self.model.policy)
+        network = network_of(self.model.policy)
+        return network if self._pool is None else pooled_network(network, self._pool)
 
     def learn(self, report: Callable[[int, Mapping[str, float]], float]) -> None:
         """Learn until the budget is used up.

@@ -1,0 +1,50 @@
+"""PPO for the physical car: one picture of its camera, a list of actions. docs/real-car.md goes on from here."""
+
+from racer.errors import AgentError
+from racer.sim import DiscreteActions
+from racer.training.sb3 import PPORecipe
+
+
+class Agent(PPORecipe):
+    """A driver that can leave the simulator: it observes and does what the physical car can, and nothing else."""
+
+    num_envs = 64  # driving side by side: few, since images are dear, and what counts is how often it is updated
+    sensors = (  # what the car's software feeds: one picture of 160 x 120 greys, and no second one
+        "FRONT_FACING_CAMERA",
+        "observation",
+        "LEFT_CAMERA",
+    )
+    actions = DiscreteActions(  # degrees and m/s; the car's software turns the wheels fully at the largest angle
+        ((-30, 1.2), (-15, 1.6), (-5, 2.0), (5, 2.0), (15, 1.6), (30, 1.2))
+    )
+    randomize = "car"  # what differs from episode to episode, so that it copes with rooms, cameras and cars
+    pace = 10_000  # steps per second on two cores
+
+    # The network's own first steps; they go into the exported graph. The horizon and what is above it are cut off,
+    # since no room looks like the simulator's sky, and so is the ground under the car's nose.
+    crop = (32, 8)  # rows at the top and at the bottom
+    pool = (2, 4)  # rows and columns of pixels whose mean is one number: noise and blur are averaged away
+
+    n_steps = first_n_steps = 32  # of each car between two updates: two seconds of driving
+    batch_size = first_batch_size = 512  # samples in one gradient step
+    n_epochs = 3  # passes over the samples of an update; each takes as long as driving
+    learning_rate = 1e-3  # before the first laps; then falling in a straight line ...
+    last_rate = 0.03  # ... to this share of it: big steps first, fine tuning at the end
+    gamma = 0.98  # a reward 50 steps (3.3 s) ahead counts a third: as far as a car has to look ...
+    stuck_gamma = 0.99  # ... unless it gets no farther and no lap is complete
+    gae_lambda = 0.95  # between trusting the value network (0) and the rewards that followed (1)
+    clip_range = 0.2  # how far an update may move the policy: the usual value
+    network = "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW"  # looks at what the pooling leaves
+    net_arch = (64,)  # behind it, of the policy and of the value
+    log_std_init = -0.5  # of continuous actions, which it takes, too: ln of the most noise, at the start ...
+    lap_log_std, last_log_std = -1.5, -2.0  # ... when whole laps are driven, and at the end
+    ent_coef = 0.01  # worth of trying several actions; falling to nothing at the end
+
+    # DeepRacer's hyperparameters that it takes, and which of its own they set.
+    deepracer = {"discount_factor": "gamma", "beta_entropy": "ent_coef", "num_epochs": "n_epochs"}
+
+    def build(self, env, seed):
+        """Make the model, if there are images."""
+        if not self.images:
+            raise AgentError("this recipe learns from the car's camera: leave --sensors out, or train with --agent ppo")
+        super().build(env, seed)
