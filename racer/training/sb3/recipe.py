@@ -184,6 +184,9 @@ class Recipe:
             return self.policy_network().act(observation)
         except ModelError:  # a network of a learner's own kind
             rows, batch = rows_of(observation, {name: tuple(space.shape) for name, space in self._parts.items()})
+            if self._pool is not None:
+                pool = self._pool
+                rows = {k: pool(v.astype(np.float64)).astype(np.float32) if v.ndim == 4 else v for k, v in rows.items()}
             seen = rows if hasattr(self._space, "spaces") else rows["state"]
             actions = self.model.predict(seen, deterministic=True)[0]
             return np.asarray(actions.reshape(*batch, *actions.shape[1:]))
