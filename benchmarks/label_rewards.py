@@ -6,7 +6,7 @@
 The folders say what was meant, the table `tests/rewards/labels.csv` what came of it: the evaluation after the last
 step, and the fastest lap of all evaluations. The label is `good` where half of the laps or more are complete and the
 best takes no more than `GOOD_S`, `bad` where it takes more than `BAD_S`, the time of the check's own fast lap, and
-`between`. Without a training the label is what was meant, `from` reasoning. The tests hold the verdicts of `racer check`
+`between`. Without a training the label is what was meant, `from` reasoning. The tests hold the verdicts of the check
 against the labels.
 """
 

@@ -72,6 +72,42 @@ def test_check_warns_of_a_reward_that_pays_for_crawling(home: Path) -> None:
     assert report["verdict"] == report["findings"][0] and report["verdict"]["judgement"] == "Laps"
 
 
+def test_check_draws_and_trains(home: Path) -> None:
+    shown = run("check", "speed", "--plot", "speed.png", "--train", "0.1")
+    assert shown.exit_code == 0 and "After 0.1 s of training" in shown.stderr
+    assert (home / "speed.png").read_bytes().startswith(b"\x89PNG")
+    assert "exists already" in told(run("check", "speed", "--plot", "speed.png"))
+    report = json.loads(run("check", "speed", "--plot", "speed.png", "--force", "--train", "0.1", "--json").stdout)
+    assert report["training"]["steps"] > 0 and 0.0 <= report["training"]["completed"] <= 1.0
+    assert run("check", "speed", "--watch", "--json").exit_code == 2
+
+
+def test_check_watches_a_file(home: Path) -> None:
+    """A good reward, then one with a mistake, then a bad one, each as it is saved; Ctrl-C ends."""
+    file = home / "watched.py"
+    file.write_text("def reward_function(params):\n    return params['speed']\n")
+    command = [sys.executable, "-m", "racer", "check", file.name, "--watch"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+        assert process.stderr is not None
+        try:
+            for said, following in (
+                ("Fine: ", "def reward_function(params):\n    return params['sped']\n"),
+                ("Did you mean", "def reward_function(params):\n    return 5.0 - params['speed']\n"),
+                ("Wrong: ", ""),
+            ):
+                heard = ""
+                while "waiting for" not in (line := process.stderr.readline()):
+                    assert line, heard
+                    heard += line
+                assert said in heard
+                if following:
+                    file.write_text(following)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(20) == 130
+        finally:
+            process.kill()
+
+
 @pytest.mark.parametrize(
     ("source", "message"),
     [

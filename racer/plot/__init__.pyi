@@ -2,6 +2,7 @@ from .canvas import Box as Box, Canvas as Canvas
 from .laps import contact_sheet as contact_sheet, laps as laps
 from .learning import Curve as Curve, learning_curves as learning_curves
 from .mark import draw_mark as draw_mark
+from .rewards import reward_map as reward_map
 from .sensors import (
     Place as Place,
     View as View,

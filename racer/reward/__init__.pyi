@@ -2,6 +2,7 @@ from .check import GAMMA as GAMMA, Report as Report, check as check, verdict as 
 from .earnings import Earned as Earned
 from .function import RewardFunction as RewardFunction, VectorReward as VectorReward, load_reward as load_reward
 from .judging import Finding as Finding
+from .landscape import Landscape as Landscape, landscape as landscape
 from .messages import LIMIT as LIMIT
 from .params import FLOATS as FLOATS, KEYS as KEYS, Params as Params, params_at as params_at
 from .sandbox import OutputBuffer as OutputBuffer, TextStream as TextStream

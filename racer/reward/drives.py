@@ -35,6 +35,7 @@ LATERAL = (
     3.2,
 )  # m/s2 that a fast lap plans to use in bends: the quickest that stays on the road
 TIGHTEST = 3.2  # 1/m: the nearer a bend is to this, the less of it
+TRIES = {TOP_MPS: len(LATERAL), 2.0: 3}  # how many of these a greatest speed is tried with; one, if it is low
 BRAKING = 1.0  # of that, which it plans to brake with
 AHEAD_S, AHEAD_MIN_M = 0.35, 0.5  # how far ahead a car aims: its lags are most of it
 TURN_OFF_S = 1.0  # after which a car that is to leave the road turns off
@@ -165,7 +166,7 @@ class _Batch:
 
 
 def _drive(track: Track) -> tuple[Drive, ...]:
-    plans = [(script, lateral) for script in SCRIPTS for lateral in (LATERAL if script.top > 1.5 else LATERAL[:1])]
+    plans = [(script, lateral) for script in SCRIPTS for lateral in LATERAL[: TRIES.get(script.top, 1)]]
     batch = _Batch(
         [script for script, _ in plans for _ in range(EPISODES)],
         np.repeat([lateral for _, lateral in plans], EPISODES),

@@ -180,7 +180,7 @@ def _ends(case: _Case) -> Iterator[Finding]:
             yield Finding(
                 "Ends",
                 "doubtful",
-                f"{earned.drive.name} is worth more than laps at a beginner's pace, who may never learn to brake",
+                f"{earned.drive.name} is worth more than a beginner's laps, so a driver may never learn to brake",
                 "let the pay grow less with the speed, its square at most, and pay little near the border",
             )
 

@@ -241,10 +241,7 @@ def params_at(
     params = Params(track, 1)
     if not -pi < heading <= pi:
         heading = pi - (pi - heading) % (2.0 * pi)
-    segment, share = project(road.center, x, y)
-    c, sn = cos(heading), sin(heading)
-    wheels = wheels_on_road(x - car.front_point * c, y - car.front_point * sn, c, sn, car.constants, road)
-    _fill(0, x, y, heading, segment, share, wheels, road, params.floats, params.waypoints, params.flags)
+    fill_pose(params, 0, (x, y, heading), road, car)
     floats = params.floats[0]
     progress = (floats[FLOATS.index("projection_distance")] / road.s[-1] - given.start) * 100.0
     if progress <= 0.0:
@@ -265,6 +262,15 @@ def params_at(
 
         described |= object_params(track, x, y, heading, objects, car)
     return described
+
+
+def fill_pose(params: Params, i: int, pose: tuple[float, float, float], road: Road, car: Car) -> None:
+    """Write into row i what a pose alone decides: `x`, `y` (m, the front point) and the heading (rad, -pi..pi)."""
+    x, y, heading = pose
+    c, sn = cos(heading), sin(heading)
+    segment, share = project(road.center, x, y)
+    wheels = wheels_on_road(x - car.front_point * c, y - car.front_point * sn, c, sn, car.constants, road)
+    _fill(i, x, y, heading, segment, share, wheels, road, params.floats, params.waypoints, params.flags)
 
 
 @lean
