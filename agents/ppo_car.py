@@ -15,7 +15,7 @@ class Agent(PPORecipe):
         "LEFT_CAMERA",
     )
     actions = DiscreteActions(  # degrees and m/s; the car's software turns the wheels fully at the largest angle
-        ((-30, 1.2), (-15, 1.6), (-5, 2.0), (5, 2.0), (15, 1.6), (30, 1.2))
+        ((-30, 0.9), (-20, 1.1), (-10, 1.4), (0, 1.5), (10, 1.4), (20, 1.1), (30, 0.9))
     )
     randomize = "car"  # what differs from episode to episode, so that it copes with rooms, cameras and cars
     pace = 10_000  # steps per second on two cores
