@@ -471,9 +471,10 @@ def test_a_slow_machine_is_told_what_it_means(home):
 
 @pytest.mark.parametrize(("used", "said"), [(0.5, "the rest takes about 20 s"), (0.98, ""), (1.0, "")])
 def test_the_rest_of_a_slow_training_is_told_while_there_is_one(home, capsys, used, said):
-    config = dataclasses.replace(find_run("base").config, steps=40_000, seconds=None)
+    run = find_run("base")
+    run = dataclasses.replace(run, config=dataclasses.replace(run.config, steps=40_000, seconds=None))
     state = Progress(int(40_000 * used), 10.0, used, 1000.0, {}, None, None, False, 10.0, 80_000.0)
-    with screen.shown(config) as callback:
+    with screen.shown(run) as callback:
         callback.on_update(state)
     lines = [line for line in capsys.readouterr().err.splitlines() if "slower than usual" in line]
     assert [line.rpartition("; ")[2] for line in lines] == ([said] if said else [])
