@@ -416,7 +416,7 @@ def test_20_logs_count_from_0_with_equal_files_fourteen_digits_and_degrees(tmp_p
     logs = TrainingLogs(tmp_path)
     logs.on_training_start(env, object())
     env.reset(seed=0)
-    for k in range(240):
+    for k in range(480):
         env.step(np.tile(np.float32([0.3, -0.4]), (8, 1)))
         logs.on_update(SimpleNamespace(steps=8 * (k + 1)))
     logs.on_training_end()

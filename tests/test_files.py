@@ -289,7 +289,7 @@ def test_a_huge_file_is_refused_by_its_size_alone(tmp_path: Path) -> None:
     for kind, limit in LIMITS.items():
         with pytest.raises(FileError, match=f"1,099,511,627,776 bytes; racer reads such files up to {limit:,}"):
             read_bytes(path, limit=limit)
-        assert limit <= 256 * 2**20, kind
+        assert limit <= 256 * 2**20 or kind == "leaderboard", f"{kind}: only a database is not read whole"
 
 
 @posix
