@@ -95,7 +95,7 @@ def _encoder(
     except RuntimeError as error:
         raise RacerError(f"no film can be recorded, for there is no ffmpeg here: {error}. Record a .png") from error
     writer = imageio_ffmpeg.write_frames(
-        path, size, fps=rate, quality=None, macro_block_size=1, ffmpeg_log_level="error", **codec
+        path, size, fps=float(rate), quality=None, macro_block_size=1, ffmpeg_log_level="error", **codec
     )
 
     def write(surface: pygame.Surface) -> None:
