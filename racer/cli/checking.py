@@ -1,6 +1,5 @@
 """`racer check`: what a reward pays for, and what a driver would learn from it."""
 
-import os
 import tempfile
 import time
 from dataclasses import dataclass
@@ -11,8 +10,8 @@ import typer
 from rich.markup import escape
 
 from racer.cli import complete, console, inputs
-from racer.errors import FileError, RacerError
-from racer.shelf import DEFAULTS
+from racer.errors import RacerError
+from racer.shelf import DEFAULTS, refuse_existing
 
 if TYPE_CHECKING:
     from racer.reward import Earned, Finding, Report
@@ -57,8 +56,8 @@ def check(
     """
     if watch and json:
         raise typer.BadParameter("JSON is one document; check again from your script instead", param_hint="--watch")
-    if plot is not None and os.path.lexists(plot) and not force:
-        raise FileError(f"{plot} exists already and is kept; choose another name, or replace it with --force")
+    if plot is not None:
+        refuse_existing(plot, force)
     with console.busy(console.loading("Driving fifteen ways")):
         inputs.expect("a reward function", reward, "reward")
         inputs.expect("a track", track, "route")
@@ -86,6 +85,7 @@ class _Asked:
     def answer(self, quiet: bool = False) -> dict[str, Any]:
         """Check, show what was found unless `quiet`, and give it for JSON."""
         from racer.reward import check as try_out, landscape, load_reward
+        from racer.sim import STEP_S
 
         function, title = load_reward(self.reward), f"{self.reward} on {self.track.name}"
         report = try_out(function, self.track, self.gamma)
@@ -103,7 +103,7 @@ class _Asked:
             steps = max(len(rewards) for rewards in report.drives[0].rewards)
             console.note(
                 f"[bold]After {self.train:g} s of training[/bold] ({found['steps']:,} steps) it completes "
-                f"{found['completed']:.0%} of its laps{lap}; the fast lap of the check takes {steps / 15:.2f} s."
+                f"{found['completed']:.0%} of its laps{lap}; the fast lap of the check takes {steps * STEP_S:.2f} s."
             )
         return record
 

@@ -9,8 +9,7 @@ from typing import Annotated
 import typer
 
 from racer.cli import complete, console, laps, mark
-from racer.errors import FileError
-from racer.shelf import DEFAULTS
+from racer.shelf import DEFAULTS, refuse_existing
 
 __all__ = ["drive"]
 
@@ -36,7 +35,7 @@ def drive(
 ) -> None:
     """Drive yourself, in a window: arrow keys or w, a, s, d, or a gamepad.
 
-    Up and down (the triggers) change the speed that the car is told to drive, left
+    Up and down (the triggers) change the speed that the car is to drive, left
     and right (the left stick) steer. Leaving the track ends a lap, and the next one
     starts from the line. Esc ends the race. It is recorded like any other, verifies,
     and may enter the leaderboard.
@@ -46,22 +45,16 @@ def drive(
       [cyan]racer drive --track needle --laps 5 --driver Ada[/cyan]
     """
     target = replay or _free(f"drive-{Path(track).stem}")
-    if os.path.lexists(target) and not force:
-        raise FileError(f"{target} exists already and is kept; choose another name, or replace it with --force")
+    refuse_existing(target, force)
     with console.busy(console.loading("Loading the engine")):
         from racer.racing import RaceConditions, drive as race
         from racer.replay import mark_of, save_replay
-        from racer.sim import CARS
-        from racer.track import load_track
         from racer.viewer import Cockpit
 
-        if car not in CARS:
-            raise typer.BadParameter(f"{car!r} is no car; choose one of {', '.join(CARS)}", param_hint="--car")
-        course = load_track(track)
-        course = course.reverse() if reverse else course
-        cockpit = Cockpit(course, CARS[car], number, mark_of(course, CARS[car]) if ghost else None)
+        course, model = mark.track_and_car(track, reverse, car)
+        cockpit = Cockpit(course, model, number, mark_of(course, model) if ghost else None)
     try:
-        done = race(cockpit, course, number, RaceConditions(CARS[car], penalty_s=penalty), name=driver)
+        done = race(cockpit, course, number, RaceConditions(model, penalty_s=penalty), name=driver)
     finally:
         cockpit.close()
     save_replay(done, target, overwrite=force)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,15 +10,15 @@ import typer
 from rich.markup import escape
 
 from racer.cli import complete, console
-from racer.errors import FileError, RacerError
-from racer.shelf import DEFAULTS
+from racer.errors import RacerError
+from racer.shelf import DEFAULTS, refuse_existing
 
 if TYPE_CHECKING:
     from racer.replay import Replay
     from racer.sim import Car
     from racer.track import Track
 
-__all__ = ["mark", "offer", "offer_file"]
+__all__ = ["mark", "offer", "offer_file", "track_and_car"]
 
 
 def mark(
@@ -61,20 +60,14 @@ def mark(
     if json and as_csv:
         raise typer.BadParameter("choose one of --json and --csv")
     for target in filter(None, (out, replay)):
-        if os.path.lexists(target) and not force:
-            raise FileError(f"{target} exists already and is kept; choose another name, or replace it with --force")
+        refuse_existing(target, force)
     with console.busy(console.loading("Looking for the mark")):
         from racer.replay import best_clean_lap, mark_of
-        from racer.sim import CARS
-        from racer.track import load_track
 
-        if car not in CARS:
-            raise typer.BadParameter(f"{car!r} is no car; choose one of {', '.join(CARS)}", param_hint="--car")
-        course = load_track(track)
-        course = course.reverse() if reverse else course
-        known = mark_of(course, CARS[car])
+        course, model = track_and_car(track, reverse, car)
+        known = mark_of(course, model)
     if known is None or again:
-        known = _found(course, CARS[car], known, quick)
+        known = _found(course, model, known, quick)
     lap = best_clean_lap(known)
     assert lap is not None
     if out is not None:
@@ -94,6 +87,22 @@ def mark(
     for written, word in ((out, "Drew"), (replay, "Copied")):
         if written is not None:
             console.note(f"{word} {console.word(written)}")
+
+
+def track_and_car(track: str, reverse: bool, car: str) -> tuple[Track, Car]:
+    """What is driven, by the names on the command line.
+
+    Raises:
+        BadParameter: there is no such car.
+        ShelfError, TrackError: there is no such track, or it is broken.
+    """
+    from racer.sim import CARS
+    from racer.track import load_track
+
+    if car not in CARS:
+        raise typer.BadParameter(f"{car!r} is no car; choose one of {', '.join(CARS)}", param_hint="--car")
+    course = load_track(track)
+    return course.reverse() if reverse else course, CARS[car]
 
 
 def offer(race: Replay, *, hint: bool = True) -> None:

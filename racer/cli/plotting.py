@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +9,8 @@ import typer
 
 from racer.cli import complete, console
 from racer.cli.inputs import replay_file
-from racer.errors import FileError, RunError
+from racer.errors import RunError
+from racer.shelf import refuse_existing
 
 if TYPE_CHECKING:
     from racer.plot import Curve
@@ -50,8 +50,7 @@ def plot(
       [cyan]racer plot first --laps --out laps.png[/cyan]
       [cyan]racer plot first.replay classic.replay --out laps.png[/cyan]
     """
-    if os.path.lexists(out) and not force:
-        raise FileError(f"{out} exists already and is kept; choose another name, or replace it with --force")
+    refuse_existing(out, force)
     with console.busy("Drawing"):
         if laps or any(Path(one).is_file() for one in what):
             _draw_laps(what, out)

@@ -33,8 +33,9 @@ StepCallback = Callable[[Params, NDArray[Any], NDArray[np.float64], NDArray[np.i
 Observation = Any  # an array, or a dict of arrays where there are several sensors
 Action = Any  # an array of float32, or a whole number where actions are discrete
 
-TRUNCATES = np.isin(np.arange(len(STATUS)), (LAP_COMPLETE, TIME_UP))  # by the number of the status
-IS_MISTAKE = np.isin(np.arange(len(STATUS)), MISTAKES)  # likewise
+# By the number of a status:
+TRUNCATES = np.isin(np.arange(len(STATUS)), (LAP_COMPLETE, TIME_UP))
+IS_MISTAKE = np.isin(np.arange(len(STATUS)), MISTAKES)
 
 
 class Field:

@@ -18,7 +18,7 @@ from racer.leaderboard.audit import note
 from racer.leaderboard.boards import BoardRecord, found, made, of_rules, only
 from racer.leaderboard.entering import keep_road, physics_here, store
 from racer.leaderboard.names import clean_name
-from racer.leaderboard.proof import prove
+from racer.leaderboard.proof import prove_all
 from racer.leaderboard.ranking import Progress, TeamRow, entries_on, progress, rank_teams, ranked
 from racer.leaderboard.records import Entry, Row
 from racer.leaderboard.reverifying import Outcome, reverify
@@ -119,13 +119,7 @@ class Board(BoardRecord):
             For each file what was stored, or why it was not.
         """
         team = None if team is None else clean_name(team, "team's", tables.NAME_LIMIT)
-        proofs: list[Proof | RacerError] = []
-        for given in files:
-            try:
-                self.check_open("", where(given))
-                proofs.append(prove(given, driver, self.terms))
-            except RacerError as error:
-                proofs.append(error)
+        proofs = prove_all(files, driver, self.terms, lambda name: self.check_open("", name))
         if not any(isinstance(proof, Proof) for proof in proofs):
             return [proof for proof in proofs if not isinstance(proof, Proof)]
         with opened(self.db, write=True, patience_s=patience_s) as connection:

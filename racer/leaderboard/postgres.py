@@ -1,6 +1,6 @@
 """PostgreSQL: one writer at a time, as with a file, and no wait without an end.
 
-A server that is gone, slow or full is told from a wrong address by what it, or the system, says.
+A server that is gone, slow or full differs from a wrong address in what it, or the system, says.
 """
 
 from __future__ import annotations

@@ -7,9 +7,10 @@ was driven otherwise than the rules say, is refused.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from racer.errors import ReplayError
+from racer.errors import RacerError, ReplayError
 from racer.leaderboard.names import clean_name
 from racer.leaderboard.replays import prove_drive, verified
 from racer.leaderboard.tables import NAME_LIMIT
@@ -17,7 +18,7 @@ from racer.leaderboard.terms import Proof, Terms, where
 from racer.replay import Replay, load_replay
 from racer.shelf import open_plain
 
-__all__ = ["prove"]
+__all__ = ["prove", "prove_all"]
 
 HEAD_BYTES = 70_000  # of a file, in which its kind is said
 
@@ -48,6 +49,28 @@ def prove(given: Replay | str | Path, driver: str | None, terms: Terms) -> Proof
         name = clean_name(replay.driver if driver is None else driver, "driver's", NAME_LIMIT)
         proof = prove_drive(verified(replay, where(given), terms), where(given), terms)
     return dataclasses.replace(proof, driver=name)
+
+
+def prove_all(
+    files: Sequence[Replay | str | Path],
+    driver: str | None,
+    terms: Terms,
+    check: Callable[[str], None] = lambda where: None,
+) -> list[Proof | RacerError]:
+    """The proof of each file, or why there is none.
+
+    Args:
+        files, driver, terms: as for `prove`.
+        check: called before with what each file is called; may raise a `RacerError`, too.
+    """
+    outcomes: list[Proof | RacerError] = []
+    for given in files:
+        try:
+            check(where(given))
+            outcomes.append(prove(given, driver, terms))
+        except RacerError as error:
+            outcomes.append(error)
+    return outcomes
 
 
 def _is_model(path: str | Path) -> bool:

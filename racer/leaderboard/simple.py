@@ -17,7 +17,7 @@ from racer.leaderboard.board import MOST, Board
 from racer.leaderboard.boards import found, open_board
 from racer.leaderboard.entering import physics_here, store
 from racer.leaderboard.names import clean_name
-from racer.leaderboard.proof import prove
+from racer.leaderboard.proof import prove_all
 from racer.leaderboard.ranking import ranked
 from racer.leaderboard.records import Entry, Row
 from racer.leaderboard.storage import PATIENCE_S, database, opened
@@ -92,12 +92,7 @@ def add_all(
         LeaderboardError: The database cannot be used; nothing was stored.
     """
     team = None if team is None else clean_name(team, "team's", NAME_LIMIT)
-    proofs: list[Proof | RacerError] = []
-    for replay in replays:
-        try:
-            proofs.append(prove(replay, driver, Terms()))
-        except RacerError as error:
-            proofs.append(error)
+    proofs = prove_all(replays, driver, Terms())
     if not any(isinstance(proof, Proof) for proof in proofs):
         return [proof for proof in proofs if not isinstance(proof, Proof)]
     with opened(database(db), write=True, patience_s=patience_s) as connection:

@@ -7,6 +7,7 @@ adds up numbers then makes no difference to the action, which has 32.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import prod
@@ -28,24 +29,24 @@ MOST_SIDE = 1000  # of a patch, a kernel, a step or a padding
 
 
 @dataclass(frozen=True)
-class Layer:
+class Layer(ABC):
     """A layer: it calculates (n, *b) of (n, *a)."""
 
     kind: ClassVar[str]
     weighted: ClassVar[bool] = False
     """Whether it holds the arrays `weight` and `bias`."""
 
+    @abstractmethod
     def __call__(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Calculate it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def shape(self, given: Shape) -> Shape:
         """The shape b that it makes of a.
 
         Raises:
             ValueError: it takes no such shape.
         """
-        raise NotImplementedError
 
     def work(self, made: Shape) -> int:
         """How many multiplications it takes for an output of a shape."""

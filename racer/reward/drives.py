@@ -26,14 +26,7 @@ EPISODES = 3  # of each drive
 ADVANCE = 0.37  # of a lap, by which each starts further on than the one before; the first starts on the line
 SLOW_MPS = 0.5  # the slowest that racer's own action space drives
 TOP_MPS = 4.0
-LATERAL = (
-    1.2,
-    1.6,
-    2.0,
-    2.4,
-    2.8,
-    3.2,
-)  # m/s2 that a fast lap plans to use in bends: the quickest that stays on the road
+LATERAL = (1.2, 1.6, 2.0, 2.4, 2.8, 3.2)  # m/s2 in bends, tried for a fast lap: the quickest that stays on the road
 TIGHTEST = 3.2  # 1/m: the nearer a bend is to this, the less of it
 TRIES = {TOP_MPS: len(LATERAL), 2.0: 3}  # how many of these a greatest speed is tried with; one, if it is low
 BRAKING = 1.0  # of that, which it plans to brake with

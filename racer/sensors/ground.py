@@ -39,7 +39,7 @@ WHOLE = 4095  # what the shares of a cell sum to
 
 
 class Ground(NamedTuple):
-    """The maps. A cell [row, column] of t m covers `x + column * t` to `x + (column + 1) * t`, and likewise in y.
+    """The maps. A cell [row, column] of t m covers `x + column * t` to `x + (column + 1) * t`, and the same in y.
 
     Attributes:
         x, y: m, the lower left corner.

@@ -8,6 +8,7 @@ from .files import (
     read_bytes as read_bytes,
     read_json as read_json,
     read_text as read_text,
+    refuse_existing as refuse_existing,
     refuse_links as refuse_links,
     replacing as replacing,
     user_cache as user_cache,

@@ -25,6 +25,7 @@ __all__ = [
     "read_bytes",
     "read_json",
     "read_text",
+    "refuse_existing",
     "refuse_links",
     "replacing",
     "user_cache",
@@ -152,6 +153,16 @@ def user_cache() -> Path:
         return (chosen if chosen.is_absolute() else Path.home() / ".cache") / "racer"
     except RuntimeError as error:
         raise FileError(f"there is no folder for racer's cache: {error}; set XDG_CACHE_HOME to one") from error
+
+
+def refuse_existing(path: str | Path, overwrite: bool = False) -> None:
+    """Refuse to write where something is, links that lead nowhere included.
+
+    Raises:
+        FileError: something is there, and it is not to be overwritten.
+    """
+    if not overwrite and os.path.lexists(path):
+        raise FileError(f"{path} exists already and is kept; choose another name, or replace it with --force")
 
 
 def refuse_links(

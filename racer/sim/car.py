@@ -178,6 +178,8 @@ X, Y, HEADING, SPEED, SIDEWAYS, YAW_RATE, DELTA, STEERING, WANTED = range(len(MO
 OLD_STEERING, OLD_WANTED, COSINE, SINE, EAST, NORTH = range(len(MOTION), len(MOTION) + 6)
 ROWS = NORTH + 1
 
+AT_ONCE = 128  # cars that are moved together: what is worked on then stays in the processor's cache
+
 
 @lean
 def move(cars: Any, car: Any, now: NDArray[np.float64]) -> None:

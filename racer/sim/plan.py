@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from racer.sim.actions import ContinuousActions
-from racer.sim.car import MOTION, ROWS, SPEED, STEERING, WANTED, Car, drive, move
+from racer.sim.car import AT_ONCE, MOTION, ROWS, SPEED, STEERING, WANTED, Car, drive, move
 from racer.sim.course import Course, course_of
 from racer.sim.plan_costs import front_of, progress_of
-from racer.sim.plan_motion import AT_ONCE, command_of, copies_of
+from racer.sim.plan_motion import command_of, copies_of
 from racer.sim.planning import improve
 from racer.sim.pursuit import pursue
 from racer.track import Track
@@ -94,7 +94,7 @@ class Plan:
         self.worth[-1] = 1.0
         self.start_s = 0.0
         self._damping = np.ones(2)
-        copies = horizon * copies_of(count)
+        copies = horizon * copies_of(count, True)
         self._records = np.zeros(copies, MOTION)
         self._values = self._records.view(np.float64).reshape(copies, count)
         self._now = np.empty((ROWS, AT_ONCE))
@@ -105,7 +105,7 @@ class Plan:
         self.start_s = start_s
 
     def imitate(self, commands: ArrayLike, speeds: ArrayLike) -> None:
-        """Take over commands (horizon, 2) in rad and m/s that were given at measured speeds (horizon,), m/s."""
+        """Plan commands (horizon, 2) in rad and m/s that were given at measured speeds (horizon,), m/s."""
         given, limits = np.asarray(commands, dtype=np.float64), self.limits
         away = given[:, 1] - np.asarray(speeds)
         self.controls[:, 0] = given[:, 0] / limits.steering

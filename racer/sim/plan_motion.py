@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from racer.sim.car import HEADING, SPEED, STEERING, WANTED, Y, move
+from racer.sim.car import AT_ONCE, HEADING, SPEED, STEERING, WANTED, Y, move
 from racer.sim.compiled import inlined, kernel
 
-__all__ = ["AT_ONCE", "NUDGE", "advance", "command_of", "copies_of", "differentiate", "turned"]
+__all__ = ["NUDGE", "advance", "command_of", "copies_of", "differentiate", "turned"]
 
-AT_ONCE = 128  # cars that are moved together: what is worked on then stays in the processor's cache
 NUDGE = 1e-3  # by which a state differs from a copy's, in its own unit
 TOUCH = 5e-3  # the same for a control
 
@@ -54,10 +53,11 @@ def turned(angle: float) -> float:
     return float(angle - 2.0 * pi * np.rint(angle / (2.0 * pi)))
 
 
-def copies_of(n: int) -> int:
-    """How many copies of the car the derivatives of one step take, for n fields of its motion."""
+@inlined
+def copies_of(n: int, curved: bool) -> int:
+    """How many copies of the car the derivatives of one step take, for n fields of its motion; see `differentiate`."""
     m, free = n + 2, n + 2 - (Y + 1)
-    return 2 * m + free * (free - 1) // 2
+    return 2 * m + free * (free - 1) // 2 if curved else 2 * m
 
 
 @kernel
@@ -79,7 +79,7 @@ def differentiate(
     """
     steps, n = len(controls), states.shape[1]
     m, first = n + 2, Y + 1
-    width = 2 * m + (m - first) * (m - first - 1) // 2 if curved else 2 * m
+    width = copies_of(n, curved)
     given = np.empty((steps * width, 2))
     for k in range(steps):
         row = k * width

@@ -129,11 +129,11 @@ def sweep(
     for k in range(steps - 1, -1, -1):
         _product(vxx, b[k], vb)
         _product(vxx, a[k], va)
-        _transposed(a[k], vx, qx)
-        _transposed(a[k], va, qxx)
-        _transposed(b[k], vx, qu)
-        _transposed(b[k], vb, quu)
-        _transposed(b[k], va, qux)
+        _product(a[k].T, vx, qx)
+        _product(a[k].T, va, qxx)
+        _product(b[k].T, vx, qu)
+        _product(b[k].T, vb, quu)
+        _product(b[k].T, va, qux)
         for i in range(Y + 1, n + 2 if settings.curved > 0.0 else 0):
             for j in range(Y + 1, n + 2):
                 bend = 0.0
@@ -234,15 +234,4 @@ def _product(a: FloatArray, b: FloatArray, out: FloatArray) -> None:
             total = 0.0
             for k in range(a.shape[1]):
                 total += a[i, k] * b[k, j]
-            out[i, j] = total
-
-
-@kernel
-def _transposed(a: FloatArray, b: FloatArray, out: FloatArray) -> None:
-    """The product of two matrices, the first one transposed."""
-    for i in range(a.shape[1]):
-        for j in range(b.shape[1]):
-            total = 0.0
-            for k in range(a.shape[0]):
-                total += a[k, i] * b[k, j]
             out[i, j] = total

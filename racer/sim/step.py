@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isfinite, pi, sqrt
 from typing import Any
 
-from racer.sim.car import STEERING, STEP_S, WANTED, CarConstants, move, take
+from racer.sim.car import AT_ONCE, STEERING, STEP_S, WANTED, CarConstants, move, take
 from racer.sim.compiled import inlined, kernel, lean
 from racer.sim.location import locate
 from racer.sim.projection import at_row, distance, point_at
@@ -26,7 +26,6 @@ from racer.sim.start import IN_ORDER_M, put_back
 OVERPAID = 8.0  # bound of 1 / (1 - kappa d) where the line bends about the car itself
 CATCH_UP = 1.01  # a chord is shorter than the bend it cuts, and what was held back must come in on a straight
 GATE_M = 0.05  # the line across the track stands square to the chord from so far behind it to as far ahead, m
-AT_ONCE = 128  # cars that are moved together: what is worked on then stays in the processor's cache
 
 
 @lean

@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from racer.sim.car import CARS, ROWS, Car
+from racer.sim.car import AT_ONCE, CARS, ROWS, Car
 from racer.sim.objects import boxes_around
 from racer.sim.randomization import CAR_CONSTANTS, OFF, Randomization, randomise
 from racer.sim.road import Road, road_of
 from racer.sim.rules import Rules
 from racer.sim.start import start_episodes
 from racer.sim.state import CAR_STATE
-from racer.sim.step import AT_ONCE, all_finite, drive_alike, drive_each, drive_on
+from racer.sim.step import all_finite, drive_alike, drive_each, drive_on
 from racer.sim.track_sampler import Races, RaceTracks, TrackSampler
 from racer.track import Track
 

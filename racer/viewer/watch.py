@@ -6,7 +6,6 @@ shows what the window would.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from racer.errors import FileError, RacerError, ReplayError
+from racer.shelf import refuse_existing
 
 if TYPE_CHECKING:
     from racer.replay import Replay
@@ -108,6 +108,5 @@ def _checked_target(path: Path, overwrite: bool) -> Path:
         raise FileError(
             f"cannot record to {path}: its name ends in {ending}; end it in .png for a picture, .gif or .mp4 for a film"
         )
-    if not overwrite and os.path.lexists(path):
-        raise FileError(f"{path} exists already and is kept; choose another name, or replace it with --force")
+    refuse_existing(path, overwrite)
     return path

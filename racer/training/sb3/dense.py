@@ -93,13 +93,6 @@ class DensePolicy(ActorCriticPolicy):
         return actions, self._value.forward(x), self._log_prob(output, actions)
 
     @torch.no_grad()
-    def _predict(self, observation: Any, deterministic: bool = False) -> Tensor:
-        if deterministic:
-            output = self._policy.forward(self.flat(observation))
-            return output.argmax(1) if self.discrete else output
-        return self.forward(observation)[0]
-
-    @torch.no_grad()
     def predict_values(self, obs: Any) -> Tensor:
         """Values (n, 1)."""
         return self._value.forward(self.flat(obs))

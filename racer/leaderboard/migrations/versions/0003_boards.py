@@ -41,15 +41,6 @@ def upgrade() -> None:
     op.drop_table("racer_old")
 
 
-def downgrade() -> None:
-    """Schema 2 cannot hold boards.
-
-    Raises:
-        NotImplementedError: always.
-    """
-    raise NotImplementedError
-
-
 def _tables() -> tuple[sa.Table, sa.Table]:
     """Make the tables; gives those of the boards and of their tracks."""
     op.create_table("racer_teams", number("id", primary_key=True), text("name", 40, unique=True))
