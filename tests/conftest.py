@@ -3,6 +3,7 @@
 import atexit
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -17,6 +18,9 @@ from racer.track import Track, load_track
 # Marks that a user has found decide nothing here, and no test changes them; tests that start racer pass it on.
 os.environ["RACER_MARKS"] = tempfile.mkdtemp(prefix="racer-marks-")
 atexit.register(shutil.rmtree, os.environ["RACER_MARKS"], ignore_errors=True)
+
+# A job in the background ignores Ctrl-C, and so would every command that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Machines differ in speed, and the first example may wait for the compiler.
 settings.register_profile("racer", deadline=None)
