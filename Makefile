@@ -10,7 +10,7 @@ ifeq ($(OS),Windows_NT)
 $(error On Windows use the pip lines of README.md)
 endif
 
-.PHONY: help demo test test-lowest lint bench clean
+.PHONY: help demo test test-slow test-lowest lint bench clean
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made
@@ -19,8 +19,11 @@ help: ## Say what can be made
 demo: $(READY) ## Train a driver for half a minute, race it, draw it, watch it
 	@$(VENV)/racer demo
 
-test: $(READY) ## Run the tests
-	@$(VENV)/python -m pytest $(PYTEST_ARGS)
+test: $(READY) ## Run the tests, but for the slow ones
+	@$(VENV)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+
+test-slow: $(READY) ## Run the slow tests, which need some minutes more
+	@$(VENV)/python -m pytest -m slow $(PYTEST_ARGS)
 
 test-lowest: ## Run the tests with the oldest versions of all libraries that pyproject.toml allows
 	@test -n "$(PYTHON)" || { echo "racer needs Python 3.11 to 3.13 for this" >&2; exit 1; }
