@@ -21,11 +21,12 @@ track
 sim
 car sensors
 reward replay
-viewer plot
+viewer viewer.plot
 env
 racing
 deepracer.config training.sb3
 deepracer.car deepracer.logs training leaderboard
+lab
 cli
 """
 
@@ -33,7 +34,7 @@ OWNERS = {
     "filelock": {"training"},
     "gymnasium": {"__init__", "env", "training.sb3"},
     "imageio_ffmpeg": {"viewer"},
-    "matplotlib": {"plot"},
+    "matplotlib": {"viewer.plot"},
     "numba": {"sim"},
     "onnx": {"racing"},
     "PIL": {"viewer"},
@@ -219,7 +220,7 @@ HEAVY = {
         "from racer.errors import RacerError; from racer.shelf import read_bytes, resolve, scaffold",
         "import racer.sim, racer.sensors, racer.reward, racer.env, racer.replay, racer.racing, racer.training",
         "import racer.deepracer.car, racer.deepracer.config, racer.deepracer.logs",
-        "import racer.leaderboard, racer.viewer, racer.plot",
+        "import racer.leaderboard, racer.viewer, racer.viewer.plot, racer.lab",
     ],
 )
 def test_light_imports_stay_light(statement: str) -> None:

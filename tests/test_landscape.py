@@ -6,9 +6,9 @@ from episodes import load_track
 from PIL import Image
 
 from racer.errors import FileError, RewardError
-from racer.plot import reward_map
 from racer.reward import check, landscape, load_reward
 from racer.track import nearest
+from racer.viewer.plot import reward_map
 
 
 def seen(function, track="harbor"):

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from racer.errors import FileError
-from racer.plot import Curve, learning_curves
+from racer.viewer.plot import Curve, learning_curves
 
 NAMES = ("return", "progress", "completed", "best_lap")
 BLUE, GREEN = (56, 189, 248), (94, 226, 142)

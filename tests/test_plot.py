@@ -10,9 +10,9 @@ from PIL import Image
 
 from racer import shelf
 from racer.errors import FileError, ShelfError
-from racer.plot import contact_sheet, laps
-from racer.plot.canvas import ACCENT, BAD, GOOD
 from racer.track import Track, load_track
+from racer.viewer.plot import contact_sheet, laps
+from racer.viewer.plot.canvas import ACCENT, BAD, GOOD
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +46,8 @@ def test_tracks_are_drawn_to_scale_and_not_mirrored(tmp_path):
     """The road's surface, pixel by pixel, lies where the track's polygons are."""
     from shapely import Point, Polygon
 
-    from racer.plot import Box, Canvas
-    from racer.plot.canvas import ROAD
+    from racer.viewer.plot import Box, Canvas
+    from racer.viewer.plot.canvas import ROAD
 
     track = load_track("needle")
     canvas = Canvas(4.0, 3.0)

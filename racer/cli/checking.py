@@ -93,7 +93,7 @@ class _Asked:
         if not quiet:
             _show(report, title)
         if self.plot is not None:
-            from racer.plot import reward_map
+            from racer.viewer.plot import reward_map
 
             reward_map(report, landscape(function, self.track), self.track, title, self.plot)
             console.note(f"Drew {console.word(self.plot)}")

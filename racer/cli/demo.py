@@ -54,7 +54,7 @@ def demo(
     laps.show(replay)
     mark.offer(replay)
 
-    from racer.plot import laps as draw
+    from racer.viewer.plot import laps as draw
 
     picture = run.folder / "laps.png"
     if not picture.exists():

@@ -71,7 +71,7 @@ def mark(
     lap = best_clean_lap(known)
     assert lap is not None
     if out is not None:
-        from racer.plot import draw_mark
+        from racer.viewer.plot import draw_mark
 
         draw_mark(known, lap, out)
     if replay is not None:

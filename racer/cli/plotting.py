@@ -13,7 +13,7 @@ from racer.errors import RunError
 from racer.shelf import refuse_existing
 
 if TYPE_CHECKING:
-    from racer.plot import Curve
+    from racer.viewer.plot import Curve
 
 __all__ = ["plot"]
 
@@ -60,14 +60,14 @@ def plot(
 
 
 def _draw_laps(what: list[str], out: Path) -> None:
-    from racer.plot import laps
     from racer.replay import load_replay
+    from racer.viewer.plot import laps
 
     laps([load_replay(replay_file(one)) for one in what], out)
 
 
 def _draw_curves(what: list[str], out: Path) -> None:
-    from racer.plot import learning_curves
+    from racer.viewer.plot import learning_curves
 
     learning_curves([_curve(one) for one in what], out)
 
@@ -80,9 +80,9 @@ def _curve(name: str) -> Curve:
     """
     import numpy as np
 
-    from racer.plot import Curve
     from racer.shelf import did_you_mean
     from racer.training import find_run, read_metrics, run_names
+    from racer.viewer.plot import Curve
 
     run = find_run(name)
     if run is None:

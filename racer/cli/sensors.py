@@ -38,7 +38,7 @@ def sensors(
 
     course = load_track(track)
     if plot is not None:
-        from racer.plot import sheet
+        from racer.viewer.plot import sheet
 
         with console.busy(console.loading("Drawing", "picture")):
             sheet(course, plot)

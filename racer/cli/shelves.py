@@ -75,7 +75,7 @@ def list_shelves(
                 console.show("")
             console.show(_table(each, records[each], title=each.value if kind is None else None))
     if plot is not None:
-        from racer.plot import contact_sheet
+        from racer.viewer.plot import contact_sheet
 
         contact_sheet([record["path"] for record in records[Kind.TRACKS] if _usable(record)], plot)
         console.note(f"Drew the tracks in {escape(str(plot))}")
@@ -151,7 +151,7 @@ def new_track(
     if seed is None:
         console.note(f"The same one again: {console.command('racer', 'new-track', '--seed', str(chosen))}")
     if plot is not None:
-        from racer.plot import contact_sheet
+        from racer.viewer.plot import contact_sheet
 
         contact_sheet([stored], plot)
         console.note(f"Drew it in {escape(str(plot))}")

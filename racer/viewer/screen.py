@@ -63,7 +63,7 @@ GOOD: Color = (94, 226, 142)
 BAD: Color = (255, 122, 112)
 ACCENT: Color = (56, 189, 248)
 
-# matplotlib's "plasma" from a quarter on: its dark end would be lost on the road. As in `racer.plot`.
+# matplotlib's "plasma" from a quarter on: its dark end would be lost on the road. As in `racer.viewer.plot`.
 SPEED_STOPS = (
     (0.0, 126, 3, 168),
     (0.32, 193, 58, 130),

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from racer.plot import Box, Canvas, Place, View, draw_above, draw_beams, draw_camera, draw_sectors, places, sheet
 from racer.sensors import DASH_EDGE, GREYS, GROUND_EDGE, LINE_EDGE, TEXEL_M, Camera, Lidar, ground_of
 from racer.sim import BOX, SIM_TO_REAL, World
 from racer.track import Track, load_track
+from racer.viewer.plot import Box, Canvas, Place, View, draw_above, draw_beams, draw_camera, draw_sectors, places, sheet
 
 HERE = Path(__file__).parent
 DPI = 144  # of the sheets

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from racer.plot.canvas import ACCENT, BAD, EDGE, GOOD, SOFT, TEXT, Box, Canvas
+from racer.viewer.plot.canvas import ACCENT, BAD, EDGE, GOOD, SOFT, TEXT, Box, Canvas
 
 __all__ = ["Curve", "learning_curves"]
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from racer.plot.canvas import ACCENT, BAD, EDGE, GOOD, ROAD, SOFT, TEXT, Box, Canvas, Place
 from racer.replay import STEP_S, Lap, Replay, mark_of, percent_of_mark
 from racer.track import DIFFICULTIES, Points, Track, load_track
+from racer.viewer.plot.canvas import ACCENT, BAD, EDGE, GOOD, ROAD, SOFT, TEXT, Box, Canvas, Place
 
 __all__ = ["SpeedColors", "clock", "contact_sheet", "laps", "short"]
 

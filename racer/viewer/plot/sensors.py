@@ -13,10 +13,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from racer.plot.canvas import ACCENT, BAD, SOFT, TEXT, Box, Canvas
 from racer.sensors import AHEAD_M, BEAMS, DASH_EDGE, GROUND_EDGE, LINE_EDGE, TEXEL_M, Camera, Ground, Lidar, ground_of
 from racer.sim import CARS
 from racer.track import Points, Track, point_at, smooth_curvature
+from racer.viewer.plot.canvas import ACCENT, BAD, SOFT, TEXT, Box, Canvas
 
 __all__ = ["Place", "View", "above", "draw_above", "draw_beams", "draw_camera", "draw_sectors", "places", "sheet"]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from racer.plot.canvas import ACCENT, EDGE, GOOD, SOFT, TEXT, Box, Canvas
-from racer.plot.laps import SpeedColors, clock, short
 from racer.replay import Lap, Replay, line_of
+from racer.viewer.plot.canvas import ACCENT, EDGE, GOOD, SOFT, TEXT, Box, Canvas
+from racer.viewer.plot.laps import SpeedColors, clock, short
 
 __all__ = ["draw_mark"]
 

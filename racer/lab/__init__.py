@@ -1,0 +1,5 @@
+"""The reward laboratory: what trainings did, side by side and told on a page."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
