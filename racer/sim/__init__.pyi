@@ -53,4 +53,13 @@ from .rules import (
 )
 from .state import CAR_STATE as CAR_STATE
 from .track_sampler import RANDOM as RANDOM, TrackSampler as TrackSampler
+from .traffic import (
+    LANES as LANES,
+    Bots as Bots,
+    Boxes as Boxes,
+    Place as Place,
+    Traffic as Traffic,
+    traffic_as_json as traffic_as_json,
+    traffic_from_json as traffic_from_json,
+)
 from .world import World as World, gather as gather, scatter as scatter
