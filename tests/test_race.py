@@ -311,6 +311,21 @@ def test_an_evaluation_is_that_of_the_undisturbed_car_and_of_the_noise_around_it
     assert found.rank > off.rank
 
 
+def test_an_evaluation_tells_what_each_lap_earned(harbor, pursuer):
+    env = TimeTrialVector(3, harbor, "progress", start="line", laps=2, time_limit_s=200.0)
+    attempts = evaluate(env, pursuer, 2, seed=0).attempts
+    assert len(attempts) == 6
+    alone = drive(pursuer, harbor, 2)
+    for attempt, lap in zip(attempts[:2], alone.laps, strict=True):
+        assert (attempt.time_s, attempt.progress) == (lap.time_s, 100.0)
+        earned = alone.steps["reward"][alone.steps["lap"] == lap.index].sum()
+        assert attempt.reward == pytest.approx(earned, abs=0.2), "the step that finds a lap complete may be one more"
+    off = evaluate(env, Constant(0.0, 1.0), 2, seed=0).attempts
+    assert all(attempt.time_s is None and 0.0 < attempt.progress < 60.0 for attempt in off)
+    for attempt in off:
+        assert attempt.reward == pytest.approx(attempt.progress / 100.0 * harbor.length, abs=0.6)
+
+
 def test_an_evaluation_tells_of_a_driver_that_fails():
     env = TimeTrialVector(2, ring(), None, start="line")
     with pytest.raises(AgentError, match="not finite"):

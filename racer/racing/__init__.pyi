@@ -35,6 +35,7 @@ from .model import (
 from .network import Network as Network, NetworkInput as NetworkInput, rows_of as rows_of
 from .onnx_file import onnx_bytes as onnx_bytes
 from .race import (
+    Attempt as Attempt,
     EvaluationResult as EvaluationResult,
     RaceConditions as RaceConditions,
     drive as drive,

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,6 +123,20 @@ def drive(
     )
 
 
+class Attempt(NamedTuple):
+    """One lap tried in an evaluation.
+
+    Attributes:
+        reward: sum over its steps; 0 where the environment has no reward function.
+        progress: percent of the lap driven.
+        time_s: how long the lap took, s; None if it was not completed.
+    """
+
+    reward: float
+    progress: float
+    time_s: float | None
+
+
 @dataclass(frozen=True)
 class EvaluationResult:
     """How good a driver is. Complete laps count first, then lap time.
@@ -133,12 +147,14 @@ class EvaluationResult:
             tracks the geometric mean over them, so that a percent counts the same on every track.
         laps: the undisturbed car's laps; on several tracks those on the first.
         ends: how each of them ended, a name of `racer.sim.STATUS`, and its progress, percent.
+        attempts: the laps of all cars, disturbed or not.
     """
 
     completed: float
     lap_time_s: float
     laps: tuple[Lap, ...]
     ends: tuple[tuple[str, float], ...] = ()
+    attempts: tuple[Attempt, ...] = ()
 
     @property
     def clean(self) -> bool:
@@ -176,7 +192,7 @@ def evaluate(env: TimeTrialVector | ConcatVectorEnv, driver: Driver, laps: int, 
         AgentError: as for `drive`.
     """
     book = LapBook(env.num_envs)
-    ends = _race(env, driver, laps, seed, book, None)
+    ends, attempts = _race(env, driver, laps, seed, book, None)
     results = [cars[0][:laps] for cars in book.laps]
     done = [lap.complete for result in results for lap in result]
     steady = [results[place] for place in _undisturbed(env)]
@@ -184,7 +200,8 @@ def evaluate(env: TimeTrialVector | ConcatVectorEnv, driver: Driver, laps: int, 
     means = [np.mean([lap.time_s for lap in result]) for result in steady]
     mean = float(np.exp(np.mean(np.log(means)))) if clean else float("inf")
     how = tuple(ends.get(lap.index, ("lap_complete", 100.0)) for lap in steady[0])
-    return EvaluationResult(float(np.mean(done)), mean, tuple(steady[0]), how)
+    tried = tuple(attempt for car in attempts for attempt in car[:laps])
+    return EvaluationResult(float(np.mean(done)), mean, tuple(steady[0]), how, tried)
 
 
 def _undisturbed(env: TimeTrialVector | ConcatVectorEnv) -> list[int]:
@@ -201,10 +218,11 @@ def _race(
     book: LapBook,
     on_lap: Callable[[int], None] | None,
     once: bool = False,
-) -> dict[int, tuple[str, float]]:
-    """Race until every car has tried its laps, which `book` counts; returns how the first car's failed ones ended.
+) -> tuple[dict[int, tuple[str, float]], list[list[Attempt]]]:
+    """Race until every car has tried its laps, which `book` counts; with `once` until the first car's episode ends.
 
-    With `once` it ends with the first car's first episode.
+    Returns:
+        How the first car's failed laps ended, and the attempts of each car.
     """
     observations, _ = env.reset(seed=seed)
     if callable(begin := getattr(driver, "begin", None)):
@@ -212,6 +230,8 @@ def _race(
     noise = np.random.default_rng(seed)
     disturbed = np.setdiff1d(np.arange(env.num_envs), _undisturbed(env))
     ends: dict[int, tuple[str, float]] = {}
+    attempts: list[list[Attempt]] = [[] for _ in range(env.num_envs)]
+    earned = np.zeros(env.num_envs)
     while any(len(cars[0]) < laps for cars in book.laps):
         if getattr(driver, "finished", False) is True:
             book.close()
@@ -226,6 +246,16 @@ def _race(
         for i in np.flatnonzero(ended).tolist():
             status[i] = STATUS.index(infos["final_info"]["status"][i])
         over = book.after(env.state[:, None], status[:, None], ended[:, None])
+        earned += rewards
+        for i in np.flatnonzero(over[:, 0]).tolist():
+            if len(book.laps[i][0]) > len(attempts[i]):
+                lap, progress = book.laps[i][0][-1], 100.0
+                if not lap.complete:
+                    progress = float(infos["final_info"]["progress"][i])
+                attempts[i].append(Attempt(float(earned[i]), progress, lap.time_s if lap.complete else None))
+            elif attempts[i]:  # the step that finds the last lap complete is paid for that lap
+                attempts[i][-1] = attempts[i][-1]._replace(reward=attempts[i][-1].reward + float(earned[i]))
+            earned[i] = 0.0
         tried = len(book.laps[0][0])
         if over[0, 0] and tried and not book.laps[0][0][-1].complete:
             ends[tried] = STATUS[status[0]], float(infos["final_info"]["progress"][0])
@@ -233,7 +263,7 @@ def _race(
             on_lap(tried)
         if once and ended[0]:
             break
-    return ends
+    return ends, attempts
 
 
 def actions_of(driver: Driver, observations: Any, env: TimeTrialVector | ConcatVectorEnv) -> NDArray[Any]:

@@ -19,5 +19,6 @@ from .record import (
     Lap as Lap,
     Replay as Replay,
 )
+from .sectors import SECTORS as SECTORS, course_of as course_of, sector_times as sector_times
 from .tensors import DamagedError as DamagedError, pack as pack, unpack as unpack
 from .verification import Verdict as Verdict, drive_again as drive_again, verify as verify

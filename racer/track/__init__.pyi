@@ -11,6 +11,7 @@ from .geometry import (
     smooth_curvature as smooth_curvature,
     vertex_normals as vertex_normals,
 )
+from .picture import svg_of_track as svg_of_track, svg_path as svg_path
 from .store import (
     import_track as import_track,
     load_track as load_track,

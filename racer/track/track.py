@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 from types import MappingProxyType
 from typing import Any
 
@@ -19,6 +20,7 @@ from racer.track.checks import checked
 from racer.track.difficulty import DIFFICULTIES, count_turns, difficulty_of
 from racer.track.files import Rows
 from racer.track.geometry import Points, arc_length, headings, is_closed, nearest, point_at, signed_area
+from racer.track.picture import svg_of_track
 
 __all__ = ["Track", "track_from_arrays", "track_of", "track_summary"]
 
@@ -70,6 +72,11 @@ class Track:
         facts = track_summary(self)
         sizes = f"{facts['length_m']:.2f} m long, {facts['width_m']:.2f} m wide, {facts['direction']}"
         return f"<Track {self.name!r}: {sizes}, {len(self.center)} rows>"
+
+    def _repr_html_(self) -> str:
+        """A picture with its facts, for notebooks."""
+        size = f"{self.length:.1f} m, {self.width:.2f} m wide, {self.turns} turns, {self.difficulty}"
+        return f"<div><b>{escape(self.name)}</b> {escape(size)}<br/>{svg_of_track(self)}</div>"
 
     @cached_property
     def closed(self) -> bool:

@@ -51,14 +51,22 @@ def evaluation_tracks(run: Run) -> list[Track]:
     return [*run.training_tracks(), *unseen]
 
 
-def evaluation_env(run: Run) -> TimeTrialVector | ConcatVectorEnv:
-    """The cars that a driver is evaluated with, on every one of `evaluation_tracks`."""
+def evaluation_env(run: Run, rewards: Callable[[int], VectorReward] | None = None) -> TimeTrialVector | ConcatVectorEnv:
+    """The cars that a driver is evaluated with, on every one of `evaluation_tracks`.
+
+    Args:
+        run: whose.
+        rewards: gives the reward function at work on a number of cars; nobody learns from it. None: laps earn nothing.
+    """
     tracks = evaluation_tracks(run)
     number = max(LEAST_EVALUATED, EVALUATED // len(tracks))
     how: Any = {"actions": run.config.actions, "sensors": run.config.sensors}
     parts = [
-        TimeTrialVector(number, track, None, run.car, "line", LAPS, track.length / SLOWEST * LAPS, **how)
+        TimeTrialVector(
+            number, track, rewards and rewards(number), run.car, "line", LAPS, track.length / SLOWEST * LAPS, **how
+        )
         for track in tracks
+        for paid in (rewards and rewards(number),)
     ]
     return parts[0] if len(parts) == 1 else ConcatVectorEnv(parts)
 

@@ -16,7 +16,7 @@ from racer.env import ConcatVectorEnv
 from racer.errors import RacerError, RewardError, RunError
 from racer.racing import EvaluationResult, Learner, drive, evaluate, failure, restore
 from racer.replay import Replay, save_replay
-from racer.reward import VectorReward
+from racer.reward import OutputBuffer, VectorReward
 from racer.shelf import refuse_links
 from racer.training.callbacks import Callback, Progress, usual_pace
 from racer.training.config import read_config
@@ -72,7 +72,8 @@ class Training:
         recipe = run.agent()
         self._prints = Prints(run.folder / "rewards.log")
         self._env = training_env(run, lambda count: self._rewards(count, self._prints), cars_of(recipe))
-        self._evaluation_env = evaluation_env(run)
+        self._unread = OutputBuffer()  # an evaluation's prints would stand between those of the training
+        self._evaluation_env = evaluation_env(run, lambda count: self._rewards(count, self._unread))
         config = run.config
         learner = recipe.make(self._env, config.seed, config.hyperparameters, config.device)
         assert isinstance(learner, Learner)
@@ -185,7 +186,7 @@ class Training:
         texts = {"reward": f"```python\n{self._reward.text}\n```", "agent": f"```python\n{self.run.agent().text}\n```"}
         return {**chosen, **dict(own), **config.hyperparameters}, texts
 
-    def _rewards(self, count: int, prints: Prints) -> VectorReward:
+    def _rewards(self, count: int, prints: Prints | OutputBuffer) -> VectorReward:
         return VectorReward(self._reward, count, cast(TextIO, prints))
 
     def _seconds(self) -> float:
@@ -212,7 +213,11 @@ class Training:
         self._evaluated_at = float(self._steps) if in_steps else self._seconds() - self._before
 
     def _evaluated(self) -> EvaluationResult:
-        return evaluate(self._evaluation_env, self.learner, LAPS, self.run.config.seed)
+        try:
+            return evaluate(self._evaluation_env, self.learner, LAPS, self.run.config.seed)
+        except RewardError:  # it is for the training to fail by it, where it will; nobody learns from these laps
+            self._evaluation_env = evaluation_env(self.run)
+            return evaluate(self._evaluation_env, self.learner, LAPS, self.run.config.seed)
 
     def _save(self) -> None:
         self._keep(self.run.checkpoint, {})

@@ -14,16 +14,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from racer.replay import STEP_S, Lap
+from racer.replay import SECTORS, STEP_S, Lap, course_of, sector_times
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from racer.replay import Replay
 
-__all__ = ["SECTORS", "SPEEDS", "Moment", "Playback", "Sector", "Timeline"]
+__all__ = ["SPEEDS", "Moment", "Playback", "Sector", "Timeline"]
 
-SECTORS = 3  # a lap is timed in thirds of the centre line
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 ZOOM_STEP, MOST_ZOOM = 1.15, 8.0
 TICK_S = 1e-6  # lap times are sums of floats: an end and the next start this close are one instant
@@ -185,27 +184,14 @@ class Timeline:
     @cached_property
     def _courses(self) -> dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]]:
         """For each lap's index how far it had come when: metres from the line (never less again), seconds."""
-        length, courses = self.replay.track.length, {}
-        for lap in self.laps:
-            rows = np.arange(self._first_row(lap), self._row((lap.start_s + lap.time_s), -TICK_S) + 1)
-            driven = np.asarray(self.replay.steps["distance"][rows], dtype=np.float64)
-            driven -= np.round(driven[:1] / length) * length  # `distance` goes on over flying laps
-            times = rows * STEP_S - lap.start_s
-            if lap.complete:
-                driven, times = np.append(driven, length), np.append(times, lap.time_s)
-            courses[lap.index] = np.maximum.accumulate(np.append(0.0, driven)), np.append(0.0, times)
-        return courses
+        drive, length = self.replay.drives[0], self.replay.track.length
+        return {lap.index: course_of(drive, lap, length) for lap in self.laps}
 
     @cached_property
     def _sector_times(self) -> dict[int, tuple[float | None, ...]]:
         """For each lap's index the time of each sector, s; None where the car did not come."""
-        times = {}
-        for lap in self.laps:
-            driven, when = self._courses[lap.index]
-            marks = self.replay.track.length * np.arange(1, SECTORS + 1) / SECTORS
-            passed = np.diff(np.interp(marks[marks <= driven[-1]], driven, when), prepend=0.0).tolist()
-            times[lap.index] = (*passed, *[None] * (SECTORS - len(passed)))
-        return times
+        drive, length = self.replay.drives[0], self.replay.track.length
+        return {lap.index: sector_times(drive, lap, length) for lap in self.laps}
 
     def _sectors_at(self, lap: Lap, lap_time_s: float) -> tuple[Sector, ...]:
         rivals: tuple[float | None, ...] = (None,) * SECTORS
