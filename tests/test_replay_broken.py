@@ -239,7 +239,7 @@ def edits():
     )
     yield "drive is no record", set_("drives", 0, to=7), "not a record"
     yield "other file", set_("format", to="racer run"), "another kind of file"
-    yield "newer", set_("version", to=5), "update racer"
+    yield "newer", set_("version", to=6), "update racer"
     yield "older", set_("version", to=2), "'version'"
     yield "penalty too long", set_("rules", "penalty_s", to=61.0), "'rules'"
     yield "penalty below 0", set_("rules", "penalty_s", to=-1), "'rules'"

@@ -28,6 +28,7 @@ from racer.cli import (
     logs,
     mark,
     plotting,
+    race,
     results,
     rules,
     sensors,
@@ -90,6 +91,7 @@ def racer(
       [cyan]racer check my_reward[/cyan]             what does my reward pay for?
       [cyan]racer train --reward my_reward[/cyan]    teach a car with it
       [cyan]racer evaluate RUN[/cyan]                three laps against the clock
+      [cyan]racer race RUN RUN ...[/cyan]            against each other
       [cyan]racer mark --track TRACK[/cyan]          how fast it could be
       [cyan]racer watch RUN|REPLAY[/cyan]            see them, alone or next to others
       [cyan]racer plot RUN --out FILE.png[/cyan]     how it learned
@@ -107,6 +109,7 @@ app.command("check", rich_help_panel=DRIVE)(checking.check)
 app.command("train", rich_help_panel=DRIVE)(training.train)
 app.command("evaluate", rich_help_panel=DRIVE)(driving.evaluate)
 app.command("export", rich_help_panel=COMPETE)(export.export)
+app.command("race", rich_help_panel=DRIVE)(race.race)
 app.command("drive", rich_help_panel=DRIVE)(drive.drive)
 app.command("watch", rich_help_panel=DRIVE)(results.watch)
 app.command("mark", rich_help_panel=COMPETE)(mark.mark)

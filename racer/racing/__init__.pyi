@@ -10,6 +10,8 @@ from .agents import (
     restore as restore,
     save_state as save_state,
 )
+from .heat import MOST_DRIVERS as MOST_DRIVERS, Contestant as Contestant, Heat as Heat, run_heat as run_heat
+from .heat_result import HeatResult as HeatResult, Placing as Placing, heat_result as heat_result
 from .hyperparameters import (
     Hyperparameters as Hyperparameters,
     checked_hyperparameters as checked_hyperparameters,

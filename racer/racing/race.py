@@ -272,24 +272,31 @@ def actions_of(driver: Driver, observations: Any, env: TimeTrialVector | ConcatV
     Raises:
         AgentError: the driver raises, or its actions are not finite or not of the environment's shape.
     """
-    space = env.action_space
-    assert space.shape is not None and space.dtype is not None
     try:
         given = np.asarray(driver.act(observations))
     except (Exception, SystemExit) as wrong:
         raise failure(driver, wrong) from wrong
-    if not np.can_cast(given.dtype, space.dtype, "same_kind"):
-        raise AgentError(f"act() gave {given.dtype} where it must give {space.dtype}: {given.tolist()!r:.60}")
-    if given.shape != space.shape:
-        raise AgentError(
-            f"act() gave actions of the shape {given.shape} for {env.num_envs} cars; it must be {space.shape}"
-        )
+    return checked_actions(given, env.actions, env.num_envs)
+
+
+def checked_actions(array: NDArray[Any], space: ActionSpace, count: int) -> NDArray[Any]:
+    """What a driver's `act` gave for `count` cars, as actions of an action space.
+
+    Raises:
+        AgentError: they are not finite or not of the space.
+    """
+    discrete = isinstance(space, DiscreteActions)
+    dtype, shape = (np.dtype(np.int64), (count,)) if discrete else (np.dtype(np.float32), (count, 2))
+    if not np.can_cast(array.dtype, dtype, "same_kind"):
+        raise AgentError(f"act() gave {array.dtype} where it must give {dtype}: {array.tolist()!r:.60}")
+    if array.shape != shape:
+        raise AgentError(f"act() gave actions of the shape {array.shape} for {count} cars; it must be {shape}")
     with np.errstate(over="ignore"):
-        actions = given.astype(space.dtype)
+        actions: NDArray[Any] = array.astype(dtype)
     if not np.isfinite(actions).all():
-        raise AgentError(f"act() gave an action that is not finite: {given[~np.isfinite(actions)][0]}")
-    if isinstance(env.actions, DiscreteActions) and not space.contains(actions):
-        most = len(env.actions.choices) - 1
+        raise AgentError(f"act() gave an action that is not finite: {array[~np.isfinite(actions)][0]}")
+    if isinstance(space, DiscreteActions) and not ((actions >= 0) & (actions < len(space.choices))).all():
+        most = len(space.choices) - 1
         raise AgentError(f"act() gave {actions.tolist()!r:.60}; a choice is a whole number from 0 to {most}")
     return actions
 

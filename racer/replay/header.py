@@ -10,7 +10,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 
 __all__ = ["from_file", "rules_from_header", "to_file"]
 
-FORMAT = 4  # 3 had a penalty instead of rules; 1 and 2 were archives of NumPy's
-OLDEST = 3  # that is read
+FORMAT = 5  # in 4 all cars drove to the end; 3 had a penalty instead of rules; 1 and 2 were archives of NumPy's
+OLDEST, LAST_TO_THE_END = 3, 4  # that is read; in which no car finished or retired before the others
 TEXT_LIMIT = 200  # characters of a name
+REASON_LIMIT = 2000  # characters of why a driver retired
 METADATA_LIMIT = 2000  # characters of a line about a track
 MOST_CARS = 100  # in a race
 MOST_SENSORS = 10  # of a car
@@ -41,7 +42,8 @@ LINES = ("center", "inner", "outer")
 def to_file(replay: Replay) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Give (header, arrays) of a replay; the columns of steps are (k, m), one row a step and one column a car.
 
-    Names may come from file names, so what cannot be printed becomes a blank.
+    The rows after a car's last step are zero. Names may come from file names, so what cannot be printed becomes a
+    blank.
     """
     track = replay.track
     header = {
@@ -66,13 +68,15 @@ def to_file(replay: Replay) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
                 "reward": _printable(drive.reward),
                 "laps": [dataclasses.asdict(lap) for lap in drive.laps],
                 "sensors": list(map(_printable, drive.sensors)),
+                "steps": len(drive.steps),
+                "retired": _printable(drive.retired, REASON_LIMIT),
             }
             for drive in replay.drives
         ],
         "imported": _printable(replay.imported),
         "rules": dataclasses.asdict(replay.rules),
     }
-    steps = np.stack([drive.steps for drive in replay.drives], axis=1)
+    steps = replay.table()
     arrays = {f"track.{name}": getattr(track, name) for name in LINES}
     arrays |= {f"steps.{name}": steps[name] for name in STEP_DTYPE.names or ()}
     return header, arrays
@@ -100,7 +104,8 @@ def from_file(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Replay
     if not 1 <= len(drivers) <= MOST_CARS:
         raise DamagedError(f"it has {len(drivers)} cars; a race has from 1 to {MOST_CARS}")
     steps = _steps(arrays, len(drivers))
-    drives = tuple(_drive(record, steps[:, car], bool(imported)) for car, record in enumerate(drivers))
+    driven = partial(_drive, version=version, imported=bool(imported))
+    drives = tuple(driven(record, steps[:, car]) for car, record in enumerate(drivers))
     return Replay(
         track=_track(_get(header, "track", dict), arrays),
         car=_car(_get(header, "car", dict), engine),
@@ -115,16 +120,22 @@ def from_file(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Replay
     )
 
 
-def _drive(record: object, steps: NDArray[np.void], imported: bool) -> Drive:
+def _drive(record: object, steps: NDArray[np.void], *, version: int, imported: bool) -> Drive:
     if not isinstance(record, dict):
         raise DamagedError("one of its drives is not a record")
+    retired = ""
+    if version > LAST_TO_THE_END:
+        count, retired = _get(record, "steps", int), _text(record, "retired", REASON_LIMIT)
+        if not 0 < count <= len(steps):
+            raise DamagedError(f"one of its drives has {count} steps of the race's {len(steps)}")
+        steps = steps[:count]
     laps = tuple(_lap(lap) for lap in _get(record, "laps", list))
     _check_laps(laps, steps, imported)
     given = _get(record, "sensors", list) if "sensors" in record else []  # replays did not always tell
     if len(given) > MOST_SENSORS:
         raise DamagedError(f"its driver has {len(given)} sensors; a car has {MOST_SENSORS} at most")
     sensors = tuple(_text({"sensors": sensor}, "sensors") for sensor in given)
-    return Drive(_text(record, "driver"), _text(record, "reward"), laps, steps, sensors)
+    return Drive(_text(record, "driver"), _text(record, "reward"), laps, steps, sensors, retired)
 
 
 def _penalty(header: dict[str, Any]) -> float | None:

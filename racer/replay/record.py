@@ -73,13 +73,17 @@ class Lap:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Drive:
-    """What one car of a race drove: who drove it, its laps, and its `steps`, (k,) of `STEP_DTYPE`."""
+    """What one car of a race drove: who drove it, its laps, and its `steps`, (k,) of `STEP_DTYPE`.
+
+    Where several cars race, the steps of a car end when it has finished or retired, and it is off the track from then.
+    """
 
     driver: str
     reward: str  # name
     laps: tuple[Lap, ...]
     steps: NDArray[np.void]
     sensors: tuple[str, ...] = ()  # that the driver observed, as `racer.sensors` names them; empty if unknown
+    retired: str = ""  # why it gave up before the end of the race; empty if it did not
 
     @property
     def best_lap(self) -> Lap | None:
@@ -120,6 +124,18 @@ class Replay:
     arithmetic: str = ""  # `racer.sim.physics_version().bits` where it was driven
     imported: str = ""  # what it was imported from; empty if racer drove it
     rules: Rules = FOR_EVER  # by which it was driven
+
+    def table(self) -> NDArray[np.void]:
+        """The steps of all cars, (k, m) of `STEP_DTYPE`; the rows after a car's last step are zero."""
+        steps = np.zeros((max(len(drive.steps) for drive in self.drives), len(self.drives)), STEP_DTYPE)
+        for car, drive in enumerate(self.drives):
+            steps[: len(drive.steps), car] = drive.steps
+        return steps
+
+    @property
+    def alone(self) -> tuple[Replay, ...]:
+        """A replay of each car alone, for what looks at one car at a time; such a part of a race does not verify."""
+        return tuple(dataclasses.replace(self, drives=(drive,)) for drive in self.drives)
 
     @property
     def driver(self) -> str:

@@ -67,21 +67,20 @@ def verify(replay: Replay) -> Verdict:
     """
     if replay.imported:
         return Verdict(False, f"it was not driven here, but imported from {replay.imported}")
-    steps = np.stack([drive.steps for drive in replay.drives], axis=1)
-    if not steps["restart"][:1].any():
+    if not all(drive.steps["restart"][:1].any() for drive in replay.drives):
         return Verdict(False, "its car is never put on the start line")
     from racer.sim import physics_version
 
-    here, recorder, reason = physics_version(), Recorder(1, len(replay.drives)), ""
+    here, reason = physics_version(), ""
+    recorders = [Recorder() for _ in replay.drives]
     exact = replay.arithmetic == here.bits
     try:
-        for first, driven, wrong in _driven(replay, recorder):
-            recorded = steps[first : first + len(driven)]
-            if reason := _difference(recorded, driven, first, replay.track.length, exact) or wrong:
+        for first, driven, wrong in _driven(replay, recorders):
+            if reason := _first_difference(replay, driven, first, exact) or wrong:
                 break
     except (RacerError, ValueError, ArithmeticError) as error:
         return Verdict(False, f"it cannot be driven here: {error}")
-    laps = tuple(tuple(laps) for laps in recorder.laps[0])
+    laps = tuple(tuple(recorder.laps[0][0]) for recorder in recorders)
     for drive, found in zip(replay.drives, laps, strict=True):
         reason = reason or _lap_difference(drive.laps, found, 0.0 if exact else TIME_SLACK_S)
     if reason and replay.physics != here.motion:
@@ -100,65 +99,91 @@ def drive_again(replay: Replay) -> Replay:
     """
     from racer.sim import physics_version
 
-    physics, recorder = physics_version(), Recorder(1, len(replay.drives))
-    parts = []
+    physics, recorders = physics_version(), [Recorder() for _ in replay.drives]
+    parts: list[list[NDArray[np.void]]] = [[] for _ in replay.drives]
     try:
-        for _, found, wrong in _driven(replay, recorder):
+        for _, found, wrong in _driven(replay, recorders):
             if wrong:
                 raise ReplayError(wrong)
-            parts.append(found)
+            for car, steps in found.items():
+                parts[car].append(steps)
     except ReplayError:
         raise
     except (RacerError, ValueError, ArithmeticError) as error:
         raise ReplayError(f"it cannot be driven here: {error}") from error
-    steps = np.concatenate(parts)
-    steps["reward"] = np.stack([drive.steps["reward"] for drive in replay.drives], axis=1)
-    drives = [
-        dataclasses.replace(drive, laps=tuple(recorder.laps[0][car]), steps=steps[:, car])
-        for car, drive in enumerate(replay.drives)
-    ]
+    drives = []
+    for drive, some, recorder in zip(replay.drives, parts, recorders, strict=True):
+        steps = np.concatenate(some)
+        steps["reward"] = drive.steps["reward"]
+        drives.append(dataclasses.replace(drive, laps=tuple(recorder.laps[0][0]), steps=steps))
     return dataclasses.replace(
         replay, drives=tuple(drives), engine=__version__, physics=physics.motion, arithmetic=physics.bits
     )
 
 
-def _driven(replay: Replay, recorder: Recorder) -> Iterator[tuple[int, NDArray[np.void], str]]:
-    """Drive a race's commands into a recorder, some steps at a time.
+def _driven(replay: Replay, recorders: list[Recorder]) -> Iterator[tuple[int, dict[int, NDArray[np.void]], str]]:
+    """Drive a race's commands into recorders, one for each car, some steps at a time.
 
     Yields:
-        The number of the first of these steps; the steps as they came out, (k, m); and what is against the rules at the
-        last of them.
+        The number of the first of these steps; by car, of those still in the race, the steps as they came out, (k,);
+        and what is against the rules at the last of them.
     """
     from racer.sim import OFF_TRACK, World
 
-    steps = np.stack([drive.steps for drive in replay.drives], axis=1)
+    steps, ends = replay.table(), np.array([len(drive.steps) for drive in replay.drives])
+    count, cars = steps.shape
     rules = dataclasses.replace(replay.rules, laps=1000, time_limit_s=1e6)
-    world = World(replay.track, 1, steps.shape[1], replay.car, rules)
+    world = World(replay.track, 1, cars, replay.car, rules)
     world.seed(replay.seed)
     commands = np.stack([steps["steering_command_deg"], steps["speed_command"]], axis=-1)[:, None]
-    restarts = np.append(steps["restart"], np.zeros((1, steps.shape[1]), np.bool_), axis=0)
-    starts = [*np.flatnonzero(restarts.any(axis=1)).tolist(), len(steps)]
-    first = 0
-    while first < len(steps):
-        if first in starts:
+    restarts = np.append(steps["restart"], np.zeros((1, cars), np.bool_), axis=0)
+    if cars > 1 and restarts[1:].any():
+        raise ReplayError("a car is put on the start line in the middle of a race of several cars")
+    stops, first = sorted({*np.flatnonzero(restarts.any(axis=1)).tolist(), *ends.tolist()}), 0
+    while first < count:
+        if restarts[first].any():
             world.reset()
-        last = min(first + AT_ONCE, *(start for start in starts if start > first))
+        for car in np.flatnonzero(ends == first).tolist():
+            world.take_off(0, car)
+        last = min(first + AT_ONCE, *(stop for stop in stops if stop > first))
         states, wrong = world.run(commands[first:last]), ""
-        off = (states["status"][1:] == OFF_TRACK) & (states["held"][1:] == 0)
-        on = off & ~restarts[first + 1 : last + 1, None]
-        if (drove_on := np.flatnonzero(on.any(axis=(1, 2)))).size and first + drove_on[0] + 1 < len(steps):
+        off = ((states["status"][1:] == OFF_TRACK) & (states["held"][1:] == 0))[:, 0]
+        goes_on = np.arange(first + 1, last + 1)[:, None] < ends
+        drove_on = np.flatnonzero((off & goes_on & ~restarts[first + 1 : last + 1]).any(axis=1))
+        if drove_on.size:
             last = first + int(drove_on[0]) + 1
             wrong = f"its car left the track in step {last - 1}, but drove on from there"
-        some = last - first
-        ended = restarts[None, last] | off[some - 1]
-        recorder.record(states[: some + 1], commands[first:last], states["status"][some], ended)
-        yield first, recorder.take()[:, 0], wrong
+        some, driven = last - first, {}
+        for car in np.flatnonzero(ends > first).tolist():
+            own = states[: some + 1, :, car : car + 1]
+            ended = (restarts[last, car] | off[some - 1, car])[None, None]
+            recorders[car].record(own, commands[first:last, :, car : car + 1], own["status"][some], ended)
+            driven[car] = recorders[car].take()[:, 0, 0]
+        yield first, driven, wrong
         first = last
-    recorder.close()
+    for recorder in recorders:
+        recorder.close()
 
 
-def _difference(recorded: NDArray[np.void], found: NDArray[np.void], first: int, length: float, exact: bool) -> str:
-    """Say where the recorded steps, (k, m), first differ from those driven here; nothing if they agree."""
+def _first_difference(replay: Replay, driven: dict[int, NDArray[np.void]], first: int, exact: bool) -> str:
+    """Say where the recorded steps first differ from those driven here, by car from step `first` on."""
+    found = []
+    for car, steps in driven.items():
+        drive = replay.drives[car]
+        recorded = drive.steps[first : first + len(steps)]
+        differing = _difference(recorded, steps, replay.track.length, exact)
+        if differing is not None:
+            row, name, text = differing
+            whose = "its" if len(replay.drives) == 1 else f"{drive.driver}'s"
+            at = f"in step {first + row} (at {(first + row) * STEP_S:.2f} s)"
+            found.append((row, car, f"{at} {whose} {name.replace('_', ' ')} is {text}"))
+    return min(found)[2] if found else ""
+
+
+def _difference(
+    recorded: NDArray[np.void], found: NDArray[np.void], length: float, exact: bool
+) -> tuple[int, str, str] | None:
+    """Where the recorded steps of a car, (k,), first differ from those driven here: the row, the column, and how."""
     differing = []
     for order, name in enumerate(COMPARED):
         bad = recorded[name] != found[name]
@@ -169,18 +194,14 @@ def _difference(recorded: NDArray[np.void], found: NDArray[np.void], first: int,
                 gap = np.mod(gap + 0.5 * turn, turn) - 0.5 * turn
             bad = ~(np.abs(gap) <= STATE_SLACK)
         if bad.any():
-            row, car = np.argwhere(bad)[0].tolist()
-            differing.append((row, order, car, name))
+            differing.append((int(np.argmax(bad)), order, name))
     if not differing:
-        return ""
-    row, _, car, name = min(differing)
-    here, there = found[name][row, car].item(), recorded[name][row, car].item()
+        return None
+    row, _, name = min(differing)
+    here, there = found[name][row].item(), recorded[name][row].item()
     digits = ".6g" if f"{here:.6g}" != f"{there:.6g}" else ".17g"
     shown = [str(value) if isinstance(value, bool) else format(value, digits) for value in (there, here)]
-    return (
-        f"in step {first + row} (at {(first + row) * STEP_S:.2f} s) its {name.replace('_', ' ')} is {shown[0]}, "
-        f"but driving it again gives {shown[1]}"
-    )
+    return row, name, f"{shown[0]}, but driving it again gives {shown[1]}"
 
 
 def _lap_difference(recorded: tuple[Lap, ...], found: tuple[Lap, ...], slack_s: float) -> str:

@@ -130,7 +130,7 @@ class Watchdog:
         while self._looking:
             time.sleep(0.0001)
         if self._bitten:
-            _raise_in(threading.get_ident(), None)
+            raise_in(threading.get_ident(), None)
 
     def look(self, passed_s: float) -> None:
         """Do what a round of the patrol does, `passed_s` after the last one."""
@@ -156,7 +156,7 @@ class Watchdog:
                 return
             place = _place(stack)
             self._bitten = self._bitten or (place, alive)
-            _raise_in(thread, RewardTimeout)
+            raise_in(thread, RewardTimeout)
             if _PATROL.ends_process and self._silent_s > 2.0 * self.patience_s:
                 give_up(place, f"no answer for {self._silent_s:.0f} s")
         finally:
@@ -275,7 +275,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     signal.default_int_handler(number, frame)
 
 
-def _raise_in(thread: int, kind: type[BaseException] | None) -> None:
+def raise_in(thread: int, kind: type[BaseException] | None) -> None:
     """Let a thread raise an exception at its next step in Python; None takes back one not raised yet."""
     what = None if kind is None else ctypes.py_object(kind)
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), what)

@@ -28,6 +28,8 @@ from racer.track import Track
 
 __all__ = ["World", "gather", "scatter"]
 
+FOR_GOOD = 2**40  # steps for which a car is held that has left its race
+
 
 class World:
     """n races of m cars each.
@@ -118,6 +120,13 @@ class World:
         for races, part in self.by_track(which):
             part._start_episodes(np.ones(len(part.cars), dtype=np.bool_))
             scatter(part, self, races)
+
+    def take_off(self, race: int, car: int) -> None:
+        """Take a car out of its race, which it has finished or given up, until the race is reset.
+
+        It is held for good: it does not move, and as every car that is held nobody runs into it.
+        """
+        self.cars["held"][race, car] = FOR_GOOD
 
     def step(self, commands: NDArray[np.float64], rewards: NDArray[np.float64]) -> None:
         """Judge every car where it stands, then move it through one control step.

@@ -1,0 +1,232 @@
+"""Heats: several drivers race each other on one track, each with its own sensors, actions and policy.
+
+Invariant: a driver that raises, hangs or commands nonsense retires, and the others go on. What decides the race is the
+heat, the drivers and the seed; only a driver that hangs brings in the clock on the wall.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from racer import __version__
+from racer.errors import AgentError
+from racer.racing.agents import Driver, failure
+from racer.racing.caller import Caller
+from racer.racing.heat_result import HeatResult, heat_result
+from racer.racing.race import LAP_LIMIT_S, RaceConditions, checked_actions
+from racer.replay import Drive, Recorder, Replay
+from racer.reward import patience_s
+from racer.sensors import Observer, make_sensors
+from racer.sim import STEP_S, Car, Rules, Traffic, World, physics_version
+from racer.track import Track
+
+__all__ = ["MOST_DRIVERS", "Contestant", "Heat", "run_heat"]
+
+MOST_DRIVERS = 8
+GRACE_S = 60.0  # for those still driving when the first has finished
+FIRST_PATIENCE = 12.0  # times the patience: what a driver's first answer may take, which may compile or load something
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A driver in a heat.
+
+    Attributes:
+        name: of it; those who share one are numbered.
+        driver: who drives.
+        conditions: its car, its actions and its sensors; the heat says the rest.
+    """
+
+    name: str
+    driver: Driver
+    conditions: RaceConditions = RaceConditions()  # noqa: RUF009 (it is frozen)
+
+
+@dataclass(frozen=True)
+class Heat:
+    """What is raced for.
+
+    Attributes:
+        track: where.
+        laps: that finish the race, the first from a standing start, the others flying.
+        traffic: the grid, and what else is on the track.
+        penalty_s: simulated time for which a car is held that left the track or drove backwards, s.
+        seed: random seed of the race.
+        grace_s: simulated time that the others have when the first has finished, s. Then, or after 180 s a lap, the
+            race is over.
+    """
+
+    track: Track
+    laps: int = 3
+    traffic: Traffic = Traffic()  # noqa: RUF009 (it is frozen)
+    penalty_s: float = 5.0
+    seed: int = 0
+    grace_s: float = GRACE_S
+
+    @property
+    def rules(self) -> Rules:
+        """What the simulation needs of it."""
+        return Rules("line", self.laps, LAP_LIMIT_S * self.laps, penalty_s=self.penalty_s)
+
+
+def run_heat(heat: Heat, contestants: Sequence[Contestant]) -> HeatResult:
+    """Let drivers race each other, and record it.
+
+    Args:
+        heat: what for.
+        contestants: one to eight, in the order of the grid.
+
+    Returns:
+        The result, with a replay of all cars.
+
+    Raises:
+        AgentError: there are too many drivers or none, or they drive different cars.
+        ValueError: the traffic does not fit on the track.
+    """
+    car = _common_car(contestants)
+    rules = dataclasses.replace(heat.rules, laps=1000, time_limit_s=1e6)  # the world knows no end of the race
+    world = World(heat.track, 1, len(contestants), car, rules)
+    world.seed(heat.seed)
+    world.reset()
+    seats = [_Seat(place, one) for place, one in enumerate(contestants)]
+    observers = {one.conditions.sensors: Observer(world, make_sensors(one.conditions.sensors)) for one in contestants}
+    for observer in observers.values():
+        observer.observe(np.ones(1, np.bool_))
+    caller, patience = Caller(), patience_s()
+    commands, gained, steps, over_s = (
+        np.zeros((1, len(seats), 2)),
+        np.zeros((1, len(seats))),
+        0,
+        heat.rules.time_limit_s,
+    )
+    while (going := [seat for seat in seats if seat.going]) and steps * STEP_S < over_s:
+        for seat in going:
+            commands[0, seat.place] = seat.command(observers[seat.sensors], caller, patience)
+            seat.recorder.before(world.cars[:, seat.own])
+        world.step(commands, gained)
+        steps += 1
+        for seat in going:
+            own = world.cars[:, seat.own]
+            seat.recorder.act(commands[:, seat.own], gained[:, seat.own])
+            seat.recorder.after(own, own["status"], np.zeros((1, 1), np.bool_))
+            seat.finished = own["laps"].item() >= heat.laps
+            if not seat.going:
+                commands[0, seat.place] = 0.0
+                world.take_off(0, seat.place)
+        if over_s == heat.rules.time_limit_s and any(seat.finished for seat in seats):
+            over_s = min(over_s, steps * STEP_S + heat.grace_s)
+        for observer in observers.values():
+            observer.observe()
+    caller.close()
+    names = unique_names([one.name for one in contestants])
+    drives = [seat.drive(name) for seat, name in zip(seats, names, strict=True)]
+    physics = physics_version()
+    replay = Replay(
+        track=heat.track,
+        car=car,
+        drives=tuple(drives),
+        seed=heat.seed,
+        created=datetime.now(UTC).isoformat(timespec="microseconds"),
+        engine=__version__,
+        physics=physics.motion,
+        arithmetic=physics.bits,
+        rules=heat.rules,
+    )
+    return heat_result(replay)
+
+
+class _Seat:
+    """A driver at work in a race.
+
+    Attributes:
+        place: of its car among those of the race.
+        own: the same as a slice.
+        sensors: that it observes.
+        recorder: of its car's steps.
+        finished: whether it has driven all its laps.
+        retired: why it gave up; empty as long as it has not.
+    """
+
+    def __init__(self, place: int, contestant: Contestant) -> None:
+        self.place, self.own = place, slice(place, place + 1)
+        self.sensors, self._actions = contestant.conditions.sensors, contestant.conditions.actions
+        self._driver, self._has_answered = contestant.driver, False
+        self.recorder = Recorder()
+        self.finished, self.retired = False, ""
+
+    @property
+    def going(self) -> bool:
+        """Whether it is still in the race."""
+        return not self.finished and not self.retired
+
+    def command(self, observer: Observer, caller: Caller, patience: float) -> NDArray[np.float64]:
+        """What its driver wants, steering in degrees and speed in m/s; if that fails, nothing, and it has retired."""
+        observed: Any = {
+            sensor.name: values[0, self.own].copy()
+            for sensor, values in zip(observer.sensors, observer.values, strict=True)
+        }
+        if list(observed) == ["state"]:
+            observed = observed["state"]
+        waits_s = patience if self._has_answered else FIRST_PATIENCE * patience
+        try:
+            answer = self._answer(caller, observed, waits_s)
+            commands: NDArray[np.float64] = self._actions.commands(checked_actions(answer, self._actions, 1))[0]
+        except AgentError as wrong:
+            self.retired = str(wrong)
+            return np.zeros(2)
+        self._has_answered = True
+        return commands
+
+    def _answer(self, caller: Caller, observed: Any, waits_s: float) -> NDArray[Any]:
+        try:
+            answer: NDArray[Any] = caller.call(lambda: np.asarray(self._driver.act(observed)), waits_s)
+        except AgentError:
+            raise
+        except (Exception, SystemExit) as wrong:
+            raise failure(self._driver, wrong) from wrong
+        return answer
+
+    def drive(self, name: str) -> Drive:
+        """What it drove."""
+        self.recorder.close()
+        laps, steps = tuple(self.recorder.laps[0][0]), self.recorder.take()[:, 0, 0]
+        return Drive(name, "progress", laps, steps, self.sensors, self.retired)
+
+
+def unique_names(names: Sequence[str]) -> list[str]:
+    """Names of drivers, of whom those who share one are numbered."""
+    count, taken, unique = Counter(names), set(names), []
+    for name in names:
+        number, chosen = 1, name
+        while count[name] > 1 and (chosen in taken):
+            chosen, number = f"{name} {number}", number + 1
+        taken.add(chosen)
+        unique.append(chosen)
+    return unique
+
+
+def _common_car(contestants: Sequence[Contestant]) -> Car:
+    """The car that all of them drive.
+
+    Raises:
+        AgentError: there is none.
+    """
+    if not 1 <= len(contestants) <= MOST_DRIVERS:
+        raise AgentError(f"there are {len(contestants)} drivers; a race has from 2 to {MOST_DRIVERS}")
+    first = contestants[0]
+    for other in contestants[1:]:
+        if other.conditions.car != first.conditions.car:
+            cars = (first.conditions.car.name, other.conditions.car.name)
+            raise AgentError(
+                f"{first.name} drives the car {cars[0]}, but {other.name} the car {cars[1]}; all cars of a race are "
+                "alike, so leave one of the two out"
+            )
+    return first.conditions.car

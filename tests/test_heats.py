@@ -1,0 +1,247 @@
+"""Races of several drivers: who comes in when, who retires, and what is recorded of it."""
+
+import dataclasses
+import json
+import re
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drives import CAR, ring
+from typer.testing import CliRunner, Result
+
+from racer.cli import app
+from racer.errors import AgentError
+from racer.racing import Contestant, Heat, HeatResult, RaceConditions, heat_result, run_heat
+from racer.replay import STEP_S, load_replay, save_replay, verify
+from racer.sim import CARS, DiscreteActions
+
+RUNNER = CliRunner()
+TRACK = ring(1.5)
+CIRCLE_DEG = 8.5  # steers along the ring, about
+
+
+class Circler:
+    """Drives round a ring at one speed; `fails`, if given, is called in step `at`."""
+
+    def __init__(self, speed, fails=None, at=0):
+        self.speed, self.fails, self.at, self.calls = speed, fails, at, 0
+
+    def act(self, observation):
+        self.calls += 1
+        if self.fails is not None and self.calls > self.at:
+            return self.fails()
+        seen = np.asarray(observation, dtype=np.float64)
+        turn = np.arctan2(seen[:, 8], seen[:, 9])
+        steering = CIRCLE_DEG / 30.0 - 1.0 * turn - 0.6 * seen[:, 6]
+        return np.stack([steering, np.full(len(seen), (self.speed - 0.5) / 1.75 - 1.0)], axis=1).astype(np.float32)
+
+
+def heat(*drivers, names=None, laps=2, **options) -> HeatResult:
+    names = names or [f"car {k}" for k in range(len(drivers))]
+    field = [Contestant(name, driver) for name, driver in zip(names, drivers, strict=True)]
+    return run_heat(Heat(TRACK, laps, **options), field)
+
+
+@pytest.fixture(scope="module")
+def result() -> HeatResult:
+    """A slow, a fast and a middling driver, the slow one in front."""
+    return heat(Circler(1.0), Circler(2.0), Circler(1.4), names=["slow", "fast", "middling"])
+
+
+def test_who_is_faster_comes_in_earlier(result):
+    assert [placing.driver for placing in result.placings] == ["fast", "middling", "slow"]
+    assert [placing.position for placing in result.placings] == [1, 2, 3]
+    assert [placing.car for placing in result.placings] == [1, 2, 0]
+    assert {placing.end for placing in result.placings} == {"finished"}
+    times = [placing.time_s for placing in result.placings]
+    way = 2 * TRACK.length
+    for time_s, speed in zip(times, (2.0, 1.4, 1.0), strict=True):
+        assert 0.85 * way / speed < time_s < 1.25 * way / speed + 1.0
+    assert [placing.gap_s for placing in result.placings] == pytest.approx([time_s - times[0] for time_s in times])
+
+
+def test_a_car_is_off_the_track_when_it_has_finished(result):
+    for drive in result.replay.drives:
+        last = drive.laps[-1]
+        assert [lap.complete for lap in drive.laps] == [True, True]
+        assert len(drive.steps) == np.ceil((last.start_s + last.time_s) / STEP_S - 1e-9)
+
+
+def test_a_heat_is_read_and_driven_again_to_the_bit(result, tmp_path):
+    save_replay(result.replay, tmp_path / "heat.replay")
+    again = load_replay(tmp_path / "heat.replay")
+    assert heat_result(again).placings == result.placings
+    verdict = verify(again)
+    assert (verdict.ok, verdict.reason) == (True, "")
+    assert verdict.drives == tuple(drive.laps for drive in result.replay.drives)
+    for car in range(3):
+        odd = again.drives[car].steps.copy()
+        odd["y"][50] += 1e-9
+        drives = [*again.drives]
+        drives[car] = dataclasses.replace(drives[car], steps=odd)
+        told = verify(dataclasses.replace(again, drives=tuple(drives))).reason
+        assert f"in step 50 (at 3.33 s) {again.drives[car].driver}'s y is" in told
+    minutes = sum(len(drive.steps) for drive in again.drives) * STEP_S / 60.0
+    assert (tmp_path / "heat.replay").stat().st_size < 300_000 * minutes
+
+
+def test_a_car_that_is_cut_short_does_not_verify(result):
+    """A record that lets the slow car stop before it has finished claims another race."""
+    slow = result.replay.drives[0]
+    short = dataclasses.replace(slow, steps=slow.steps[:-20])
+    forged = dataclasses.replace(result.replay, drives=(short, *result.replay.drives[1:]))
+    assert "lap 2" in verify(forged).reason
+
+
+def test_the_same_heat_is_the_same_race(result):
+    again = heat(Circler(1.0), Circler(2.0), Circler(1.4), names=["slow", "fast", "middling"])
+    assert again.replay.digest == result.replay.digest and again.placings == result.placings
+
+
+def lazy():
+    while True:
+        pass
+
+
+FAILURES = {
+    "raises": (lambda: 1 / 0, r"test_heats\.py, line \d+: ZeroDivisionError"),
+    "exits": (lambda: exit(1), "SystemExit"),
+    "sleeps": (lambda: time.sleep(30), r"gave no answer for 0\.2 s"),
+    "loops": (lazy, r"gave no answer for 0\.2 s \(.*test_heats\.py, line \d+\)"),
+    "commands nothing": (lambda: None, "act"),
+    "commands nonsense": (lambda: np.full((1, 2), np.nan, np.float32), "not finite"),
+    "commands for two": (lambda: np.zeros((2, 2), np.float32), "the shape"),
+}
+
+
+@pytest.mark.parametrize("at", [1, 20])
+@pytest.mark.parametrize("kind", FAILURES)
+def test_a_driver_that_fails_retires_and_the_others_go_on(kind, at, monkeypatch, tmp_path):
+    monkeypatch.setenv("RACER_REWARD_TIMEOUT", "0.2")
+    fails, reason = FAILURES[kind]
+    result = heat(Circler(1.5, fails, at), Circler(2.0), names=["bad", "good"], laps=1)
+    first, last = result.placings
+    assert (first.driver, first.end, last.driver, last.end) == ("good", "finished", "bad", "retired")
+    assert last.time_s is None and last.gap_s is None and last.raced < 0.2
+    assert last.ended_s == pytest.approx((at + 1) * STEP_S)
+    assert re.search(reason, last.reason), last.reason
+    assert len(result.replay.drives[0].steps) == at + 1
+    save_replay(result.replay, tmp_path / "heat.replay")
+    again = load_replay(tmp_path / "heat.replay")
+    assert verify(again).ok and heat_result(again).placings[1].end == "retired"
+
+
+def test_the_race_is_over_some_time_after_the_winner():
+    result = heat(Circler(2.0), Circler(0.6), laps=1, grace_s=3.0)
+    assert [placing.end for placing in result.placings] == ["finished", "running"]
+    winner, other = result.placings
+    assert winner.time_s + 3.0 <= other.ended_s < winner.time_s + 3.0 + 2 * STEP_S
+    assert 0.1 < other.raced < 0.9 and verify(result.replay).ok
+
+
+def test_everybody_may_retire():
+    result = heat(Circler(1.0, lambda: 1 / 0, 10), Circler(1.0, lambda: 1 / 0, 5))
+    assert [placing.end for placing in result.placings] == ["retired", "retired"]
+    assert [placing.car for placing in result.placings] == [0, 1], "who came further is in front"
+    assert verify(result.replay).ok
+
+
+def test_each_has_its_own_sensors_and_actions():
+    seen = {}
+
+    class Looker(Circler):
+        def __init__(self, name, answer):
+            super().__init__(1.0)
+            self.name, self.answer = name, answer
+
+        def act(self, observation):
+            seen[self.name] = {key: value.shape for key, value in observation.items()}
+            return self.answer
+
+    choices = DiscreteActions(((0.0, 1.0), (12.0, 2.0)))
+    field = [
+        Contestant("state", Circler(1.5)),
+        Contestant("lidar", Looker("lidar", np.zeros((1, 2), np.float32)), RaceConditions(sensors=("LIDAR",))),
+        Contestant("both", Looker("both", [1]), RaceConditions(actions=choices, sensors=("state", "LIDAR:stack=2"))),
+    ]
+    result = run_heat(Heat(TRACK, 1, grace_s=1.0), field)
+    assert seen == {"lidar": {"LIDAR": (1, 64)}, "both": {"state": (1, 30), "LIDAR": (1, 2, 64)}}
+    assert [drive.sensors for drive in result.replay.drives] == [("state",), ("LIDAR",), ("state", "LIDAR:stack=2")]
+    assert result.replay.drives[2].steps["steering_command_deg"][0] == 12.0
+
+
+def test_who_shares_a_name_is_numbered():
+    result = heat(*[Circler(1.0)] * 4, names=["a", "b", "a", "a 1"], laps=1, grace_s=0.1)
+    assert [drive.driver for drive in result.replay.drives] == ["a 2", "b", "a 3", "a 1"]
+
+
+def test_one_kind_of_car_in_a_race():
+    field = [Contestant("a", Circler(1.0)), Contestant("b", Circler(1.0), RaceConditions(CARS["deepracer-v4"]))]
+    with pytest.raises(AgentError, match=f"a drives the car {CAR.name}, but b the car deepracer-v4"):
+        run_heat(Heat(TRACK), field)
+    with pytest.raises(AgentError, match="9 drivers"):
+        heat(*[Circler(1.0)] * 9)
+
+
+# The command line
+
+
+def run(*arguments: str | Path) -> Result:
+    done = RUNNER.invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "80"})
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done
+
+
+BAD = """
+class Agent:
+    def __init__(self, env, seed=0):
+        self.calls = 0
+
+    def act(self, observation):
+        self.calls += 1
+        return [[0.0, 0.0 if self.calls < 9 else 1 / 0]]
+"""
+
+
+def test_the_command_races_and_records(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("bad.py").write_text(BAD)
+    done = run("race", "pure_pursuit", "bad.py", "pure_pursuit", "--laps", "1", "--replay", "heat.replay", "--json")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert (found["format"], found["track"], found["laps"]) == ("racer heat result", "harbor", 1)
+    assert [row["position"] for row in found["result"]] == [1, 2, 3]
+    assert {row["driver"] for row in found["result"][:2]} == {"pure_pursuit 1", "pure_pursuit 2"}
+    last = found["result"][2]
+    assert (last["driver"], last["end"], last["grid"], last["time_s"]) == ("bad", "retired", 2, None)
+    assert "bad.py, line 8: ZeroDivisionError" in last["reason"]
+    assert "racer watch heat.replay" in done.stderr
+    replay = load_replay("heat.replay")
+    assert len(replay.drives) == 3 and verify(replay).ok
+    assert run("race", "pure_pursuit", "bad.py", "--replay", "heat.replay").exit_code == 1
+
+
+def test_the_table_fits_a_terminal(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("bad.py").write_text(BAD)
+    done = run("race", "pure_pursuit", "bad.py", "--laps", "1", "--track", "harbor")
+    assert done.exit_code == 0 and "1 lap of harbor" in done.stdout
+    assert all(len(line.rstrip()) <= 80 for line in done.stdout.splitlines())
+    assert "bad retired after 0.6 s: " in done.stderr and "ZeroDivisionError" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["pure_pursuit"], 2, "two drivers or more"),
+        (["pure_pursuit"] * 9, 1, "there are 9 drivers; a race has from 2 to 8"),
+        (["pure_pursuit", "pure_pursit"], 1, "Did you mean"),
+        (["pure_pursuit", "pure_pursuit", "--grid", "heap"], 2, "staggered, pairs"),
+    ],
+)
+def test_what_cannot_be_raced_is_told(arguments, code, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = run("race", *arguments)
+    assert done.exit_code == code and message in " ".join(done.stderr.replace("│", " ").split())
