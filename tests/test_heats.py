@@ -167,7 +167,7 @@ def test_each_has_its_own_sensors_and_actions():
         Contestant("both", Looker("both", [1]), RaceConditions(actions=choices, sensors=("state", "LIDAR:stack=2"))),
     ]
     result = run_heat(Heat(TRACK, 1, grace_s=1.0), field)
-    assert seen == {"lidar": {"LIDAR": (1, 64)}, "both": {"state": (1, 30), "LIDAR": (1, 2, 64)}}
+    assert seen == {"lidar": {"LIDAR": (1, 64)}, "both": {"state": (1, 30), "LIDAR": (1, 128)}}
     assert [drive.sensors for drive in result.replay.drives] == [("state",), ("LIDAR",), ("state", "LIDAR:stack=2")]
     assert result.replay.drives[2].steps["steering_command_deg"][0] == 12.0
 
