@@ -182,6 +182,8 @@ def test_the_mark_of_a_track_of_the_shelf_is_known(tmp_path):
     assert record["direction"] == "reverse" and 3.0 < record["mark_s"] < 8.0
     lines = list(csv.DictReader(io.StringIO(run("mark", "--csv").stdout)))
     assert tuple(lines[0]) == LINE_COLUMNS and len(lines) == len(load_track("harbor").center) - 1
+    numbers = np.array([[float(value) for value in line.values()] for line in lines])
+    assert numbers[:, LINE_COLUMNS.index("steering_deg")].min() < -1.0, "it steers to the right, too"
     fine = run("mark", "--csv", "--every", "0.01").stdout.splitlines()
     assert len(fine) - 1 == int(np.ceil(load_track("harbor").length / 0.01))
     picture, copy = tmp_path / "mark.png", tmp_path / "mark.replay"

@@ -11,8 +11,10 @@ from episodes import CARS, judged, load_track, params_of, recorded
 from poses import POSES, poses
 
 from racer import shelf
+from racer.replay import best_clean_lap, line_of, mark_of
 from racer.reward import VectorReward, load_reward, params_at
 from racer.reward.function import LIMIT
+from racer.sim import CARS as CAR_MODELS
 
 PATHS = sorted(shelf.shipped_folder("reward_functions").glob("*.py"))
 NAMES = [path.stem for path in PATHS]
@@ -192,6 +194,17 @@ def test_slow_in_fast_out():
         pay = {speed: function(params_at(track, x, y, 0.0, speed=speed)) for speed in (1.0, 2.0, 3.0, 4.0)}
         best.append(max(pay, key=pay.get))
     assert {2.0, 4.0} <= set(best) or {3.0, 4.0} <= set(best)
+
+
+def test_mark_line():
+    """It pays in full on the way of the best lap known, less beside it and less for dawdling."""
+    function, track = reward("mark_line"), load_track("harbor")
+    mark = mark_of(track, CAR_MODELS["deepracer"])
+    for x, y, speed in line_of(mark, best_clean_lap(mark), np.arange(0.0, track.length, 1.0))[:, [1, 2, 4]]:
+        there = params_at(track, x, y, 0.0, speed=speed)
+        assert function(there) > 0.9
+        assert function({**there, "speed": 0.5 * speed}) < 0.5
+        assert function({**there, "x": x + 0.3, "y": y + 0.3}) < function(there) - 0.1
 
 
 def test_race_line():

@@ -203,4 +203,4 @@ def _print_line(mark: Replay, every: float | None) -> None:
     assert lap is not None
     at = mark.track.s[:-1] if every is None else np.arange(0.0, mark.track.length, every)
     rows = line_of(mark, lap, at).tolist()
-    console.print_csv(LINE_COLUMNS, [[f"{value:.4f}" for value in row] for row in rows])
+    console.print_csv(LINE_COLUMNS, [[round(value, 4) for value in row] for row in rows])
