@@ -176,6 +176,7 @@ def test_list_runs(home: Path) -> None:
     assert "damaged: " in next(line for line in shown.splitlines() if line.startswith("odd"))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="POSIX only")
 def test_ctrl_c_keeps_what_was_learnt(home: Path) -> None:
     command = [

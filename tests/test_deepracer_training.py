@@ -95,6 +95,7 @@ def test_a_rotation_is_a_share_of_a_lap(values):
 # --- discrete actions ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_discrete_ppo_drives_three_clean_laps_after_seconds_of_training(tmp_path):
     run = start(RunConfig("harbor", steps=100_000, actions=FIVE_BY_TWO, logs=False), str(tmp_path / "five"))
     replay = train(run)
@@ -437,6 +438,7 @@ SAC = {"action_space": CONTINUOUS, "action_space_type": "continuous", "training_
 MIDDLE = "DEEP_CONVOLUTIONAL_NETWORK"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes, agent, perceived, hyperparameters",
     [

@@ -49,7 +49,7 @@ def model_of(kind: type, policy, observations: spaces.Space, actions: spaces.Spa
 
 @pytest.mark.parametrize("actions", ACTIONS)
 @pytest.mark.parametrize("observations", OBSERVATIONS)
-@pytest.mark.parametrize("epochs", [1, 8])
+@pytest.mark.parametrize("epochs", [1, pytest.param(8, marks=pytest.mark.slow)])
 def test_an_update_is_the_librarys(observations: str, actions: str, epochs: int) -> None:
     spaces_ = OBSERVATIONS[observations], ACTIONS[actions]
     ours = model_of(VariablePPO, DensePolicy, *spaces_, epochs)

@@ -53,6 +53,7 @@ def run(folder, code=CALL, **variables):
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_a_changed_callee_is_compiled_again(package):
     for decorator in ("kernel", "inlined", "lean"):
         (package / "racer/sim/borders.py").write_text(LEAF.format(decorator=decorator, constant=1))

@@ -24,6 +24,7 @@ def cars(count=8, **more):
 # --- Short budgets ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reward, steps", [("progress", 110_000), ("speed", 160_000)])
 def test_a_short_budget_drives_three_clean_laps(tmp_path, reward, steps):
     run = start(RunConfig("harbor", reward, steps=steps, logs=False), str(tmp_path / "short"))

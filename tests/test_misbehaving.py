@@ -110,6 +110,7 @@ def test_rescore_is_protected(tmp_path):
     assert message_of(done).startswith(f"{path}, line 4: no answer for 1 s")
 
 
+@pytest.mark.slow
 def test_train_and_evaluate_are_protected_and_lose_nothing(tmp_path):
     """The reward hangs once a file is there: in the first training nothing is lost, in an evaluation all goes on."""
     source = """

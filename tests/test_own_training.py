@@ -29,6 +29,7 @@ def test_the_page_speaks_of_every_library():
     assert "rl-baselines3-zoo" in PAGE and "needs no `import racer`" in PAGE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BLOCKS)
 def test_every_block_runs(name, tmp_path, monkeypatch, capsys):
     block = BLOCKS[name]

@@ -33,16 +33,20 @@ RECIPES = [name for name in shelf.names("agents") if hasattr(recipe(name)[1], "l
 
 
 def fitting():
-    """Every recipe with every sensor that it names, and with several at once; discrete where it can."""
+    """Every recipe with every sensor that it names, and with several at once; discrete where it can.
+
+    Many networks for pictures take long; the quick suite has each recipe's first camera.
+    """
     for name in RECIPES:
         known = recipe(name)[1].sensors
         cameras = [spec for spec in known if spec.split(":")[0] in LENSES]
         others = [spec for spec in known if spec not in cameras]
         several = [(others[0], others[1])] if others[1:] and not cameras else []
         for sensors in [(spec,) for spec in cameras] + [(*cameras[:1], spec) for spec in others] + several:
+            slow = [pytest.mark.slow] if cameras and sensors != tuple(cameras[:1]) else []
             for actions in [CONTINUOUS] if name == "sac" else [CONTINUOUS, FIVE]:
                 kind = "discrete" if actions is FIVE else "continuous"
-                yield pytest.param(name, sensors, actions, id=f"{name}-{'+'.join(sensors)}-{kind}")
+                yield pytest.param(name, sensors, actions, id=f"{name}-{'+'.join(sensors)}-{kind}", marks=slow)
 
 
 def cars(sensors, actions=CONTINUOUS, count=CARS):

@@ -207,6 +207,7 @@ def test_other_hard_links_in_a_run_do_no_harm(home):
 # --- One process at a time ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @posix
 def test_a_run_is_locked_while_a_process_trains_in_it(home):
     command = [sys.executable, "-m", "racer", "train", "--track", "pebble", "--agent", "climber", "--name", "fast"]
@@ -460,6 +461,7 @@ def test_several_tracks_end_with_the_laps_of_all(home):
     racer("evaluate", "both", "--tracks", "pebble , bean", "--laps", 1)
 
 
+@pytest.mark.slow
 def test_a_slow_machine_is_told_what_it_means(home):
     """A recipe that says that a hundred times its pace is usual stands for a machine that is as much slower."""
     Path("agents/slow.py").write_text(CLIMBER + "\nAgent.pace = 10_000_000\nAgent.device = 'cpu'\n")

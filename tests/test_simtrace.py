@@ -362,6 +362,7 @@ def small_run(tmp_path, monkeypatch, steps, **how):
     return start(RunConfig("harbor", "./pay.py", "./follow.py", steps=steps, **how), str(tmp_path / "run"))
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_goes_on_with_its_logs(client, tmp_path, monkeypatch):
     run = small_run(tmp_path, monkeypatch, 1_920)
     train_logged(run)

@@ -338,6 +338,7 @@ def test_a_run_folder_may_be_moved_away_and_its_code_is_not_run(home):
         train(resume(folder, steps=2560))
 
 
+@pytest.mark.slow
 @posix
 def test_nothing_is_lost_by_ctrl_c_and_little_by_kill(home):
     """Two trainings without an end, one interrupted, one killed; both go on."""

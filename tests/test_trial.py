@@ -47,6 +47,7 @@ def run_command(*arguments):
 # --- Training --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_training_on_several_tracks_goes_on_where_it_stopped():
     run = begin(steps=320)
     train(run)
@@ -64,6 +65,7 @@ def test_a_training_on_several_tracks_goes_on_where_it_stopped():
     assert (run.folder / "training-simtrace").exists()
 
 
+@pytest.mark.slow
 def test_random_tracks_alone():
     runs = [begin(name, "random", seed=seed, steps=640) for name, seed in (("a", 3), ("b", 3))]
     replays = [train(run) for run in runs]
@@ -165,6 +167,7 @@ def test_a_trial_tells_what_a_race_tells():
         assert trial.mean_lap_s == pytest.approx(sum(lap.time_s for lap in laps) / 2)
 
 
+@pytest.mark.slow
 def test_evaluate_tells_trained_and_held_out_tracks_apart():
     made = run_command(
         *("train", "--tracks", "pebble,bean,random", "--reward", "mine.py", "--agent", "climber.py"),
