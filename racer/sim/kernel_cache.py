@@ -26,8 +26,9 @@ WEEK_S = 7 * 24 * 3600.0
 
 SOURCES = {
     "sim": (
-        "borders", "car", "compiled", "course", "draws", "location", "lookup", "plan_costs", "plan_motion", "planning",
-        "projection", "pursuit", "randomization", "road", "rules", "start", "step",
+        "borders", "car", "compiled", "course", "crowd", "draws", "lanes", "location", "lookup", "meeting", "objects",
+        "plan_costs", "plan_motion", "planning", "projection", "pursuit", "randomization", "road", "rules", "start",
+        "step", "things", "traffic",
     ),
     "sensors": (
         "beams", "boxes", "ground", "lidar", "observer", "perspective", "picture", "state", "variation",

@@ -46,7 +46,7 @@ STATUS = ("in_progress", "lap_complete", "crashed", "off_track", "immobilized", 
 
 IN_PROGRESS, LAP_COMPLETE, CRASHED, OFF_TRACK, IMMOBILIZED, TIME_UP, REVERSED, PAUSE = range(len(STATUS))
 
-MISTAKES = (OFF_TRACK, IMMOBILIZED, REVERSED)
+MISTAKES = (CRASHED, OFF_TRACK, IMMOBILIZED, REVERSED)
 """After which a car is put back, where the rules say so."""
 
 MOST_PENALTY_S = 60.0
@@ -76,7 +76,9 @@ class Rules:
             episode. None: however often. Without a penalty it is not put back at all.
         penalty_s: None: leaving the track, driving backwards and standing still end the episode, as in training.
             Else, as in races with resets, the car is put back on the nearer lane, at rest, and held there for so many
-            s of the race's time (one step at least; for standing still, one step).
+            s of the race's time (one step at least; for standing still, one step). After a crash with a box it is put
+            1 m behind that, in the other lane; after one with a car it is held where it is.
+        crash_penalty_s: for how long it is held after a crash; None: as long as for leaving the track.
     """
 
     start: Start = "random"
@@ -87,6 +89,7 @@ class Rules:
     reversed_steps: int = 15
     resets: int | None = None
     penalty_s: float | None = None
+    crash_penalty_s: float | None = None
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -108,9 +111,11 @@ class Rules:
         limit = self.time_limit_s
         if isinstance(limit, bool) or not isinstance(limit, int | float) or not 0.0 < limit <= 1e6:
             raise ValueError(f"time_limit_s is {self.time_limit_s!r}; it must be above 0 s and at most 1e6 s")
-        penalty = 0.0 if self.penalty_s is None else self.penalty_s
-        if isinstance(penalty, bool) or not isinstance(penalty, int | float) or not 0.0 <= penalty <= MOST_PENALTY_S:
-            raise ValueError(f"penalty_s is {penalty!r}; it must be None, or from 0 to {MOST_PENALTY_S:g} s")
+        for name in ("penalty_s", "crash_penalty_s"):
+            penalty = 0.0 if getattr(self, name) is None else getattr(self, name)
+            good = isinstance(penalty, int | float) and not isinstance(penalty, bool)
+            if not good or not 0.0 <= penalty <= MOST_PENALTY_S:
+                raise ValueError(f"{name} is {penalty!r}; it must be None, or from 0 to {MOST_PENALTY_S:g} s")
 
     @cached_property
     def ends(self) -> NDArray[np.bool_]:
@@ -130,11 +135,17 @@ class Rules:
 
         rotation = self.start if isinstance(self.start, Rotation) else Rotation()
         start = STARTS.index("rotate" if isinstance(self.start, Rotation) else self.start)
-        held = 0 if self.penalty_s is None else max(1, ceil(self.penalty_s / STEP_S - 1e-9))
+        crash_s = self.penalty_s if self.crash_penalty_s is None else self.crash_penalty_s
+        held, after_crash = (
+            0 if self.penalty_s is None or penalty_s is None else max(1, ceil(penalty_s / STEP_S - 1e-9))
+            for penalty_s in (self.penalty_s, crash_s)
+        )
         others = [MOST_RESETS if name == "resets" and self.resets is None else getattr(self, name) for name in _PLAIN]
-        return RuleConstants(*[start, float(rotation.advance), float(rotation.offset), *others, held])
+        return RuleConstants(*[start, float(rotation.advance), float(rotation.offset), *others, held, after_crash])
 
 
 # The kernels cannot take a record with text in it.
-_PLAIN = [field.name for field in fields(Rules)[1:-1]]
-RuleConstants = namedtuple("RuleConstants", ["start", "advance", "offset", *_PLAIN, "penalty_steps"])  # type: ignore[misc]
+_PLAIN = [field.name for field in fields(Rules)[1:-2]]
+RuleConstants = namedtuple(  # type: ignore[misc]
+    "RuleConstants", ["start", "advance", "offset", *_PLAIN, "penalty_steps", "crash_steps"]
+)

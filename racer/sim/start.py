@@ -57,13 +57,14 @@ def place(state: Any, s: float, road: Road, car: Any, offset: float = 0.0, turn:
     elif heading <= -pi:
         heading += 2.0 * pi
     x, y = road.center[i, 0] + share * dx, road.center[i, 1] + share * dy
-    _stand(state, x - offset * dy / along, y + offset * dx / along, heading, i, s, road, car)
+    stand(state, x - offset * dy / along, y + offset * dx / along, heading, i, s, road, car)
     state.start_s, state.winding, state.laps, state.held, state.resets = s, 0, 0, 0, 0
     if state.s < s - 0.5 * road.s[-1]:
         state.winding = 1
     state.distance = state.last_distance = state.s - s + state.winding * road.s[-1]
     state.steps, state.status = 1, IN_PROGRESS
     state.lap_start_s, state.lap_time, state.lap_step = 0.0, 0.0, 0
+    state.hit, state.crashes = -1, 0
 
 
 @kernel
@@ -93,7 +94,7 @@ def put_back(state: Any, road: Road, car: Any, rules: Any) -> None:
     to_inner = distance(inner_x - state.last_x, inner_y - state.last_y)
     to_outer = distance(outer_x - state.last_x, outer_y - state.last_y)
     lane_x, lane_y = (inner_x, inner_y) if to_inner < to_outer else (outer_x, outer_y)
-    _stand(state, lane_x, lane_y, np.arctan2(dy, dx), i, s, road, car)
+    stand(state, lane_x, lane_y, np.arctan2(dy, dx), i, s, road, car)
     state.held = 1 if state.status == IMMOBILIZED else rules.penalty_steps
     state.resets += 1
     moved = state.s - s
@@ -106,7 +107,7 @@ def put_back(state: Any, road: Road, car: Any, rules: Any) -> None:
 
 
 @kernel
-def _stand(state: Any, x: float, y: float, heading: float, segment: int, s: float, road: Road, car: Any) -> None:
+def stand(state: Any, x: float, y: float, heading: float, segment: int, s: float, road: Road, car: Any) -> None:
     """Let a car stand with its origin at (x, y), near arc length s, which is on `segment`."""
     state.x, state.y, state.heading = x, y, heading
     state.last_x, state.last_y = x, y

@@ -18,7 +18,7 @@ CAR_STATE = np.dtype(
         ("segment", "i8"),  # that projection's centre-line segment
         ("share", "f8"),  # and share of the segment, 0..1
         ("offset", "f8"),  # signed distance from the centre line, m, left positive
-        ("start_s", "f8"),  # arc length at which the origin was put down, m
+        ("start_s", "f8"),  # arc length from which its way counts, m: where the origin was put down, or the grid's line
         ("winding", "i8"),  # how often the start line of the ring was crossed, forwards less backwards
         ("distance", "f8"),  # driven along the line since the start, m; never more than the car's own path allows
         ("last_distance", "f8"),  # the same, one step earlier
@@ -36,6 +36,8 @@ CAR_STATE = np.dtype(
         ("reversed_steps", "i8"),  # in a row with falling progress
         ("held", "i8"),  # steps that are left of a penalty
         ("resets", "i8"),  # how often it was put back in this episode
+        ("hit", "i8"),  # what it crashed into in the newest step; see below; -1: nothing
+        ("crashes", "i8"),  # that it is to blame for, in this episode
         # What decides its draws, and how often it was put down.
         ("seed", "u8"),
         ("episode", "i8"),  # 0 for the first
@@ -43,4 +45,8 @@ CAR_STATE = np.dtype(
     ],
     align=True,
 )
-"""Everything there is to know about a car in a race."""
+"""Everything there is to know about a car in a race.
+
+`hit` is the number of a box or bot car in the race, as in `World.things`; or, beyond these, their number plus that of a
+car. Who is behind is to blame, and who is to blame has the number of what it hit.
+"""

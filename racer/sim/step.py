@@ -38,7 +38,7 @@ def drive_alike(cars: Any, commands: Any, rewards: Any, road: Any, car: Any, rul
             ones from Python three times as slowly.
         motion: (`ROWS`, `AT_ONCE`) to work on.
     """
-    _drive(cars, commands, rewards, Road(*road), CarConstants(*car), RuleConstants(*rules), motion)
+    drive_batch(cars, commands, rewards, Road(*road), CarConstants(*car), RuleConstants(*rules), motion)
 
 
 @lean
@@ -54,7 +54,7 @@ def drive_on(cars: Any, commands: Any, rewards: Any, states: Any, road: Any, car
         for i in range(cars.shape[0]):
             for j in range(cars.shape[1]):
                 states[k, i, j] = cars[i, j]
-        _drive(cars, commands[k], rewards, Road(*road), CarConstants(*car), RuleConstants(*rules), motion)
+        drive_batch(cars, commands[k], rewards, Road(*road), CarConstants(*car), RuleConstants(*rules), motion)
     for i in range(cars.shape[0]):
         for j in range(cars.shape[1]):
             states[len(commands), i, j] = cars[i, j]
@@ -85,11 +85,12 @@ def drive_each(
             one, own = (slice(i, i + 1), slice(j, j + 1)), table[i, j]
             driven[0, 0, 0] = commands[i, j, 0] + own.trim * (180.0 / pi)
             driven[0, 0, 1] = throttled(commands[i, j, 1], top_speed, own.throttle)
-            _drive(cars[one], driven, rewards[one], Road(*road), own, RuleConstants(*rules), motion)
+            drive_batch(cars[one], driven, rewards[one], Road(*road), own, RuleConstants(*rules), motion)
 
 
 @lean
-def _drive(cars: Any, commands: Any, rewards: Any, road: Road, car: Any, rules: Any, motion: Any) -> None:
+def drive_batch(cars: Any, commands: Any, rewards: Any, road: Road, car: Any, rules: Any, motion: Any) -> None:
+    """What all of these are made of; the arguments are theirs, with records in place of plain tuples."""
     center, arc, curvature = road.center, road.s, road.curvature
     length = arc[-1]
     for j in range(cars.shape[1]):

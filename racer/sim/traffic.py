@@ -5,12 +5,12 @@ The kernels that place it, move it and find collisions are in `racer/sim/things.
 
 from __future__ import annotations
 
-from collections import namedtuple
 from dataclasses import asdict, dataclass, replace
 from math import ceil, isfinite
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ["LANES", "MOST_THINGS", "Bots", "Boxes", "Place", "Traffic", "traffic_as_json", "traffic_from_json"]
 
@@ -23,6 +23,25 @@ MOST_THINGS = 200  # in a race; how many fit on a track is less on most
 FIRST_M = 2.0  # from the line to the first box or bot car of a row of them, and
 LAST_M = 1.0  # from the last one to the end of the lap, as in DeepRacer
 MOST_SPEED = 10.0  # m/s
+
+
+class TrafficConstants(NamedTuple):
+    """What kernels are given of a `Traffic`."""
+
+    places: NDArray[np.float64]
+    are_bots: bool
+    as_cars: bool
+    drawn: bool
+    gap: float
+    speed: float
+    changes: bool
+    change_least: float
+    change_most: float
+    change_over: float
+    stop_steps: int
+    in_pairs: bool
+    grid_gap: float
+    drawn_grid: bool
 
 
 @dataclass(frozen=True)
@@ -198,7 +217,7 @@ class Traffic:
             )
 
     @property
-    def constants(self) -> Any:
+    def constants(self) -> TrafficConstants:
         """The numbers alone, as the kernels take them; `places` are (share, 1 for the inner and -1 for the outer)."""
         from racer.sim.car import STEP_S  # brings Numba, which who reads a replay does not wait for
 
@@ -222,14 +241,6 @@ class Traffic:
             grid_gap=float(self.grid_gap_m),
             drawn_grid=self.drawn_grid,
         )
-
-
-_NUMBERS = [
-    *("places", "are_bots", "as_cars", "drawn", "gap", "speed", "changes", "change_least", "change_most"),
-    *("change_over", "stop_steps", "in_pairs", "grid_gap", "drawn_grid"),
-]
-TrafficConstants = namedtuple("TrafficConstants", _NUMBERS)  # type: ignore[misc]
-"""What kernels are given of a `Traffic`."""
 
 
 def traffic_as_json(traffic: Traffic | None) -> dict[str, Any] | None:

@@ -2,8 +2,8 @@
 
 Physics is written once. A single environment is a world of one race; a car in a batch of 512 behaves bit for bit as
 it does alone, because every car is computed by the same scalar code from its own state, its own seed and counters.
-What differs from race to race is kept in records beside the cars' states: which track each race is on (`RaceTracks`)
-and, where they are randomised, the constants of each car (`CAR_CONSTANTS`).
+What differs from race to race is kept in records beside the cars' states: which track each race is on (`RaceTracks`),
+its boxes and bot cars (`THING`) and, where they are randomised, the constants of each car (`CAR_CONSTANTS`).
 """
 
 from __future__ import annotations
@@ -16,14 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from racer.sim.car import AT_ONCE, CARS, ROWS, Car
-from racer.sim.objects import boxes_around
+from racer.sim.crowd import crowd_alike, crowd_each, crowd_on
+from racer.sim.lanes import Lanes, lanes_of
+from racer.sim.objects import THING, boxes_around
 from racer.sim.randomization import CAR_CONSTANTS, OFF, Randomization, randomise
 from racer.sim.road import Road, road_of
 from racer.sim.rules import Rules
 from racer.sim.start import start_episodes
 from racer.sim.state import CAR_STATE
 from racer.sim.step import all_finite, drive_alike, drive_each, drive_on
+from racer.sim.things import line_up, set_out
 from racer.sim.track_sampler import Races, RaceTracks, TrackSampler
+from racer.sim.traffic import Traffic
 from racer.track import Track
 
 __all__ = ["World", "gather", "scatter"]
@@ -41,6 +45,8 @@ class World:
         car_constants: (n, m) of `CAR_CONSTANTS`, each car's own in this episode; None where all cars are alike.
         rules: of the races.
         randomization: what differs from episode to episode.
+        traffic: what the races have beside the learner's car; None: nothing, and their cars pass through each other.
+        things: (n, b) of `THING`, the boxes or bot cars of each race; b is 0 where there are none.
         top_speed: the greatest that is commanded, m/s; a randomised throttle depends on it.
         sampler: gives a race another track with each episode; None where all races stay on one track.
         tracks: which track each race is on.
@@ -57,6 +63,7 @@ class World:
         rules: Rules | None = None,
         threads: int = 1,
         randomization: Randomization = OFF,
+        traffic: Traffic | None = None,
     ) -> None:
         """Make the world; `reset` puts the cars down.
 
@@ -69,9 +76,11 @@ class World:
             threads: over which the races are spread. Results do not depend on it; below some 1,000 cars one thread is
                 the fastest.
             randomization: what differs from episode to episode.
+            traffic: what the races have beside the learner's car.
 
         Raises:
             TrackError: the track is open.
+            ValueError: the track is too short for the boxes or bot cars.
         """
         self.car, self.rules, self.randomization = car, rules or Rules(), randomization
         self.cars: NDArray[np.void] = np.zeros((races, cars), dtype=CAR_STATE)
@@ -79,10 +88,13 @@ class World:
         self.car_constants: NDArray[np.void] | None = None
         if randomization != OFF:
             self.car_constants = np.zeros((races, cars), CAR_CONSTANTS)
+        self.traffic = traffic
+        self.things: NDArray[np.void] = np.zeros((races, 0 if traffic is None else traffic.count), THING)
+        self._traffic = None if traffic is None else tuple(traffic.constants)
         self.top_speed = car.max_speed
         self._threads = ThreadPoolExecutor(threads) if threads > 1 else None
         self._shares = max(1, threads)
-        self._jobs: list[tuple[Races, Road]] = []  # of one step
+        self._jobs: list[tuple[Races, Road, Lanes | None]] = []  # of one step
         self._parts: list[tuple[NDArray[np.intp], World]] = []  # of the tracks, where there are several
         self.sampler = track if isinstance(track, TrackSampler) else None
         first = track.track(0) if isinstance(track, TrackSampler) else track
@@ -148,20 +160,22 @@ class World:
             )
         self._jobs = self._jobs or self._split()
         if self._threads is None:
-            for races, road in self._jobs:
-                self._drive(races, road, commands, rewards)
+            for job in self._jobs:
+                self._drive(*job, commands, rewards)
         else:
             submit = self._threads.submit
-            for job in [submit(self._drive, races, road, commands, rewards) for races, road in self._jobs]:
-                job.result()
+            for done in [submit(self._drive, *job, commands, rewards) for job in self._jobs]:
+                done.result()
 
-    def run(self, commands: NDArray[np.float64]) -> NDArray[np.void]:
+    def run(self, commands: NDArray[np.float64], things: NDArray[np.void] | None = None) -> NDArray[np.void]:
         """Take several steps in a row with commands that are known beforehand, as those of a replay are.
 
         It gives the same bits as `step` does, in a fraction of the time for few cars.
 
         Args:
             commands: (k, n, m, 2), those of each step.
+            things: (k + 1, n, b) of `THING`, filled with the boxes and bot cars before each step, and after the last
+                one; None: these are not wanted.
 
         Returns:
             (k + 1, n, m) of `CAR_STATE`: the cars before each step, and after the last one.
@@ -175,7 +189,14 @@ class World:
             raise ValueError(f"a command of step {np.argwhere(~np.isfinite(commands))[0][0]} is not a finite number")
         states = np.empty((len(commands) + 1, *self.cars.shape), CAR_STATE)
         constants = tuple(self.road), tuple(self.constants), tuple(self._rules)
-        drive_on(self.cars, commands, np.empty(self.cars.shape), states, *constants, np.empty((ROWS, AT_ONCE)))
+        gained, motion = np.empty(self.cars.shape), np.empty((ROWS, AT_ONCE))
+        if self._traffic is None:
+            drive_on(self.cars, commands, gained, states, *constants, motion)
+            return states
+        road, car, rules = constants
+        seen = np.empty((len(states), *self.things.shape), THING) if things is None else things
+        beside = road, lanes_of(self.track), car, rules, self._traffic
+        crowd_on(self.cars, self.things, commands, gained, states, seen, *beside, motion)
         return states
 
     def by_track(self, which: NDArray[np.bool_] | None = None) -> Iterator[tuple[Races, World]]:
@@ -201,8 +222,8 @@ class World:
                 yield races, part
 
     def boxes(self) -> NDArray[np.void]:
-        """What each car has around it, for sensors: (n, m, k) of `BOX`, the other cars of its race."""
-        return boxes_around(self.cars, self.car)
+        """What each car has around it, for sensors: (n, m, k) of `BOX`; the other cars come last."""
+        return boxes_around(self.cars, self.car, self.things)
 
     def close(self) -> None:
         """Let go of the threads."""
@@ -216,12 +237,14 @@ class World:
         self.road: Road = road_of(self.track)
         self._jobs, self._parts = [], []
 
-    def _split(self) -> list[tuple[Races, Road]]:
-        """The jobs of one step: races that one call of the kernel drives, and their road."""
-        if not self.one_track:
-            return [(races, road_of(track)) for races, track in self.tracks.groups]
-        shares = np.array_split(np.arange(len(self.cars)), self._shares)
-        return [(slice(share[0], share[-1] + 1), self.road) for share in shares if len(share)]
+    def _split(self) -> list[tuple[Races, Road, Lanes | None]]:
+        """The jobs of one step: races that one call of the kernel drives, their road, and its lanes if need be."""
+        shares: list[tuple[Races, Track]] = list(self.tracks.groups)
+        if self.one_track:
+            parts = np.array_split(np.arange(len(self.cars)), self._shares)
+            shares = [(slice(part[0], part[-1] + 1), self.track) for part in parts if len(part)]
+        with_lanes = self.traffic is not None
+        return [(races, road_of(track), lanes_of(track) if with_lanes else None) for races, track in shares]
 
     def _start_episodes(self, which: NDArray[np.bool_]) -> None:
         start_episodes(self.cars, which, self.road, self.constants, self._rules)
@@ -229,16 +252,38 @@ class World:
             self.car_constants[which] = np.array((*self.constants, 0.0, 0.0), CAR_CONSTANTS)
             ranges = self.randomization.constants
             randomise(self.cars, which, self.road, self.constants, ranges, self.car_constants)
+        if self.traffic is not None:
+            self.traffic.check_room(self.track.length, self.track.name)
+            beside = self.traffic.constants
+            set_out(self.cars, self.things, which, self.road, lanes_of(self.track), self.constants, beside)
+            line_up(self.cars, self.things, which, self.road, self.constants, beside)
 
-    def _drive(self, races: Races, road: Road, commands: NDArray[np.float64], rewards: NDArray[np.float64]) -> None:
+    def _drive(
+        self,
+        races: Races,
+        road: Road,
+        lanes: Lanes | None,
+        commands: NDArray[np.float64],
+        rewards: NDArray[np.float64],
+    ) -> None:
         whole = isinstance(races, slice)  # then these are views, else copies
         cars = self.cars[races] if whole else _rows(self.cars)[races].view(CAR_STATE)
         given, gained, motion = commands[races], rewards[races], np.empty((ROWS, AT_ONCE))
-        if self.car_constants is None:
-            drive_alike(cars, given, gained, tuple(road), tuple(self.constants), tuple(self._rules), motion)
+        constants, rules = tuple(self.constants), tuple(self._rules)
+        own = None if self.car_constants is None else (self.car_constants[races], self.top_speed)
+        driven = np.empty((1, 1, 2))
+        if lanes is not None:
+            things, beside = self.things[races], (tuple(road), lanes, constants)
+            if own is None:
+                crowd_alike(cars, things, given, gained, *beside, rules, self._traffic, motion)
+            else:
+                crowd_each(cars, things, given, gained, *beside, *own, rules, self._traffic, motion, driven)
+            if not whole:
+                self.things[races] = things
+        elif own is None:
+            drive_alike(cars, given, gained, tuple(road), constants, rules, motion)
         else:
-            own, driven = self.car_constants[races], np.empty((1, 1, 2))
-            drive_each(cars, given, gained, tuple(road), own, self.top_speed, tuple(self._rules), motion, driven)
+            drive_each(cars, given, gained, tuple(road), *own, rules, motion, driven)
         if not whole:
             _rows(self.cars)[races], rewards[races] = _rows(cars), gained
 
@@ -263,7 +308,7 @@ def gather(world: World, races: NDArray[np.intp], track: Track | None = None) ->
 
 
 def _copy(world: World, races: NDArray[np.intp], part: World) -> None:
-    part.cars = _rows(world.cars)[races].view(CAR_STATE)
+    part.cars, part.things = _rows(world.cars)[races].view(CAR_STATE), world.things[races]
     if world.car_constants is not None:
         part.car_constants = world.car_constants[races]
 
@@ -271,6 +316,8 @@ def _copy(world: World, races: NDArray[np.intp], part: World) -> None:
 def scatter(part: World, world: World, races: Races) -> None:
     """Let the races of `world` become what they are in `part`, the world that was gathered from them."""
     _rows(world.cars)[races] = _rows(part.cars)
+    if world.things.size:
+        world.things[races] = part.things
     if world.car_constants is not None:
         world.car_constants[races] = part.car_constants
 
