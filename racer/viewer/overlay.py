@@ -18,9 +18,7 @@ from racer.viewer.screen import (
     BAD,
     CARD_EDGE,
     DIM,
-    GOOD,
     GROUND,
-    NARROW_TOWER,
     SOFT,
     TEXT,
     WELL,
@@ -36,7 +34,7 @@ if TYPE_CHECKING:
     from racer.viewer.panel import Rider
     from racer.viewer.playback import Playback
 
-__all__ = ["draw_help", "draw_legend", "draw_shade", "draw_tags", "draw_time", "draw_title", "draw_tower"]
+__all__ = ["draw_help", "draw_legend", "draw_shade", "draw_tags", "draw_time", "draw_title"]
 
 HINTS = (("space", "pause"), ("arrows", "seek, speed"), ("c", "follow"), ("tab", "next car"), ("?", "all keys"))
 KEYS = (
@@ -65,38 +63,6 @@ def draw_title(canvas: Canvas, track: Track) -> None:
     facts = f"{track.length:.1f} m  ·  {track.width:.2f} m wide" + ("  ·  reversed" if track.reversed else "")
     if box.right + px(14) + canvas.width(facts, 13) < right:
         canvas.write(facts, (box.right + px(14), box.bottom - px(2)), 13, DIM, "bottomleft")
-
-
-def draw_tower(
-    canvas: Canvas, riders: Sequence[Rider], listed: Sequence[int], places: Sequence[int], focus: int
-) -> None:
-    """List the cars in running order, each with the time that it is behind the first replay.
-
-    Args:
-        canvas: What is drawn on.
-        riders: All cars.
-        listed: The cars that are listed, from top to bottom.
-        places: Each car's place in the race, 1 for the first.
-        focus: The car in focus.
-    """
-    px, layout = canvas.px, canvas.layout
-    if len(riders) < 2:
-        return
-    wide = layout.tower.width > px(NARROW_TOWER)
-    for row, number in enumerate(listed):
-        rider, box, focussed = riders[number], layout.tower_row(row), number == focus
-        if focussed:
-            canvas.card(box.inflate(0, -px(2)), 7, WELL, rider.color)
-        canvas.write(str(places[number]), (box.left + px(24), box.centery), 12, SOFT if focussed else DIM, "midright")
-        canvas.dot((box.left + px(36), box.centery), 4, rider.color)
-        gap = None if rider.moment.crashed else rider.moment.gap_s
-        right: float = box.right - px(8)
-        if wide and gap is not None:
-            tint = BAD if gap > 0 else GOOD
-            right = canvas.write(f"{gap:+.2f}", (right, box.centery), 12, tint, "midright").left - px(8)
-        left = box.left + px(46)
-        label = canvas.shorten(rider.name, 13, right - left)
-        canvas.write(label, (left, box.centery), 13, TEXT if focussed else SOFT, "midleft")
 
 
 def draw_tags(canvas: Canvas, tags: Sequence[tuple[str, Color, tuple[float, float]]], reach: float) -> None:
@@ -176,6 +142,11 @@ def draw_time(canvas: Canvas, rider: Rider, state: Playback, scale: SpeedScale) 
         if end - mark > px(16):
             above = (mark + px(6), seek.top - px(3))
             canvas.write(name, above, 11, SOFT if lap.complete else BAD, "bottomleft")
+    for begin_s, end_s in rider.timeline.penalties:
+        begin, end = round(place(begin_s)), round(place(end_s))
+        pygame.draw.rect(
+            surface, BAD, (begin, seek.bottom + px(3), max(end - begin, px(2)), px(3)), border_radius=px(1)
+        )
     if state.hover_s is not None and not state.dragging:
         under = place(state.hover_s)
         pygame.draw.rect(surface, SOFT, (round(under), seek.top - px(5), max(px(1), 1), seek.height + px(10)))

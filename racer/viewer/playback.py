@@ -156,6 +156,40 @@ class Timeline:
         driven, when = self._courses[lap.index]
         return complete + float(np.interp(time_s - lap.start_s, when, driven)) / self.replay.track.length
 
+    def reached(self, laps: float) -> float:
+        """When so many laps were raced, part laps counted; the end if never, s."""
+        when, raced = self._way
+        row = int(np.searchsorted(raced, laps - 1e-9))
+        if row == 0:
+            return 0.0
+        if row == len(raced):
+            return self.end_s
+        share = (laps - raced[row - 1]) / (raced[row] - raced[row - 1])
+        return float(when[row - 1] + min(max(share, 0.0), 1.0) * (when[row] - when[row - 1]))
+
+    @cached_property
+    def finish_s(self) -> float | None:
+        """When all the laps of the race were driven, s; None if they were not."""
+        done = [lap for lap in self.laps if lap.complete]
+        return done[-1].start_s + done[-1].time_s if len(done) >= self.replay.rules.laps else None
+
+    @cached_property
+    def penalties(self) -> list[tuple[float, float]]:
+        """When the car was held for a penalty: from, to, s."""
+        edges = np.flatnonzero(np.diff(self.replay.steps["held"].astype(np.int8), prepend=0, append=0)) * STEP_S
+        return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+
+    @cached_property
+    def _way(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """How far it had come when: seconds, and laps raced (never less again)."""
+        times, raced, complete = [np.zeros(1)], [np.zeros(1)], 0
+        for lap in self.laps:
+            driven, when = self._courses[lap.index]
+            times.append(lap.start_s + when)
+            raced.append(complete + driven / self.replay.track.length)
+            complete += lap.complete
+        return np.concatenate(times), np.maximum.accumulate(np.concatenate(raced))
+
     def lap_at(self, time_s: float) -> Lap:
         """The lap under way; at the very instant of a finish it is still the lap that is finished."""
         return self.laps[max(int(np.searchsorted(self._starts, time_s - TICK_S)) - 1, 0)]
@@ -234,6 +268,7 @@ class Playback:
 
     duration_s: float
     cars: int = 1
+    race: bool = False  # whether all cars drive one race
     time_s: float = 0.0
     speed: float = 1.0
     paused: bool = False

@@ -73,7 +73,7 @@ SPEED_STOPS = (
 )
 
 TOWER, NARROW_TOWER, TOWER_FROM = 176, 92, 900  # units: widths of the running order, and from where it is the wide one
-ROW = 25  # units: height of one of its rows
+ROW, RACE_ROW = 25, 40  # units: height of one of its rows, and in a race
 
 FINE = 3  # what must be smooth is drawn this many times finer, then averaged
 
@@ -119,6 +119,7 @@ class Layout:
     width: int
     height: int
     cars: int = 1
+    race: bool = False  # whether these drive one race
 
     @cached_property
     def unit(self) -> float:
@@ -157,13 +158,18 @@ class Layout:
     def tower(self) -> pygame.Rect:
         """The running order, a row for each car; without width where one car is alone."""
         width = 0 if self.cars < 2 else self.px(TOWER if self.width > TOWER_FROM * self.unit else NARROW_TOWER)
-        rows = min(self.cars, max((self.bar.top - self.px(44 + 62)) // self.px(ROW), 1))
-        return pygame.Rect(self.px(18), self.px(62), width, rows * self.px(ROW))
+        rows = min(self.cars, max((self.bar.top - self.px(44 + 62)) // self.row, 1))
+        return pygame.Rect(self.px(18), self.px(62), width, rows * self.row)
+
+    @property
+    def row(self) -> int:
+        """Height of a row of the running order, px."""
+        return self.px(RACE_ROW if self.race else ROW)
 
     def tower_row(self, place: int) -> pygame.Rect:
         """The row of the running order at a place, 0 for the first."""
         tower = self.tower
-        return pygame.Rect(tower.left, tower.top + place * self.px(ROW), tower.width, self.px(ROW))
+        return pygame.Rect(tower.left, tower.top + place * self.row, tower.width, self.row)
 
     @property
     def area(self) -> pygame.Rect:
@@ -230,11 +236,12 @@ class Canvas:
     surface: pygame.Surface
     ink: Ink
     cars: int = 1
+    race: bool = False
 
     @cached_property
     def layout(self) -> Layout:
         """Where everything is on it."""
-        return Layout(*self.surface.get_size(), self.cars)
+        return Layout(*self.surface.get_size(), self.cars, self.race)
 
     def px(self, units: float) -> int:
         """Units to whole px."""

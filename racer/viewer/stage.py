@@ -22,12 +22,13 @@ from racer.viewer.overlay import (
     draw_tags,
     draw_time,
     draw_title,
-    draw_tower,
 )
 from racer.viewer.panel import Panel, Rider
 from racer.viewer.playback import Playback, Timeline
+from racer.viewer.running import RunningOrder
 from racer.viewer.scene import View, draw_car, draw_path
 from racer.viewer.screen import ROAD, Canvas, Ink, Layout, SpeedScale, car_colors
+from racer.viewer.tower import draw_race_tower, draw_tower
 
 if TYPE_CHECKING:
     import pygame
@@ -43,30 +44,36 @@ MOST_SCALE = 800.0  # px per m: a car fills the screen
 FINE_SCALE = 140.0  # px per m from which a step is drawn in several pieces
 EARLIER_LAPS = 2  # drawn faintly beneath the lap in view
 GHOST_TRAIL_S = 1.6
-GHOST_ALPHA = 0.6
+GHOST_ALPHA, GONE_ALPHA = 0.6, 0.25  # of a car of another race, and of one that has left the race
 
 
 class Stage:
     """Draws replays of one track.
 
     Args:
-        replays: At least one; the first is what the others are compared with.
+        replays: At least one; the first is what the others are compared with. The cars of a race of several are
+            shown as one race, in which nobody is a ghost.
         sensors: Whether a playback begins with what the car in focus observes.
         mark: The best race known: one more ghost, and what all the others are compared with instead.
     """
 
     def __init__(self, replays: Sequence[Replay], sensors: bool = False, mark: Replay | None = None) -> None:
         """Lay out time and colours; nothing is drawn yet."""
-        if mark is None:
-            first = Timeline(replays[0])
-            self.timelines = [first, *(Timeline(replay, first) for replay in replays[1:])]
-        else:
+        alone = [one for replay in replays for one in replay.alone]
+        self.race, self._rivals = len(alone) > len(replays), len(alone)
+        if mark is not None:
             last = Timeline(mark)
-            self.timelines = [*(Timeline(replay, last, mark.best_lap_s) for replay in replays), last]
+            self.timelines = [*(Timeline(replay, last, mark.best_lap_s) for replay in alone), last]
+        elif self.race:
+            self.timelines = [Timeline(replay) for replay in alone]
+        else:
+            first = Timeline(alone[0])
+            self.timelines = [first, *(Timeline(replay, first) for replay in alone[1:])]
         self.track = replays[0].track
-        self.names = _names([replay.driver for replay in replays]) + (["the mark"] if mark else [])
+        self.names = _names([replay.driver for replay in alone]) + (["the mark"] if mark else [])
         self.colors = car_colors(len(self.timelines))
         self.scale = SpeedScale.over(np.concatenate([timeline.speed for timeline in self.timelines]))
+        self._running = RunningOrder(self.timelines, self.race)
         self._begin_with_sensors = sensors
         self._ground = Ground(self.track)
         self._panel = Panel(self.scale)
@@ -77,10 +84,17 @@ class Stage:
     def playback(self, speed: float = 1.0) -> Playback:
         """A fresh playback of all replays."""
         end_s = max(timeline.end_s for timeline in self.timelines)
-        return Playback(end_s, len(self.timelines), speed=speed, sensors=self._begin_with_sensors)
+        return Playback(end_s, len(self.timelines), self.race, speed=speed, sensors=self._begin_with_sensors)
+
+    def layout(self, width: int, height: int) -> Layout:
+        """Where everything is in a picture of a size, px."""
+        return Layout(width, height, len(self.timelines), self.race)
 
     def best_instant(self) -> float:
-        """The end of the first replay's best lap, or of its race if no lap was completed, s."""
+        """The end of the first replay's best lap, or of its race if no lap was completed; of a race its finish, s."""
+        if self.race:
+            finishes = [timeline.finish_s for timeline in self.timelines if timeline.finish_s is not None]
+            return min(finishes, default=self.playback().duration_s)
         complete = [lap for lap in self.timelines[0].laps if lap.complete]
         best = min(complete, key=lambda lap: lap.time_s, default=None)
         return self.timelines[0].end_s if best is None else best.start_s + best.time_s
@@ -90,14 +104,14 @@ class Stage:
         whole = self._fit(*size)
         if not state.follow and state.zoom == 1.0:
             return whole
-        area = Layout(*size, len(self.timelines)).area
+        area = self.layout(*size).area
         scale = max(min(area.size) / FOLLOW_M, 1.3 * whole.scale) if state.follow else whole.scale
         scale = min(scale * state.zoom, max(MOST_SCALE, scale))
         moment = self.timelines[state.focus].moment(state.time_s)
         return View(float(round(scale)), moment.x, moment.y, whole.left, whole.top)
 
     def _whole(self, width: int, height: int) -> View:
-        return View.fit(self.track, Layout(width, height, len(self.timelines)).area)
+        return View.fit(self.track, self.layout(width, height).area)
 
     def draw(self, surface: pygame.Surface, state: Playback, hints: bool = False) -> None:
         """Draw the picture of `state`; `hints` shows what keys there are."""
@@ -112,26 +126,30 @@ class Stage:
         order = [*(number for number in range(len(riders)) if number != state.focus), state.focus]
         for number in order[:-1]:
             self._wake(surface, view, riders[number])
-        canvas = Canvas(surface, self._ink, len(riders))
+        canvas = Canvas(surface, self._ink, len(riders), self.race)
         if state.sensors:
             self._sensors(state.focus).draw_beams(canvas, view, moments[state.focus])
         for number in order:
             moment, car = moments[number], self.timelines[number].replay.car
-            alpha = 1.0 if number == state.focus else GHOST_ALPHA
+            alpha = self._alpha(number, state)
             pose = (moment.x, moment.y, moment.heading)
             draw_car(surface, view, car, pose, moment.steering, self.colors[number], alpha)
         if view is not self._fit(*surface.get_size()):
             self._ground.prepare(surface, view)
             draw_shade(canvas)
-        running = self._running_order(state)
+        running = self._running.cars(state.time_s)
         if len(riders) > 1:
             at = view.to_screen([(moment.x, moment.y) for moment in moments]).tolist()
             tagged = [state.focus, *(number for number in self._around(state.focus, running) if number != state.focus)]
             tags = [(self.names[number], self.colors[number], at[number]) for number in tagged]
             draw_tags(canvas, tags, 0.2 * view.scale + canvas.px(6))
         draw_title(canvas, self.track)
-        places = [running.index(number) + 1 for number in range(len(riders))]
-        draw_tower(canvas, riders, self.listed(surface.get_size(), state), places, state.focus)
+        listed = self.listed(surface.get_size(), state)
+        if self.race:
+            draw_race_tower(canvas, riders, listed, self._running.standings(state.time_s), state.focus)
+        else:
+            places = [running.index(number) + 1 for number in range(len(riders))]
+            draw_tower(canvas, riders, listed, places, state.focus)
         draw_legend(canvas, self.scale, hints)
         draw_time(canvas, riders[state.focus], state, self.scale)
         self._panel.draw(canvas, riders[state.focus])
@@ -142,15 +160,18 @@ class Stage:
 
     def listed(self, size: tuple[int, int], state: Playback) -> list[int]:
         """The cars in the list of the running order, from top to bottom: the one in focus is always among them."""
-        layout, running = Layout(*size, len(self.timelines)), self._running_order(state)
+        layout, running = self.layout(*size), self._running.cars(state.time_s)
         rows = layout.tower.height // layout.tower_row(0).height
         last = min(max(running.index(state.focus) + 2, rows), len(running))
         return [running[0], *running[last - rows + 1 : last]] if rows > 1 else [state.focus]
 
-    def _running_order(self, state: Playback) -> list[int]:
-        """All cars, the one that has raced farthest first."""
-        raced = [timeline.raced(state.time_s) for timeline in self.timelines]
-        return sorted(range(len(raced)), key=lambda number: -raced[number])
+    def _alpha(self, number: int, state: Playback) -> float:
+        """How solid a car is drawn."""
+        if self.race and number < self._rivals:
+            timeline = self.timelines[number]
+            gone = min(timeline.finish_s or timeline.end_s, timeline.end_s)
+            return GONE_ALPHA if state.time_s > gone and number != state.focus else 1.0
+        return 1.0 if number == state.focus else GHOST_ALPHA
 
     def _around(self, focus: int, running: list[int]) -> list[int]:
         """The cars that are named where they drive: the first one, the one in focus, and those next to it."""

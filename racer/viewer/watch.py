@@ -37,7 +37,7 @@ def watch(
     quiet: bool = False,
     mark: Replay | None = None,
 ) -> None:
-    """Show replays of one track: the first in focus, the others as ghosts beside it.
+    """Show replays of one track: the first in focus, the others as ghosts beside it; or a race of several cars.
 
     Args:
         replays: What is shown; all on the same track, driven the same way round.
@@ -76,7 +76,8 @@ def _check(replays: Sequence[Replay], size: tuple[int, int], speed: float) -> No
     if not replays:
         raise ReplayError("there is no replay to watch; name at least one file that `racer evaluate --replay` wrote")
     first = replays[0].track
-    for number, replay in enumerate(replays, start=1):
+    numbered = [(number, one) for number, replay in enumerate(replays, start=1) for one in replay.alone]
+    for number, replay in numbered:
         label = f"replay {number} ({replay.driver})"
         if len(replay.steps) == 0 or not replay.laps:
             raise ReplayError(f"{label} is empty: it has no step to show; record the drive again")

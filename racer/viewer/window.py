@@ -113,7 +113,7 @@ def handle(event: pygame.event.Event, state: Playback, size: tuple[int, int], li
     Returns:
         Whether to go on; False means quit.
     """
-    layout = Layout(*size, state.cars)
+    layout = Layout(*size, state.cars, state.race)
     if event.type == pygame.QUIT:
         return False
     if event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:

@@ -1,0 +1,137 @@
+"""What `racer watch` shows of a race of several cars: who leads, how far the others are behind, who is out."""
+
+import dataclasses
+
+import numpy as np
+import pygame
+import pytest
+from test_heats import Circler, heat
+
+from racer.racing import heat_result
+from racer.viewer import watch
+from racer.viewer.playback import Timeline
+from racer.viewer.running import RunningOrder
+from racer.viewer.screen import BAD, Layout, car_colors
+from racer.viewer.stage import Stage
+from racer.viewer.window import handle
+
+SIZE = (1280, 800)
+NAMES = ["slow", "fast", "gives up", "leaves"]
+
+
+@pytest.fixture(scope="module")
+def race():
+    """Four cars: a slow one, a fast one, one that retires after 4 s, and one that leaves the track once."""
+
+    class Leaver(Circler):
+        def act(self, observation):
+            actions = super().act(observation)
+            return np.array([[-1.0, 1.0]], np.float32) if 30 < self.calls < 50 else actions
+
+    drivers = Circler(1.2), Circler(2.0), Circler(1.9, lambda: 1 / 0, 60), Leaver(1.6)
+    return heat(*drivers, names=NAMES, penalty_s=3.0)
+
+
+@pytest.fixture(scope="module")
+def stage(race):
+    return Stage([race.replay])
+
+
+@pytest.fixture(scope="module")
+def order(race):
+    return RunningOrder([Timeline(one) for one in race.replay.alone], race=True)
+
+
+def picture(stage, time_s, **chosen):
+    surface = pygame.Surface(SIZE, depth=32)
+    stage.draw(surface, dataclasses.replace(stage.playback(), time_s=time_s, **chosen))
+    return surface
+
+
+def near(picture, color, box, within=40):
+    """How many pixels in a box are about of a colour."""
+    pixels = pygame.surfarray.array3d(picture.subsurface(box)).astype(int)
+    return int((np.abs(pixels - color).max(axis=2) < within).sum())
+
+
+def test_the_order_at_the_end_is_the_result(race, order, stage):
+    end_s = stage.playback().duration_s
+    result = [placing.car for placing in heat_result(race.replay).placings]
+    assert order.cars(end_s) == result
+    standings = order.standings(end_s)
+    for placing in race.placings:
+        standing = standings[placing.car]
+        assert standing.place == placing.position
+        assert standing.state == {"running": "stopped"}.get(placing.end, placing.end)
+        if placing.position > 1 and placing.gap_s is not None:
+            assert standing.gap_s == pytest.approx(placing.gap_s, abs=1e-6)
+
+
+def test_the_order_and_the_gaps_on_the_way(race, order):
+    tracks = [drive.steps["distance"] for drive in race.replay.drives]
+    for instant in (2.0, 3.0, 6.0, 9.0):
+        row = round(instant * 15)
+        going = [car for car in range(4) if row < len(tracks[car])]
+        along = {car: tracks[car][row] for car in going}
+        running = [car for car in order.cars(instant) if car in going]
+        assert running == sorted(going, key=lambda car: -along[car])
+        standings = order.standings(instant)
+        assert standings[running[0]].gap_s is None
+        for car in running[1:]:
+            when = np.interp(along[car], np.maximum.accumulate(tracks[running[0]]), np.arange(len(tracks[running[0]])))
+            assert standings[car].gap_s == pytest.approx(instant - when / 15.0, abs=0.08)
+
+
+def test_states_on_the_way(race, order):
+    held = np.flatnonzero(race.replay.drives[3].steps["held"])
+    assert 40 <= len(held) <= 50, "it is held once, for 3 s"
+    assert order.standings((held[0] + 5) / 15.0)[3].state == "held"
+    assert order.standings((held[-1] + 5) / 15.0)[3].state == "going"
+    assert [order.standings(instant)[2].state for instant in (3.5, 4.5)] == ["going", "retired"]
+    finish_s = race.placings[0].time_s
+    assert [order.standings(finish_s + late)[1].state for late in (-0.1, 0.1)] == ["going", "finished"]
+
+
+def test_the_tower_lists_all_cars(stage):
+    tower, colors = Layout(*SIZE, 4, True).tower, car_colors(4)
+    shown = picture(stage, 3.0)
+    assert all(near(shown, color, tower, 12) > 20 for color in colors)
+    assert stage.listed(SIZE, stage.playback()) == [0, 1, 2, 3], "on the grid"
+    held = picture(stage, 4.5)
+    assert near(held, BAD, tower) > near(picture(stage, 1.0), BAD, tower) + 20, "the word penalty"
+
+
+def test_penalties_are_marked_on_the_time_bar(stage, race):
+    bar, layout = stage.layout(*SIZE).seek.inflate(0, 24), stage.layout(*SIZE)
+    with_penalty, without = (picture(stage, 0.0, focus=focus) for focus in (3, 1))
+    marked = near(with_penalty, BAD, bar, 12)
+    penalty_s = race.replay.drives[3].steps["held"].sum() / 15.0
+    wide = penalty_s / stage.playback().duration_s * layout.seek.width
+    assert marked == pytest.approx(3 * wide, rel=0.1) and near(without, BAD, bar, 12) == 0
+
+
+def test_who_is_out_is_drawn_faintly(stage, race):
+    last = race.replay.drives[2].steps[-1]
+    middle = stage.view(SIZE, stage.playback()).to_screen((last["x"], last["y"])).astype(int)
+    box = pygame.Rect(0, 0, 30, 30)
+    box.center = middle.tolist()
+    color = car_colors(4)[2]
+    going, gone = (near(picture(stage, instant, focus=1), color, box, 30) for instant in (61 / 15.0, 4.9))
+    assert going > 30 and gone < going / 3
+
+
+def test_keys_choose_whom_to_follow(stage):
+    state = stage.playback()
+    for number in (3, 1, 4, 8):
+        event = pygame.event.Event(pygame.KEYDOWN, key=pygame.K_0 + number, mod=0, unicode=str(number))
+        handle(event, state, SIZE)
+        assert state.focus == (number - 1 if number <= 4 else 3)
+    layout = stage.layout(*SIZE)
+    click = pygame.event.Event(pygame.MOUSEBUTTONDOWN, pos=layout.tower_row(1).center, button=1)
+    handle(click, state, SIZE, stage.listed(SIZE, state))
+    assert state.focus == stage.listed(SIZE, state)[1]
+
+
+def test_a_race_is_recorded(race, tmp_path):
+    watch([race.replay], tmp_path / "race.png", (640, 400))
+    assert pygame.image.load(tmp_path / "race.png").get_size() == (640, 400)
