@@ -15,7 +15,7 @@ class Agent(PPORecipe):
         "LEFT_CAMERA",
     )
     actions = DiscreteActions(  # degrees and m/s; the car's software turns the wheels fully at the largest angle
-        ((-30, 0.9), (-20, 1.1), (-10, 1.4), (0, 1.5), (10, 1.4), (20, 1.1), (30, 0.9))
+        ((-30, 0.8), (-20, 1.05), (-10, 1.3), (0, 1.4), (10, 1.3), (20, 1.05), (30, 0.8))
     )
     randomize = "car"  # what differs from episode to episode, so that it copes with rooms, cameras and cars
     pace = 10_000  # steps per second on two cores
@@ -24,6 +24,7 @@ class Agent(PPORecipe):
     # since no room looks like the simulator's sky, and so is the ground under the car's nose.
     crop = (32, 8)  # rows at the top and at the bottom
     pool = (2, 4)  # rows and columns of pixels whose mean is one number: noise and blur are averaged away
+    standardize = True  # each picture as bright and as rich in contrast as any other: lamps and cameras differ
 
     n_steps = first_n_steps = 32  # of each car between two updates: two seconds of driving
     batch_size = first_batch_size = 512  # samples in one gradient step

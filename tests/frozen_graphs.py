@@ -154,6 +154,14 @@ def calculate(nodes, feed):
                 value = np.pad(given[0], given[1])
             case "Sub":
                 value = given[0] - given[1]
+            case "AddV2":
+                value = given[0] + given[1]
+            case "Mul":
+                value = given[0] * given[1]
+            case "Sqrt":
+                value = np.sqrt(given[0])
+            case "Mean":
+                value = given[0].mean(tuple(given[1]), keepdims=get["keep_dims"])
             case "RealDiv":
                 value = given[0] / given[1]
             case "AvgPool":

@@ -30,6 +30,7 @@ from racer.racing import (
     Pool,
     RaceConditions,
     Scale,
+    Standardize,
     drive,
     load_agent,
     load_model,
@@ -131,6 +132,7 @@ def test_every_layer_is_the_same_in_other_tools():
     rng = np.random.default_rng(5)
     layers = (
         Pool(2, 4, 4, 5),
+        Standardize(90.0, 40.0),
         Scale(100.0, 50.0),
         Convolution(rng.normal(0.0, 0.5, (3, 3, 2, 1)), rng.normal(size=3), "tanh", 2, 1),
         Patches(2, 2, 2, 3),

@@ -326,7 +326,7 @@ def test_the_networks_alone_are_taken_over(tmp_path, monkeypatch):
     second = start(RunConfig("bean", "centerline", steps=8_192, logs=False), "second", first)
     assert open_run(second.folder) == second
     train(second)
-    old, new = load_state(first.best)[0], load_state(second.checkpoint)[0]
+    old, new = first.load(first.best)[0], load_state(second.checkpoint)[0]
     assert old.keys() == new.keys() and int(new["steps"]) < int(old["steps"])
     weights = [key for key in old if key.startswith("policy/") and old[key].ndim == 2]
     assert any((old[key] != new[key]).any() for key in weights)

@@ -26,6 +26,7 @@ from .layers import (
     Patches as Patches,
     Pool as Pool,
     Scale as Scale,
+    Standardize as Standardize,
 )
 from .mark import SEARCHES as SEARCHES, find_lap as find_lap
 from .model import (
@@ -34,7 +35,12 @@ from .model import (
     model_from_bytes as model_from_bytes,
     save_model as save_model,
 )
-from .network import Network as Network, NetworkInput as NetworkInput, rows_of as rows_of
+from .network import (
+    Network as Network,
+    NetworkInput as NetworkInput,
+    network_from_json as network_from_json,
+    rows_of as rows_of,
+)
 from .onnx_file import onnx_bytes as onnx_bytes
 from .race import (
     Attempt as Attempt,

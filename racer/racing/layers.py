@@ -16,7 +16,18 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ACTIVATIONS", "LAYERS", "Convolution", "Flatten", "Layer", "Linear", "Patches", "Pool", "Scale"]
+__all__ = [
+    "ACTIVATIONS",
+    "LAYERS",
+    "Convolution",
+    "Flatten",
+    "Layer",
+    "Linear",
+    "Patches",
+    "Pool",
+    "Scale",
+    "Standardize",
+]
 
 Shape = tuple[int, ...]
 
@@ -78,10 +89,7 @@ class Scale(Layer):
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        for name, least in (("middle", -1e6), ("spread", 1e-6)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= 1e6:
-                raise ValueError(f"its {name} is {value!r:.40}; it must be a number from {least:g} to 1e6")
+        _check_numbers(self)
 
     def __call__(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Calculate it."""
@@ -126,6 +134,35 @@ class Pool(Layer):
     def work(self, made: Shape) -> int:
         """A sum over each mean's pixels."""
         return prod(made) * self.high * self.wide
+
+
+@dataclass(frozen=True)
+class Standardize(Layer):
+    """An image made as bright and as rich in contrast as any other.
+
+    Its numbers have the mean `middle` and, but for what `LEAST` takes off, the standard deviation `spread`.
+    """
+
+    kind = "standardize"
+    LEAST: ClassVar[float] = 1.0  # added to the variance: an image of one grey stays one
+    middle: float
+    spread: float
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        _check_numbers(self)
+
+    def __call__(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Calculate it."""
+        apart = x - x.mean(axis=(1, 2, 3), keepdims=True)
+        deviation = np.sqrt((apart * apart).mean(axis=(1, 2, 3), keepdims=True) + self.LEAST)
+        return np.asarray(apart / deviation * self.spread + self.middle)
+
+    def shape(self, given: Shape) -> Shape:
+        """As it is."""
+        if len(given) != 3:
+            raise ValueError(f"it takes an image, not {_words(given)}")
+        return given
 
 
 @dataclass(frozen=True)
@@ -256,8 +293,17 @@ class Convolution(Weighted):
         return prod(made) * prod(self.weight.shape[1:])
 
 
-LAYERS: Mapping[str, type[Layer]] = {one.kind: one for one in (Flatten, Scale, Pool, Patches, Linear, Convolution)}
+LAYERS: Mapping[str, type[Layer]] = {
+    one.kind: one for one in (Flatten, Scale, Pool, Standardize, Patches, Linear, Convolution)
+}
 """The layers by their kinds."""
+
+
+def _check_numbers(layer: Any) -> None:
+    for name, least in (("middle", -1e6), ("spread", 1e-6)):
+        value = getattr(layer, name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= 1e6:
+            raise ValueError(f"its {name} is {value!r:.40}; it must be a number from {least:g} to 1e6")
 
 
 def _check_whole(layer: Any, names: tuple[str, ...], least: int) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from racer.errors import ModelError
-from racer.racing.layers import Convolution, Flatten, Layer, Linear, Patches, Pool, Scale
+from racer.racing.layers import Convolution, Flatten, Layer, Linear, Patches, Pool, Scale, Standardize
 from racer.racing.model import Model
 from racer.sim import actions_as_json
 
@@ -62,6 +62,12 @@ class _Graph:
                 kept = self.add("Slice", x, *(self.constant(end, np.int64) for end in ends))
                 cut = self.constant((-1, rows, layer.high, columns, layer.wide, channels), np.int64)
                 return self.add("ReduceMean", self.add("Reshape", kept, cut), axes=[2, 4], keepdims=0)
+            case Standardize():
+                apart = self.add("Sub", x, self.add("ReduceMean", x, axes=[1, 2, 3]))
+                squares = self.add("ReduceMean", self.add("Mul", apart, apart), axes=[1, 2, 3])
+                deviation = self.add("Sqrt", self.add("Add", squares, self.constant(layer.LEAST)))
+                times = self.add("Mul", self.add("Div", apart, deviation), self.constant(layer.spread))
+                return self.add("Add", times, self.constant(layer.middle))
             case Patches():
                 top, right = layer.missing(given)
                 padded = self.add("Pad", x, self.constant([0, top, 0, 0, 0, 0, right, 0], np.int64))

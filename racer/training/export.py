@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
-from racer.errors import ModelError
-from racer.racing import Model
+from racer.errors import ModelError, RunError
+from racer.racing import Model, Network, load_state, network_from_json
+from racer.shelf import parse_json
 from racer.sim import DEFAULT
-from racer.training.run import Run
+from racer.training.run import NETWORK, Run
 
 __all__ = ["model_of"]
 
 
 def model_of(run: Run) -> Model:
-    """The best driver of a run as a model.
+    """The best driver of a run as a model; a network that was kept as data needs neither the recipe nor PyTorch.
 
     Raises:
-        RunError: nothing was learned yet.
+        RunError: nothing was learned yet, or its file is damaged.
         AgentError: the recipe or the file is damaged, or they do not fit each other.
         ModelError: the recipe's drivers cannot be exported.
     """
-    driver = run.driver()
-    network = getattr(driver, "policy_network", None)
-    if not callable(network):
-        raise ModelError(
-            f"{run.config.agent} cannot be exported: its Agent has no policy_network(), a `racer.racing.Network`"
-        )
-    config = run.config
-    return Model(run.name, config.car, config.sensors or (), config.actions or DEFAULT, network())
+    config, network = run.config, _kept(run)
+    if network is None:  # trained by an older racer, or not evaluated yet: its recipe knows
+        policy_network = getattr(run.driver(), "policy_network", None)
+        if not callable(policy_network):
+            raise ModelError(
+                f"{config.agent} cannot be exported: its Agent has no policy_network(), a `racer.racing.Network`"
+            )
+        network = policy_network()
+    return Model(run.name, config.car, config.sensors or (), config.actions or DEFAULT, network)
+
+
+def _kept(run: Run) -> Network | None:
+    """What the best driver decides by, if it was kept as data beside what its recipe learned."""
+    if not run.best.exists():
+        return None
+    run.load(run.best)  # checks that it is this run's
+    state, notes = load_state(run.best)
+    if "network" not in notes:
+        return None
+    arrays = {name.removeprefix(NETWORK): values for name, values in state.items() if name.startswith(NETWORK)}
+    try:
+        return network_from_json(parse_json(notes["network"], "its network", RunError), arrays)
+    except (RunError, ValueError) as wrong:
+        raise RunError(f"{run.best} holds a damaged network: {wrong}") from wrong

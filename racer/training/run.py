@@ -17,19 +17,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from racer.env import TimeTrialVector
 from racer.errors import RacerError, RunError
-from racer.racing import AgentFile, Driver, RaceConditions, State, load_agent, load_state, restore, save_state
+from racer.racing import (
+    AgentFile,
+    Driver,
+    Network,
+    RaceConditions,
+    State,
+    load_agent,
+    load_state,
+    restore,
+    save_state,
+)
 from racer.reward import RewardFunction, load_reward
 from racer.shelf import read_json, write_atomically
 from racer.sim import CARS, DEFAULT, Car, TrackSampler
-from racer.track import Track, track_from_arrays
+from racer.track import Track
 from racer.training.config import RunConfig, config_text, read_config
 from racer.training.folder import RUNS, check_folder, locked, make_run_folder, on_shelf, run_folder
+from racer.training.tracks import track_of, tracks_text
 
-__all__ = ["Run", "create_run", "digest", "find_run", "open_run", "write_config"]
+__all__ = ["NETWORK", "Run", "create_run", "digest", "find_run", "open_run", "write_config"]
+
+NETWORK = "network/"  # what names of arrays begin with that are a network as data, not what a recipe learned
 
 
 @dataclass(frozen=True, repr=False)
@@ -133,7 +144,7 @@ class Run:
         kept = data if isinstance(data, list) else [data]
         if len(kept) != len(self.config.fixed):
             raise RunError(f"{path} holds {len(kept)} tracks, but run.json names {len(self.config.fixed)}")
-        return tuple(_track(path, one) for one in kept)
+        return tuple(track_of(path, one) for one in kept)
 
     def training_tracks(self) -> list[Track]:
         """The same, each in the directions in which cars train.
@@ -208,14 +219,17 @@ class Run:
         restore(agent, self.load(path)[0], path)
         return agent
 
-    def save(self, path: Path, state: State, notes: Mapping[str, Any]) -> None:
-        """Write a driver with notes on it, and with what it observes.
+    def save(self, path: Path, state: State, notes: Mapping[str, Any], network: Network | None = None) -> None:
+        """Write a driver with notes on it, with what it observes, and perhaps with what it decides by, as data.
 
         Raises:
             AgentError, FileError: as `save_state`.
         """
-        found = {"sensors": list(self.config.sensors or ()), **notes}
-        save_state(path, state, {"racer": json.dumps(found)})
+        texts = {"racer": json.dumps({"sensors": list(self.config.sensors or ()), **notes})}
+        if network is not None:
+            texts["network"] = json.dumps(network.as_json())
+            state = {**state, **{NETWORK + name: array for name, array in network.arrays().items()}}
+        save_state(path, state, texts)
 
     def load(self, path: Path) -> tuple[State, dict[str, Any]]:
         """Read a driver and the notes on it: among others `steps` and `seconds`, both finite.
@@ -224,7 +238,7 @@ class Run:
             AgentError, RunError: the file is damaged, or its driver learned with other sensors than the run has.
         """
         state, notes = load_state(path)
-        return state, self._read(path, notes)
+        return {name: values for name, values in state.items() if not name.startswith(NETWORK)}, self._read(path, notes)
 
     def notes(self) -> dict[str, Any]:
         """The notes on the best driver: `steps`, `seconds`, and of its evaluation `completed` and `best_lap_s`.
@@ -254,18 +268,6 @@ class Run:
         return found
 
 
-def _track(path: Path, data: Any) -> Track:
-    """A track as a file at `path` holds it."""
-    try:
-        about = {str(key): str(value) for key, value in data["about"].items()}
-        lines = [np.array(data[key], dtype=np.float64) for key in ("center", "inner", "outer")]
-        return track_from_arrays(str(data["name"]), *lines, reversed=bool(data["reversed"]), **about)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as wrong:
-        if isinstance(wrong, RacerError):
-            raise
-        raise RunError(f"{path} is damaged: {wrong}") from wrong
-
-
 def create_run(run: Run, tracks: Sequence[Track]) -> None:
     """Make the folder of a new run.
 
@@ -281,12 +283,7 @@ def create_run(run: Run, tracks: Sequence[Track]) -> None:
     make_run_folder(folder)
     with locked(folder):
         make_run_folder(folder)  # again: another process may have used it before the lock was ours
-        lines = [{key: getattr(track, key).tolist() for key in ("center", "inner", "outer")} for track in tracks]
-        kept = [
-            {"name": track.name, "reversed": track.reversed, "about": dict(track.metadata), **geometry}
-            for track, geometry in zip(tracks, lines, strict=True)
-        ]
-        write_atomically(folder / "track.json", json.dumps(kept[0] if len(kept) == 1 else kept))
+        write_atomically(folder / "track.json", tracks_text(tracks))
         write_atomically(folder / "agent.py.txt", run.agent().text)
         write_config(run)
 

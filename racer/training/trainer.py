@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, TextIO, cast
 
 from racer.env import ConcatVectorEnv
-from racer.errors import RacerError, RewardError, RunError
-from racer.racing import EvaluationResult, Learner, drive, evaluate, failure, restore
+from racer.errors import ModelError, RacerError, RewardError, RunError
+from racer.racing import EvaluationResult, Learner, Network, drive, evaluate, failure, restore
 from racer.replay import Replay, save_replay
 from racer.reward import OutputBuffer, VectorReward
 from racer.shelf import refuse_links
@@ -229,4 +229,13 @@ class Training:
             state = self.learner.state_dict()
         except Exception as wrong:
             raise failure(self.learner, wrong) from wrong
-        self.run.save(path, state, {"steps": self._steps, "seconds": self._seconds(), **notes})
+        network = self._network() if path == self.run.best else None
+        self.run.save(path, state, {"steps": self._steps, "seconds": self._seconds(), **notes}, network)
+
+    def _network(self) -> Network | None:
+        """What the driver decides by, as data, if its recipe can say it."""
+        found = getattr(self.learner, "policy_network", None)
+        try:
+            return cast(Network, found()) if callable(found) else None
+        except ModelError:
+            return None

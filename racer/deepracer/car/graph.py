@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from racer.errors import ModelError
-from racer.racing import Convolution, Flatten, Layer, Linear, Network, Patches, Pool, Scale
+from racer.racing import Convolution, Flatten, Layer, Linear, Network, Patches, Pool, Scale, Standardize
 
 __all__ = ["ONLINE", "OUTPUT", "SHAPE", "frozen_graph", "input_of"]
 
@@ -83,6 +83,8 @@ def _add(graph: _Graph, layer: Layer, shape: tuple[int, ...], following: list[La
                 graph.operation("Slice", graph.whole([0, layer.top, 0, 0]), graph.whole(size), Index=INT32)
             step = [1, layer.high, layer.wide, 1]
             graph.operation("AvgPool", ksize=step, strides=step, padding=b"VALID", data_format=b"NHWC")
+        case Standardize():
+            graph.standardize(layer)
         case Patches():
             if not isinstance(next((one for one in following if not isinstance(one, Scale)), None), Linear):
                 raise ModelError("the car cannot calculate this network: its patches have no layer of their own")
@@ -128,6 +130,25 @@ class _Graph:
         name = f"{ONLINE}/network_1/{kind}_{self._count}"
         self._count += 1
         self._last = self._node(kind, name, (self._last.name, *constants), T=FLOAT, **attributes)
+
+    def standardize(self, layer: Standardize) -> None:
+        """Bring each picture to one mean and one standard deviation."""
+        picture = str(self._last.name)
+        self.operation("Mean", self.whole([1, 2, 3]), Tidx=INT32, keep_dims=True)
+        apart = self.combined("Sub", picture, str(self._last.name))
+        self.combined("Mul", apart, apart)
+        self.operation("Mean", self.whole([1, 2, 3]), Tidx=INT32, keep_dims=True)
+        self.operation("AddV2", self.numbers(layer.LEAST))
+        self.operation("Sqrt")
+        self.combined("RealDiv", apart, str(self._last.name))
+        self.operation("Mul", self.numbers(layer.spread))
+        self.operation("AddV2", self.numbers(layer.middle))
+
+    def combined(self, kind: str, *inputs: str) -> str:
+        """Add an operation on what other operations give; returns its name."""
+        self._last = self._node(kind, f"{ONLINE}/network_1/{kind}_{self._count}", inputs, T=FLOAT)
+        self._count += 1
+        return str(self._last.name)
 
     def convolve(self, weight: NDArray[Any], step: tuple[int, int]) -> None:
         """Add a convolution with filters (rows, columns, channels, filters)."""

@@ -21,12 +21,12 @@ from stable_baselines3.common.vec_env import VecNormalize
 
 from racer.env import ConcatVectorEnv, TimeTrialVector
 from racer.errors import AgentError, ModelError
-from racer.racing import Network, checked_hyperparameters, rows_of
+from racer.racing import Layer, Network, checked_hyperparameters, rows_of
 from racer.sim import ActionSpace, DiscreteActions
 from racer.training.sb3.device import device_of, torch_threads
 from racer.training.sb3.export import network_of
 from racer.training.sb3.networks import NETWORKS, CameraExtractor
-from racer.training.sb3.pooling import PoolImages, pool_of, pooled_network
+from racer.training.sb3.pooling import LookImages, looking_network, looks_of
 from racer.training.sb3.schedule import LapSchedule
 from racer.training.sb3.vec_env import KeepImages, VecTimeTrial
 
@@ -55,6 +55,7 @@ class Recipe:
         gamma: discount of the rewards for each step ahead, which also scales them.
         crop: rows of images that are cut off, at the top and at the bottom; empty for none.
         pool: rows and columns of pixels whose mean is one number to the network; empty where each pixel is one.
+        standardize: whether what is left is made as bright and as rich in contrast in each image.
         deepracer: which hyperparameter takes the value of which one of DeepRacer's `hyperparameters.json`, by the name
             there. `{"lr": "learning_rate"}` takes over the learning rate.
         deepracer_notes: what it does with DeepRacer's hyperparameters, in a few words each by the name there.
@@ -85,6 +86,7 @@ class Recipe:
     network = ""
     crop: tuple[int, ...] = ()
     pool: tuple[int, ...] = ()
+    standardize = False
     deepracer: Mapping[str, str] = {}
     deepracer_notes: Mapping[str, str] = {}
     deepracer_algorithm = ""
@@ -127,10 +129,10 @@ class Recipe:
         if "network" in hyperparameters and not self.images:
             raise AgentError(f"{self.network} is for images, and there are none; add a camera with --sensors")
         self.device, self._where = device_of(device, self.images)
-        self._pool = pool_of(self.crop, self.pool, self._parts)
+        self._looks = looks_of(self.crop, self.pool, self.standardize, self._parts)
         cars = VecTimeTrial(env)
         self.env = VecNormalize(
-            KeepImages(PoolImages(cars, self._pool) if self._pool else cars), norm_obs=False, gamma=self.gamma
+            KeepImages(LookImages(cars, self._looks) if self._looks else cars), norm_obs=False, gamma=self.gamma
         )
         self.schedule = LapSchedule()
         self.build(env, seed)
@@ -150,7 +152,7 @@ class Recipe:
         for kind in reversed(cls.__mro__):
             if issubclass(kind, Recipe) and kind is not Recipe:
                 found |= dict.fromkeys(vars(kind))
-        ours = set(vars(Recipe)) - {"gamma", "network", "crop", "pool"}
+        ours = set(vars(Recipe)) - {"gamma", "network", "crop", "pool", "standardize"}
         values = {name: getattr(cls, name) for name in found if name not in ours and not name.startswith("_")}
         return {name: value for name, value in values.items() if isinstance(value, int | float | str | tuple)}
 
@@ -184,9 +186,8 @@ class Recipe:
             return self.policy_network().act(observation)
         except ModelError:  # a network of a learner's own kind
             rows, batch = rows_of(observation, {name: tuple(space.shape) for name, space in self._parts.items()})
-            if self._pool is not None:
-                pool = self._pool
-                rows = {k: pool(v.astype(np.float64)).astype(np.float32) if v.ndim == 4 else v for k, v in rows.items()}
+            if self._looks:
+                rows = {k: _looked(self._looks, v) if v.ndim == 4 else v for k, v in rows.items()}
             seen = rows if hasattr(self._space, "spaces") else rows["state"]
             actions = self.model.predict(seen, deterministic=True)[0]
             return np.asarray(actions.reshape(*batch, *actions.shape[1:]))
@@ -198,7 +199,7 @@ class Recipe:
             ModelError: it is none that racer can describe.
         """
         network = network_of(self.model.policy)
-        return network if self._pool is None else pooled_network(network, self._pool)
+        return looking_network(network, self._looks, self._parts) if self._looks else network
 
     def learn(self, report: Callable[[int, Mapping[str, float]], float]) -> None:
         """Learn until the budget is used up.
@@ -332,6 +333,13 @@ def _check_ranges(values: Mapping[str, Any]) -> None:
             wrong = "whole numbers of at least 1"
         if wrong:
             raise AgentError(f"{name} is {value!r}; it must be {wrong}")
+
+
+def _looked(looks: tuple[Layer, ...], images: NDArray[Any]) -> NDArray[np.float32]:
+    made = images.astype(np.float64)
+    for layer in looks:
+        made = layer(made)
+    return made.astype(np.float32)
 
 
 def _size(shape: tuple[int, ...]) -> str:
