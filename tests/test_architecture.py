@@ -37,8 +37,10 @@ OWNERS = {
     "matplotlib": {"viewer.plot"},
     "numba": {"sim"},
     "onnx": {"racing"},
+    "optuna": {"lab"},
     "PIL": {"viewer"},
     "pygame": {"viewer"},
+    "ray": {"lab"},
     "rich": {"cli", "viewer"},
     "safetensors": {"replay"},
     "shapely": {"track"},
@@ -208,6 +210,8 @@ HEAVY = {
     "sqlalchemy",
     "tensorboard",
     "PIL",
+    "optuna",
+    "ray",
 }
 
 

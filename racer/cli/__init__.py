@@ -19,6 +19,7 @@ from racer import __version__
 from racer.cli import (
     boards,
     checking,
+    comparing,
     console,
     demo,
     drive,
@@ -112,6 +113,7 @@ app.command("export", rich_help_panel=COMPETE)(export.export)
 app.command("race", rich_help_panel=DRIVE)(race.race)
 app.command("drive", rich_help_panel=DRIVE)(drive.drive)
 app.command("watch", rich_help_panel=DRIVE)(results.watch)
+app.command("compare", rich_help_panel=COMPETE)(comparing.compare)
 app.command("mark", rich_help_panel=COMPETE)(mark.mark)
 app.command("plot", rich_help_panel=COMPETE)(plotting.plot)
 app.command("import-log", rich_help_panel=COMPETE)(logs.import_log)

@@ -1,0 +1,15 @@
+from .cluster import RayWorkers as RayWorkers
+from .compare import Asked as Asked, Cell as Cell, Comparison as Comparison, Pair as Pair
+from .folder import LAB as LAB, LabFolder as LabFolder, lab_folder as lab_folder
+from .statistics import (
+    bootstrap_interval as bootstrap_interval,
+    corrected as corrected,
+    improvement as improvement,
+    improvement_interval as improvement_interval,
+    iqm as iqm,
+    p_value as p_value,
+    seeds_needed as seeds_needed,
+    wilson_interval as wilson_interval,
+)
+from .task import Budget as Budget, Outcome as Outcome, Source as Source, Task as Task, carry_out as carry_out
+from .workers import Event as Event, LocalWorkers as LocalWorkers, Workers as Workers, cores as cores, each as each

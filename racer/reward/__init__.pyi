@@ -1,6 +1,11 @@
 from .check import GAMMA as GAMMA, Report as Report, check as check, verdict as verdict
 from .earnings import Earned as Earned
-from .function import RewardFunction as RewardFunction, VectorReward as VectorReward, load_reward as load_reward
+from .function import (
+    RewardFunction as RewardFunction,
+    VectorReward as VectorReward,
+    load_reward as load_reward,
+    reward_from_text as reward_from_text,
+)
 from .judging import Finding as Finding
 from .landscape import Landscape as Landscape, landscape as landscape
 from .messages import LIMIT as LIMIT

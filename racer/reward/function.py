@@ -8,6 +8,7 @@ reaches the simulator or another car, its clock is the simulated one, and it can
 
 from __future__ import annotations
 
+import ast
 import sys
 import weakref
 from collections.abc import Callable
@@ -29,7 +30,7 @@ from racer.reward.sandbox import Sandbox, TextStream, changes_the_process
 from racer.reward.watchdog import RewardTimeout, Watchdog, patience_s
 from racer.shelf import read_source, shown
 
-__all__ = ["LIMIT", "RewardFunction", "VectorReward", "load_reward"]
+__all__ = ["LIMIT", "RewardFunction", "VectorReward", "load_reward", "reward_from_text"]
 
 Function = Callable[[dict[str, Any]], Any]
 
@@ -70,6 +71,23 @@ def load_reward(source: str | Path | Function | RewardFunction) -> RewardFunctio
         return RewardFunction(getattr(source, "__name__", type(source).__name__), function=source)
     path = shelf.resolve("reward_functions", source)
     text, tree = read_source(path, RewardError, FUNCTION)
+    return RewardFunction(path.stem, path, text, UserCode(path, text, tree, RewardError))
+
+
+def reward_from_text(text: str, path: Path) -> RewardFunction:
+    """A reward function of a source that was read before, or written by a program.
+
+    Args:
+        text: the source.
+        path: where it lies, or might: messages name it, and modules beside it are imported.
+
+    Raises:
+        RewardError: it is no Python.
+    """
+    try:
+        tree = ast.parse(text, filename=str(path))
+    except (SyntaxError, ValueError) as wrong:
+        raise RewardError(f"{path}: this is no Python: {wrong}") from wrong
     return RewardFunction(path.stem, path, text, UserCode(path, text, tree, RewardError))
 
 

@@ -5,6 +5,7 @@ from .export import model_of as model_of
 from .folder import (
     RUNS as RUNS,
     free_name as free_name,
+    locked as locked,
     run_folder as run_folder,
     run_names as run_names,
     trained as trained,

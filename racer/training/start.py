@@ -15,7 +15,7 @@ from racer import __version__
 from racer.env import TimeTrialVector
 from racer.errors import AgentError, RunError
 from racer.racing import AgentFile, Learner, State, load_agent, restore
-from racer.reward import load_reward
+from racer.reward import RewardFunction, load_reward
 from racer.sim import DEFAULT, RANDOM
 from racer.track import Track, load_track
 from racer.training.config import SECONDS, RunConfig
@@ -26,21 +26,31 @@ from racer.training.run import Run, create_run, digest, open_run, write_config
 __all__ = ["resume", "start", "warm_start"]
 
 
-def start(config: RunConfig, name: str | None = None, weights: Run | None = None) -> Run:
+def start(
+    config: RunConfig,
+    name: str | None = None,
+    weights: Run | None = None,
+    *,
+    recipe: AgentFile | None = None,
+    reward: RewardFunction | None = None,
+) -> Run:
     """Make a new run, without training yet.
 
     Args:
         config: what is asked for.
         name: of the run below `runs/`, or a path; by default made of the track and the reward.
         weights: a run whose best driver the new one begins with; it stays as it is.
+        recipe, reward: what `config` names, if it was read already.
 
     Raises:
         RacerError: an input cannot be used, the weights do not fit, or the run exists.
     """
     old = weights.config if weights is not None else None
     # What the old run's folder names, the user has not named: the run judges it.
-    recipe = weights.agent() if weights and old and old.agent == config.agent else load_agent(config.agent)
-    reward = weights.reward() if weights and old and old.reward == config.reward else load_reward(config.reward)
+    if recipe is None:
+        recipe = weights.agent() if weights and old and old.agent == config.agent else load_agent(config.agent)
+    if reward is None:
+        reward = weights.reward() if weights and old and old.reward == config.reward else load_reward(config.reward)
     tracks = [load_track(track) for track in config.fixed]
     names = config.track_names
     both = len(names) > 1 if config.both_directions is None else config.both_directions

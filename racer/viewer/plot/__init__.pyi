@@ -1,4 +1,5 @@
 from .canvas import Box as Box, Canvas as Canvas
+from .comparison import Strip as Strip, comparison as comparison
 from .laps import contact_sheet as contact_sheet, laps as laps
 from .learning import Curve as Curve, learning_curves as learning_curves
 from .mark import draw_mark as draw_mark

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from racer.viewer.plot.canvas import ACCENT, BAD, EDGE, GOOD, SOFT, TEXT, Box, Canvas
 
-__all__ = ["Curve", "learning_curves"]
+__all__ = ["Curve", "color_of", "learning_curves", "marks_between"]
 
 SHEET_IN = (9.6, 7.4)
 MARGIN_IN = 0.14
@@ -91,7 +91,7 @@ def _names(canvas: Canvas, curves: Sequence[Curve]) -> None:
         if x + 0.4 + 0.09 * len(name) > SHEET_IN[0] - 0.6:
             canvas.text(x, y, f"+ {len(curves) - number}", 9.0, SOFT)
             break
-        canvas.line(np.array([[x, y + 0.05], [x + 0.2, y + 0.05]]), _color(number), 2.4)
+        canvas.line(np.array([[x, y + 0.05], [x + 0.2, y + 0.05]]), color_of(number), 2.4)
         canvas.text(x + 0.3, y, name, 10.0, TEXT, weight="bold")
         x += 0.62 + 0.095 * len(name)
 
@@ -108,11 +108,11 @@ def _panel(canvas: Canvas, panel: Panel, curves: Sequence[Curve], box: Box, last
         )
         return
     low, high = panel.limits or _limits(float(known.min()), float(known.max()))
-    for mark in _marks(low, high):
+    for mark in marks_between(low, high):
         y = area.bottom + (mark - low) / (high - low) * area.height
         canvas.line(np.array([[area.left, y], [area.right, y]]), EDGE, 0.7)
         canvas.text(area.left - 0.09, y, f"{mark:g}", 7.0, SOFT, ha="right", va="center")
-    for mark in _marks(0.0, last):
+    for mark in marks_between(0.0, last):
         x = area.left + mark / last * area.width
         canvas.text(x, area.bottom - 0.2, _count(mark), 7.0, SOFT, ha="center")
     canvas.text(area.right, box.top - 0.27, "car steps", 7.5, SOFT, ha="right")
@@ -122,7 +122,7 @@ def _panel(canvas: Canvas, panel: Panel, curves: Sequence[Curve], box: Box, last
         return np.stack([area.left + x / last * area.width, area.bottom + share * area.height], axis=1)
 
     for number, curve in enumerate(curves):
-        _draw(canvas, panel, curve, _color(number), place)
+        _draw(canvas, panel, curve, color_of(number), place)
 
 
 def _draw(
@@ -148,7 +148,7 @@ def _limits(low: float, high: float) -> tuple[float, float]:
     return low - room, high + room
 
 
-def _marks(low: float, high: float) -> list[float]:
+def marks_between(low: float, high: float) -> list[float]:
     """Round numbers from `low` to `high`, about `MARKS` of them."""
     raw = (high - low) / MARKS
     power = 10.0 ** math.floor(math.log10(raw))
@@ -161,5 +161,6 @@ def _count(steps: float) -> str:
     return f"{steps / 1e6:g} M" if steps >= 1e6 else f"{steps / 1e3:g} k" if steps >= 1e3 else f"{steps:g}"
 
 
-def _color(number: int) -> str:
+def color_of(number: int) -> str:
+    """Colour of the run or the reward with this number, from 0."""
     return COLORS[number % len(COLORS)]
