@@ -16,19 +16,20 @@ from racer.viewer.stage import Stage
 from racer.viewer.window import handle
 
 SIZE = (1280, 800)
-NAMES = ["slow", "fast", "gives up", "leaves"]
+NAMES = ["fast", "gives up", "leaves", "slow"]
+FAST, GIVES_UP, LEAVES, SLOW = range(4)
 
 
 @pytest.fixture(scope="module")
 def race():
-    """Four cars: a slow one, a fast one, one that retires after 4 s, and one that leaves the track once."""
+    """Four cars: a fast one, one that retires after 4 s, one that leaves the track once, and a slow one."""
 
     class Leaver(Circler):
         def act(self, observation):
             actions = super().act(observation)
             return np.array([[-1.0, 1.0]], np.float32) if 30 < self.calls < 50 else actions
 
-    drivers = Circler(1.2), Circler(2.0), Circler(1.9, lambda: 1 / 0, 60), Leaver(1.6)
+    drivers = Circler(2.0), Circler(1.9, lambda: 1 / 0, 60), Leaver(1.6), Circler(1.45)
     return heat(*drivers, names=NAMES, penalty_s=3.0)
 
 
@@ -83,13 +84,13 @@ def test_the_order_and_the_gaps_on_the_way(race, order):
 
 
 def test_states_on_the_way(race, order):
-    held = np.flatnonzero(race.replay.drives[3].steps["held"])
+    held = np.flatnonzero(race.replay.drives[LEAVES].steps["held"])
     assert 40 <= len(held) <= 50, "it is held once, for 3 s"
-    assert order.standings((held[0] + 5) / 15.0)[3].state == "held"
-    assert order.standings((held[-1] + 5) / 15.0)[3].state == "going"
-    assert [order.standings(instant)[2].state for instant in (3.5, 4.5)] == ["going", "retired"]
+    assert order.standings((held[0] + 5) / 15.0)[LEAVES].state == "held"
+    assert order.standings((held[-1] + 5) / 15.0)[LEAVES].state == "going"
+    assert [order.standings(instant)[GIVES_UP].state for instant in (3.5, 4.5)] == ["going", "retired"]
     finish_s = race.placings[0].time_s
-    assert [order.standings(finish_s + late)[1].state for late in (-0.1, 0.1)] == ["going", "finished"]
+    assert [order.standings(finish_s + late)[FAST].state for late in (-0.1, 0.1)] == ["going", "finished"]
 
 
 def test_the_tower_lists_all_cars(stage):
@@ -103,20 +104,20 @@ def test_the_tower_lists_all_cars(stage):
 
 def test_penalties_are_marked_on_the_time_bar(stage, race):
     bar, layout = stage.layout(*SIZE).seek.inflate(0, 24), stage.layout(*SIZE)
-    with_penalty, without = (picture(stage, 0.0, focus=focus) for focus in (3, 1))
+    with_penalty, without = (picture(stage, 0.0, focus=focus) for focus in (LEAVES, FAST))
     marked = near(with_penalty, BAD, bar, 12)
-    penalty_s = race.replay.drives[3].steps["held"].sum() / 15.0
+    penalty_s = race.replay.drives[LEAVES].steps["held"].sum() / 15.0
     wide = penalty_s / stage.playback().duration_s * layout.seek.width
     assert marked == pytest.approx(3 * wide, rel=0.1) and near(without, BAD, bar, 12) == 0
 
 
 def test_who_is_out_is_drawn_faintly(stage, race):
-    last = race.replay.drives[2].steps[-1]
+    last = race.replay.drives[GIVES_UP].steps[-1]
     middle = stage.view(SIZE, stage.playback()).to_screen((last["x"], last["y"])).astype(int)
     box = pygame.Rect(0, 0, 30, 30)
     box.center = middle.tolist()
-    color = car_colors(4)[2]
-    going, gone = (near(picture(stage, instant, focus=1), color, box, 30) for instant in (61 / 15.0, 4.9))
+    color = car_colors(4)[GIVES_UP]
+    going, gone = (near(picture(stage, instant, focus=FAST), color, box, 30) for instant in (61 / 15.0, 4.9))
     assert going > 30 and gone < going / 3
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["contestants", "course_of", "heat_of", "race", "show_heat"]
 
+MOST_CRASHES = 12  # that are listed
 GRIDS = ("staggered", "pairs")
 ENDS = {"running": "not finished", "retired": "retired"}
 Drivers = Annotated[
@@ -115,7 +116,7 @@ def heat_of(track: "Track", laps: int, grid: str, penalty_s: float, seed: int, s
     from racer.racing import Heat
     from racer.sim import Traffic
 
-    return Heat(track, laps, Traffic(grid=grid, drawn_grid=shuffle), penalty_s, seed)  # type: ignore[arg-type]
+    return Heat(track, laps, Traffic(grid=grid, drawn_grid=shuffle), penalty_s, penalty_s, seed)  # type: ignore[arg-type]
 
 
 def contestants(found: list[Entrant], course: "Track") -> list["Contestant"]:
@@ -126,17 +127,27 @@ def contestants(found: list[Entrant], course: "Track") -> list["Contestant"]:
 
 
 def show_heat(result: "HeatResult") -> None:
-    """Print a result table, and why drivers retired."""
+    """Print a result table, who ran into whom, and why drivers retired."""
+    from racer.replay import STEP_S
+
     replay = result.replay
     way = " (reverse)" if replay.track.reversed else ""
     title = f"{replay.rules.laps} lap{'s' * (replay.rules.laps > 1)} of {replay.track.name}{way}"
-    columns = [">", "driver", "laps>", "time>", "gap>", "best lap>", "put back>?", "grid>?", ""]
+    columns = [">", "driver", "laps>", "time>", "gap>", "best lap>", "crashes>", "off track>?", "grid>?", ""]
     console.show(console.table(columns, [_row(placing) for placing in result.placings], title))
+    if replay.crashes:
+        rows = [
+            [f"{crash.step * STEP_S:.1f} s", replay.crash_text(crash), replay.drives[crash.car].driver]
+            for crash in replay.crashes[:MOST_CRASHES]
+        ]
+        more = len(replay.crashes) - MOST_CRASHES
+        console.show(console.table(["crash>", "", "to blame"], rows))
+        if more > 0:
+            console.note(f"and {more} more crashes; --json lists all")
     for placing in result.placings:
         if placing.reason:
-            console.note(
-                f"{console.word(placing.driver)} retired after {placing.ended_s:.1f} s: {escape(placing.reason)}"
-            )
+            who = console.word(placing.driver)
+            console.note(f"{who} retired after {placing.ended_s:.1f} s: {escape(placing.reason)}")
 
 
 def _row(placing: "Placing") -> list[str | Text]:
@@ -148,7 +159,8 @@ def _row(placing: "Placing") -> list[str | Text]:
         _time(placing.time_s),
         gap,
         _time(placing.best_lap_s),
-        str(placing.resets) if placing.resets else "",
+        str(placing.crashes) if placing.crashes else "",
+        str(placing.off_tracks) if placing.off_tracks else "",
         str(placing.car + 1),
         "" if placing.end == "finished" else Text(ENDS[placing.end], "yellow"),
     ]

@@ -22,7 +22,7 @@ from racer.racing.agents import Driver, failure
 from racer.racing.caller import Caller
 from racer.racing.heat_result import HeatResult, heat_result
 from racer.racing.race import LAP_LIMIT_S, RaceConditions, checked_actions
-from racer.replay import Drive, Recorder, Replay
+from racer.replay import Crash, Drive, Recorder, Replay, places_of
 from racer.reward import patience_s
 from racer.sensors import Observer, make_sensors
 from racer.sim import STEP_S, Car, Rules, Traffic, World, physics_version
@@ -59,6 +59,7 @@ class Heat:
         laps: that finish the race, the first from a standing start, the others flying.
         traffic: the grid, and what else is on the track.
         penalty_s: simulated time for which a car is held that left the track or drove backwards, s.
+        crash_penalty_s: the same for a car that is to blame for a crash, s.
         seed: random seed of the race.
         grace_s: simulated time that the others have when the first has finished, s. Then, or after 180 s a lap, the
             race is over.
@@ -68,13 +69,15 @@ class Heat:
     laps: int = 3
     traffic: Traffic = Traffic()  # noqa: RUF009 (it is frozen)
     penalty_s: float = 5.0
+    crash_penalty_s: float = 5.0
     seed: int = 0
     grace_s: float = GRACE_S
 
     @property
     def rules(self) -> Rules:
         """What the simulation needs of it."""
-        return Rules("line", self.laps, LAP_LIMIT_S * self.laps, penalty_s=self.penalty_s)
+        costs: Any = {"penalty_s": self.penalty_s, "crash_penalty_s": self.crash_penalty_s}
+        return Rules("line", self.laps, LAP_LIMIT_S * self.laps, **costs)
 
 
 def run_heat(heat: Heat, contestants: Sequence[Contestant]) -> HeatResult:
@@ -91,56 +94,87 @@ def run_heat(heat: Heat, contestants: Sequence[Contestant]) -> HeatResult:
         AgentError: there are too many drivers or none, or they drive different cars.
         ValueError: the traffic does not fit on the track.
     """
-    car = _common_car(contestants)
-    rules = dataclasses.replace(heat.rules, laps=1000, time_limit_s=1e6)  # the world knows no end of the race
-    world = World(heat.track, 1, len(contestants), car, rules)
-    world.seed(heat.seed)
-    world.reset()
-    seats = [_Seat(place, one) for place, one in enumerate(contestants)]
-    observers = {one.conditions.sensors: Observer(world, make_sensors(one.conditions.sensors)) for one in contestants}
-    for observer in observers.values():
-        observer.observe(np.ones(1, np.bool_))
-    caller, patience = Caller(), patience_s()
-    commands, gained, steps, over_s = (
-        np.zeros((1, len(seats), 2)),
-        np.zeros((1, len(seats))),
-        0,
-        heat.rules.time_limit_s,
-    )
-    while (going := [seat for seat in seats if seat.going]) and steps * STEP_S < over_s:
+    race = _Race(heat, contestants)
+    try:
+        while race.goes_on:
+            race.step()
+    finally:
+        race.caller.close()
+    return heat_result(race.replay(unique_names([one.name for one in contestants])))
+
+
+class _Race:
+    """A heat that is being raced.
+
+    Attributes:
+        caller: calls the drivers.
+    """
+
+    def __init__(self, heat: Heat, contestants: Sequence[Contestant]) -> None:
+        car = _common_car(contestants)
+        rules = dataclasses.replace(heat.rules, laps=1000, time_limit_s=1e6)  # the world knows no end of the race
+        self._heat, self._over_s, self._steps = heat, heat.rules.time_limit_s, 0
+        self._world = world = World(heat.track, 1, len(contestants), car, rules, traffic=heat.traffic)
+        world.seed(heat.seed)
+        world.reset()
+        self._seats = [_Seat(place, one) for place, one in enumerate(contestants)]
+        specs = {one.conditions.sensors for one in contestants}
+        self._observers = {sensors: Observer(world, make_sensors(sensors)) for sensors in sorted(specs)}
+        for observer in self._observers.values():
+            observer.observe(np.ones(1, np.bool_))
+        self._commands, self._gained = np.zeros((1, len(contestants), 2)), np.zeros((1, len(contestants)))
+        self._things: list[NDArray[np.void]] = []
+        self._crashes: list[Crash] = []
+        self.caller, self._patience = Caller(), patience_s()
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether somebody is still driving, and has time to."""
+        return any(seat.going for seat in self._seats) and self._steps * STEP_S < self._over_s
+
+    def step(self) -> None:
+        """Take one control step."""
+        world, heat, commands = self._world, self._heat, self._commands
+        going = [seat for seat in self._seats if seat.going]
         for seat in going:
-            commands[0, seat.place] = seat.command(observers[seat.sensors], caller, patience)
+            commands[0, seat.place] = seat.command(self._observers[seat.sensors], self.caller, self._patience)
             seat.recorder.before(world.cars[:, seat.own])
-        world.step(commands, gained)
-        steps += 1
+        if heat.traffic.bots or not self._things:
+            self._things.append(places_of(world.things))
+        world.step(commands, self._gained)
         for seat in going:
             own = world.cars[:, seat.own]
-            seat.recorder.act(commands[:, seat.own], gained[:, seat.own])
+            seat.recorder.act(commands[:, seat.own], self._gained[:, seat.own])
             seat.recorder.after(own, own["status"], np.zeros((1, 1), np.bool_))
+            if (hit := own["hit"].item()) >= 0:
+                self._crashes.append(Crash(self._steps, seat.place, hit))
             seat.finished = own["laps"].item() >= heat.laps
             if not seat.going:
                 commands[0, seat.place] = 0.0
                 world.take_off(0, seat.place)
-        if over_s == heat.rules.time_limit_s and any(seat.finished for seat in seats):
-            over_s = min(over_s, steps * STEP_S + heat.grace_s)
-        for observer in observers.values():
+        self._steps += 1
+        if self._over_s == heat.rules.time_limit_s and any(seat.finished for seat in self._seats):
+            self._over_s = min(self._over_s, self._steps * STEP_S + heat.grace_s)
+        for observer in self._observers.values():
             observer.observe()
-    caller.close()
-    names = unique_names([one.name for one in contestants])
-    drives = [seat.drive(name) for seat, name in zip(seats, names, strict=True)]
-    physics = physics_version()
-    replay = Replay(
-        track=heat.track,
-        car=car,
-        drives=tuple(drives),
-        seed=heat.seed,
-        created=datetime.now(UTC).isoformat(timespec="microseconds"),
-        engine=__version__,
-        physics=physics.motion,
-        arithmetic=physics.bits,
-        rules=heat.rules,
-    )
-    return heat_result(replay)
+
+    def replay(self, names: Sequence[str]) -> Replay:
+        """What was driven."""
+        physics = physics_version()
+        return Replay(
+            track=self._heat.track,
+            car=self._world.car,
+            drives=tuple(seat.drive(name) for seat, name in zip(self._seats, names, strict=True)),
+            seed=self._heat.seed,
+            created=datetime.now(UTC).isoformat(timespec="microseconds"),
+            engine=__version__,
+            physics=physics.motion,
+            arithmetic=physics.bits,
+            rules=self._heat.rules,
+            traffic=self._heat.traffic,
+            things=np.concatenate(self._things),
+            crashes=tuple(self._crashes),
+        )
 
 
 class _Seat:

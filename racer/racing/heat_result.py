@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from racer.replay import Drive, Replay
-from racer.sim import STEP_S
+from racer.replay import Crash, Drive, Replay
+from racer.sim import STEP_S, traffic_as_json
 
 __all__ = ["HeatResult", "Placing", "heat_result"]
 
@@ -32,7 +32,8 @@ class Placing:
         gap_s: behind the winner, s; None if one of the two did not finish.
         ended_s: when it finished, retired, or the race was over for it, s.
         best_lap_s: its fastest lap, s; None without a complete one.
-        resets: how often it was put back on the track.
+        crashes: how often it ran into something, and is to blame for it.
+        off_tracks: how often it was put back after leaving the track, driving backwards or standing still.
         penalty_s: simulated time for which it was held, s.
         reason: why it retired; empty if it did not.
     """
@@ -47,7 +48,8 @@ class Placing:
     gap_s: float | None
     ended_s: float
     best_lap_s: float | None
-    resets: int
+    crashes: int
+    off_tracks: int
     penalty_s: float
     reason: str = ""
 
@@ -64,7 +66,8 @@ class Placing:
             "gap_s": _rounded(self.gap_s),
             "ended_s": round(self.ended_s, 3),
             "best_lap_s": _rounded(self.best_lap_s),
-            "resets": self.resets,
+            "crashes": self.crashes,
+            "off_tracks": self.off_tracks,
             "penalty_s": round(self.penalty_s, 3),
             "reason": self.reason or None,
         }
@@ -98,7 +101,10 @@ class HeatResult:
             "car": self.replay.car.name,
             "seed": self.replay.seed,
             "penalty_s": self.replay.rules.penalty_s,
+            "crash_penalty_s": self.replay.rules.crash_penalty_s,
+            "traffic": traffic_as_json(self.replay.traffic),
             "result": [placing.as_json() for placing in self.placings],
+            "crashes": [_crash(self.replay, crash) for crash in self.replay.crashes],
         }
 
 
@@ -113,7 +119,7 @@ def heat_result(replay: Replay) -> HeatResult:
     best_s = _time_s(replay, replay.drives[order[0]])
     for position, car in enumerate(order, start=1):
         drive = replay.drives[car]
-        time_s, best = _time_s(replay, drive), drive.best_lap
+        time_s, best, crashes = _time_s(replay, drive), drive.best_lap, replay.crashes_of(car)
         placings.append(
             Placing(
                 position=position,
@@ -126,7 +132,8 @@ def heat_result(replay: Replay) -> HeatResult:
                 gap_s=None if time_s is None or best_s is None else time_s - best_s,
                 ended_s=time_s or len(drive.steps) * STEP_S,
                 best_lap_s=None if best is None else best.time_s,
-                resets=sum(lap.resets for lap in drive.laps),
+                crashes=len(crashes),
+                off_tracks=sum(lap.resets for lap in drive.laps) - len(crashes),
                 penalty_s=float(drive.steps["held"].sum()) * STEP_S,
                 reason=drive.retired,
             )
@@ -162,6 +169,11 @@ def _raced(replay: Replay, drive: Drive) -> float:
         return float(laps)
     part = float(drive.steps["distance"][-1]) / replay.track.length - laps
     return laps + min(max(part, 0.0), 0.999)
+
+
+def _crash(replay: Replay, crash: Crash) -> dict[str, Any]:
+    blamed = replay.drives[crash.car].driver
+    return {"time_s": round(crash.step * STEP_S, 3), "to_blame": blamed, "text": replay.crash_text(crash)}
 
 
 def _rounded(value: float | None) -> float | None:

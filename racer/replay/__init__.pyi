@@ -13,11 +13,15 @@ from .marks import (
 )
 from .player import PlayedLap as PlayedLap, html_page as html_page, player_data as player_data
 from .record import (
+    NO_THINGS as NO_THINGS,
     STEP_DTYPE as STEP_DTYPE,
     STEP_S as STEP_S,
+    THING_DTYPE as THING_DTYPE,
+    Crash as Crash,
     Drive as Drive,
     Lap as Lap,
     Replay as Replay,
+    places_of as places_of,
 )
 from .sectors import SECTORS as SECTORS, course_of as course_of, sector_times as sector_times
 from .tensors import DamagedError as DamagedError, pack as pack, unpack as unpack

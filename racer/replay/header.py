@@ -7,18 +7,19 @@ alone.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from racer.errors import TrackError
-from racer.replay.record import FOR_EVER, STEP_DTYPE, STEP_S, Drive, Lap, Replay
+from racer.replay.meetings import THING_ARRAYS, Meetings, meetings_from_file, meetings_to_file
+from racer.replay.record import FOR_EVER, NO_THINGS, STEP_DTYPE, STEP_S, Drive, Lap, Replay
 from racer.replay.tensors import DamagedError
+from racer.replay.values import TEXT_LIMIT, array_of, number_of, text_of, value_of
 from racer.sim import MOST_PENALTY_S, Rotation, Rules
 from racer.track import Track, track_from_arrays
 
@@ -29,7 +30,6 @@ __all__ = ["from_file", "rules_from_header", "to_file"]
 
 FORMAT = 5  # in 4 all cars drove to the end; 3 had a penalty instead of rules; 1 and 2 were archives of NumPy's
 OLDEST, LAST_TO_THE_END = 3, 4  # that is read; in which no car finished or retired before the others
-TEXT_LIMIT = 200  # characters of a name
 REASON_LIMIT = 2000  # characters of why a driver retired
 METADATA_LIMIT = 2000  # characters of a line about a track
 MOST_CARS = 100  # in a race
@@ -79,7 +79,8 @@ def to_file(replay: Replay) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     steps = replay.table()
     arrays = {f"track.{name}": getattr(track, name) for name in LINES}
     arrays |= {f"steps.{name}": steps[name] for name in STEP_DTYPE.names or ()}
-    return header, arrays
+    met, things = meetings_to_file(replay)
+    return header | met, arrays | things
 
 
 def _printable(text: str, limit: int = TEXT_LIMIT) -> str:
@@ -90,33 +91,39 @@ def from_file(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Replay
     """Build a replay from what a file holds, or say which part of it cannot be."""
     if header.get("format") != "racer replay":
         raise DamagedError("it is another kind of file")
-    version, engine = _get(header, "version", int), _text(header, "engine")
+    version, engine = value_of(header, "version", int), text_of(header, "engine")
     if version > FORMAT:
         raise DamagedError(f"it was made by a later racer ({engine}); update racer to open it")
     if version < OLDEST or header.get("step_s") != STEP_S:
         raise DamagedError("its header has no proper 'version' or 'step_s'")
-    created = _text(header, "created")
+    created = text_of(header, "created")
     try:
         datetime.fromisoformat(created)
     except ValueError as error:
         raise DamagedError(f"its time of making, {created!r}, is not a time") from error
-    imported, drivers = _text(header, "imported"), _get(header, "drives", list)
+    imported, drivers = text_of(header, "imported"), value_of(header, "drives", list)
     if not 1 <= len(drivers) <= MOST_CARS:
         raise DamagedError(f"it has {len(drivers)} cars; a race has from 1 to {MOST_CARS}")
     steps = _steps(arrays, len(drivers))
     driven = partial(_drive, version=version, imported=bool(imported))
     drives = tuple(driven(record, steps[:, car]) for car, record in enumerate(drivers))
+    met: Meetings = (None, NO_THINGS, ())
+    if version > LAST_TO_THE_END:
+        met = meetings_from_file(header, arrays, [len(drive.steps) for drive in drives])
     return Replay(
-        track=_track(_get(header, "track", dict), arrays),
-        car=_car(_get(header, "car", dict), engine),
+        track=_track(value_of(header, "track", dict), arrays),
+        car=_car(value_of(header, "car", dict), engine),
         drives=drives,
-        seed=_get(header, "seed", int),
+        seed=value_of(header, "seed", int),
         created=created,
         engine=engine,
-        physics=_text(header, "physics"),
-        arithmetic=_text(header, "arithmetic"),
+        physics=text_of(header, "physics"),
+        arithmetic=text_of(header, "arithmetic"),
         imported=imported,
         rules=_rules(header, version),
+        traffic=met[0],
+        things=met[1],
+        crashes=met[2],
     )
 
 
@@ -125,23 +132,23 @@ def _drive(record: object, steps: NDArray[np.void], *, version: int, imported: b
         raise DamagedError("one of its drives is not a record")
     retired = ""
     if version > LAST_TO_THE_END:
-        count, retired = _get(record, "steps", int), _text(record, "retired", REASON_LIMIT)
+        count, retired = value_of(record, "steps", int), text_of(record, "retired", REASON_LIMIT)
         if not 0 < count <= len(steps):
             raise DamagedError(f"one of its drives has {count} steps of the race's {len(steps)}")
         steps = steps[:count]
-    laps = tuple(_lap(lap) for lap in _get(record, "laps", list))
+    laps = tuple(_lap(lap) for lap in value_of(record, "laps", list))
     _check_laps(laps, steps, imported)
-    given = _get(record, "sensors", list) if "sensors" in record else []  # replays did not always tell
+    given = value_of(record, "sensors", list) if "sensors" in record else []  # replays did not always tell
     if len(given) > MOST_SENSORS:
         raise DamagedError(f"its driver has {len(given)} sensors; a car has {MOST_SENSORS} at most")
-    sensors = tuple(_text({"sensors": sensor}, "sensors") for sensor in given)
-    return Drive(_text(record, "driver"), _text(record, "reward"), laps, steps, sensors, retired)
+    sensors = tuple(text_of({"sensors": sensor}, "sensors") for sensor in given)
+    return Drive(text_of(record, "driver"), text_of(record, "reward"), laps, steps, sensors, retired)
 
 
 def _penalty(header: dict[str, Any]) -> float | None:
     if header.get("penalty_s", ...) is None:
         return None
-    penalty_s = _number(header, "penalty_s")
+    penalty_s = number_of(header, "penalty_s")
     if not 0.0 <= penalty_s <= MOST_PENALTY_S:
         raise DamagedError("its header has no proper 'penalty_s'")
     return penalty_s
@@ -160,7 +167,7 @@ def rules_from_header(header: dict[str, Any]) -> Rules:
     Raises:
         DamagedError: it holds none.
     """
-    given = _get(header, "rules", dict)
+    given = value_of(header, "rules", dict)
     try:
         start = Rotation(**given["start"]) if isinstance(given["start"], dict) else given["start"]
         return Rules(**{**given, "start": start})
@@ -169,18 +176,18 @@ def rules_from_header(header: dict[str, Any]) -> Rules:
 
 
 def _track(record: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Track:
-    metadata = _get(record, "metadata", dict)
-    lines = [_array(arrays, f"track.{name}", np.dtype("<f8"), 2) for name in LINES]
+    metadata = value_of(record, "metadata", dict)
+    lines = [array_of(arrays, f"track.{name}", np.dtype("<f8"), 2) for name in LINES]
     if any(line.shape[1] != 2 for line in lines):
         raise DamagedError("its track cannot be driven: a line of it is none of points")
-    texts = tuple((key, _text(metadata, key, METADATA_LIMIT)) for key in metadata)
+    texts = tuple((key, text_of(metadata, key, METADATA_LIMIT)) for key in metadata)
     try:
         track = _built(
-            _text(record, "name"), _get(record, "reversed", bool), texts, *(line.tobytes() for line in lines)
+            text_of(record, "name"), value_of(record, "reversed", bool), texts, *(line.tobytes() for line in lines)
         )
     except TrackError as error:
         raise DamagedError(f"its track cannot be driven: {error}") from error
-    if track.digest != _get(record, "digest", str):
+    if track.digest != value_of(record, "digest", str):
         raise DamagedError("its track was changed after the replay was written")
     return track
 
@@ -198,8 +205,8 @@ def _car(record: dict[str, Any], engine: str) -> Car:
     names = [field.name for field in dataclasses.fields(Car)]
     if set(record) != set(names):
         raise DamagedError(f"its car is described in another way than here; it was made with racer {engine}")
-    numbers = {name: _number(record, name) for name in names if name != "name"}
-    name = _text(record, "name")
+    numbers = {name: number_of(record, name) for name in names if name != "name"}
+    name = text_of(record, "name")
     try:
         return Car(name, **numbers)
     except ValueError as error:
@@ -208,15 +215,16 @@ def _car(record: dict[str, Any], engine: str) -> Car:
 
 def _steps(arrays: Mapping[str, NDArray[Any]], cars: int) -> NDArray[np.void]:
     columns = {name: f"steps.{name}" for name in STEP_DTYPE.names or ()}
-    unknown = [name for name in arrays if name not in (*columns.values(), *(f"track.{line}" for line in LINES))]
+    known = {*columns.values(), *(f"track.{line}" for line in LINES), *THING_ARRAYS}
+    unknown = [name for name in arrays if name not in known]
     if unknown:
         raise DamagedError(f"it has an array {unknown[0]!a:.80}, which racer does not write")
-    shape = (len(_array(arrays, columns["x"], STEP_DTYPE["x"], 2)), cars)
+    shape = (len(array_of(arrays, columns["x"], STEP_DTYPE["x"], 2)), cars)
     if shape[0] == 0:
         raise DamagedError("it holds no step")
     steps = np.zeros(shape, STEP_DTYPE)
     for name, key in columns.items():
-        column = _array(arrays, key, STEP_DTYPE[name], 2)
+        column = array_of(arrays, key, STEP_DTYPE[name], 2)
         if column.shape != shape:
             raise DamagedError(f"its array {key!r} is {column.shape}, not {shape} for its steps and cars")
         steps[name] = column
@@ -224,27 +232,16 @@ def _steps(arrays: Mapping[str, NDArray[Any]], cars: int) -> NDArray[np.void]:
     return steps
 
 
-def _array(arrays: Mapping[str, NDArray[Any]], name: str, dtype: np.dtype[Any], dimensions: int) -> NDArray[Any]:
-    array = arrays.get(name)
-    if array is None:
-        raise DamagedError(f"it has no array {name!r}")
-    if array.dtype != dtype or array.ndim != dimensions:
-        raise DamagedError(
-            f"its array {name!r} has {array.ndim} dimensions of {array.dtype}, not {dimensions} of {dtype}"
-        )
-    return array
-
-
 def _lap(record: object) -> Lap:
     if not isinstance(record, dict):
         raise DamagedError("one of its laps is not a record")
     return Lap(
-        index=_get(record, "index", int),
-        start_s=_number(record, "start_s"),
-        time_s=_number(record, "time_s"),
-        complete=_get(record, "complete", bool),
-        off_track=_get(record, "off_track", bool),
-        resets=_get(record, "resets", int),
+        index=value_of(record, "index", int),
+        start_s=number_of(record, "start_s"),
+        time_s=number_of(record, "time_s"),
+        complete=value_of(record, "complete", bool),
+        off_track=value_of(record, "off_track", bool),
+        resets=value_of(record, "resets", int),
     )
 
 
@@ -272,32 +269,3 @@ def _check_laps(laps: tuple[Lap, ...], steps: NDArray[np.void], imported: bool) 
         if previous is not None and standing == previous.complete and not imported:
             raise DamagedError(f"lap {lap.index} does not begin as lap {previous.index} ended")
         previous = lap
-
-
-Kind = TypeVar("Kind", int, str, bool, list[Any], dict[str, Any])
-
-
-def _get(record: Mapping[str, Any], key: str, kind: type[Kind]) -> Kind:
-    value = record.get(key)
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise DamagedError(f"its header has no proper {key!r}")
-    return value
-
-
-def _number(record: Mapping[str, Any], key: str) -> float:
-    value = record.get(key)
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or not abs(value) < 1e12
-        or not math.isfinite(value)
-    ):
-        raise DamagedError(f"its header has no proper number {key!r}")
-    return float(value)
-
-
-def _text(record: Mapping[str, Any], key: str, limit: int = TEXT_LIMIT) -> str:
-    value = _get(record, key, str)
-    if len(value) > limit or not value.isprintable():
-        raise DamagedError(f"its {key[:40]!r} is too long or cannot be printed")
-    return value

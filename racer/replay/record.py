@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from racer.sim import Rules
+from racer.sim import Rules, Traffic
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from racer.sim import Car  # brings Numba, which who only looks at a drive does not wait for
     from racer.track import Track
 
-__all__ = ["STEP_DTYPE", "STEP_S", "Drive", "Lap", "Replay"]
+__all__ = ["NO_THINGS", "STEP_DTYPE", "STEP_S", "THING_DTYPE", "Crash", "Drive", "Lap", "Replay", "places_of"]
 
 STEP_S = 1.0 / 15.0  # s, one control step
 
@@ -52,8 +52,21 @@ All float64: `verify` compares bits. Commands, not actions, are kept, in the ver
 simulation took them: they mean the same whatever the action space."""
 
 
+THING_DTYPE = np.dtype([("x", "<f8"), ("y", "<f8"), ("heading", "<f8")])  # m, m, rad
+"""Where a box or a bot car is: its middle, and the direction of its length."""
+
+NO_THINGS: NDArray[np.void] = np.zeros((1, 0), THING_DTYPE)
+
 FOR_EVER = Rules("line", 1000, 1e6)
 """Rules that end no race: of replays that were recorded without, and of imported ones."""
+
+
+def places_of(things: NDArray[np.void]) -> NDArray[np.void]:
+    """The places of boxes and bot cars, (k, b) of `racer.sim.THING`, as a replay keeps them."""
+    places = np.zeros(things.shape, THING_DTYPE)
+    for name in THING_DTYPE.names or ():
+        places[name] = things[name]
+    return places
 
 
 @dataclass(frozen=True)
@@ -69,6 +82,21 @@ class Lap:
     complete: bool
     off_track: bool
     resets: int = 0
+
+
+@dataclass(frozen=True)
+class Crash:
+    """A car ran into something, and is to blame for it.
+
+    Attributes:
+        step: of the race, from 0, before which they met.
+        car: who is to blame.
+        into: the number of a box or bot car of the race; or, beyond these, their number plus that of a car.
+    """
+
+    step: int
+    car: int
+    into: int
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -124,6 +152,14 @@ class Replay:
     arithmetic: str = ""  # `racer.sim.physics_version().bits` where it was driven
     imported: str = ""  # what it was imported from; empty if racer drove it
     rules: Rules = FOR_EVER  # by which it was driven
+    traffic: Traffic | None = None  # what there was beside the cars, and their grid; None in a time trial
+    # Boxes or bot cars, (k, b) of `THING_DTYPE`; one row if none of them moves:
+    things: NDArray[np.void] = field(default_factory=lambda: NO_THINGS)
+    crashes: tuple[Crash, ...] = ()  # in the order of time
+
+    def crashes_of(self, car: int) -> tuple[Crash, ...]:
+        """The crashes that a car is to blame for."""
+        return tuple(crash for crash in self.crashes if crash.car == car)
 
     def table(self) -> NDArray[np.void]:
         """The steps of all cars, (k, m) of `STEP_DTYPE`; the rows after a car's last step are zero."""
@@ -132,10 +168,22 @@ class Replay:
             steps[: len(drive.steps), car] = drive.steps
         return steps
 
+    def crash_text(self, crash: Crash) -> str:
+        """Who ran into what, in words."""
+        count = 0 if self.traffic is None else self.traffic.count
+        if crash.into >= count:
+            into = self.drives[crash.into - count].driver
+        else:
+            into = f"{'bot car' if self.traffic and self.traffic.bots else 'box'} {crash.into + 1}"
+        return f"{self.drives[crash.car].driver} ran into {into}"
+
     @property
     def alone(self) -> tuple[Replay, ...]:
         """A replay of each car alone, for what looks at one car at a time; such a part of a race does not verify."""
-        return tuple(dataclasses.replace(self, drives=(drive,)) for drive in self.drives)
+        return tuple(
+            dataclasses.replace(self, drives=(drive,), crashes=self.crashes_of(car))
+            for car, drive in enumerate(self.drives)
+        )
 
     @property
     def driver(self) -> str:
@@ -184,14 +232,15 @@ class Replay:
 
     @property
     def _rules_text(self) -> str:
-        """What of the rules decides the motion; a replay of format 3 says as much with its penalty alone."""
+        """What of the rules and the traffic decides the motion; format 3 says as much with its penalty alone."""
         text, given, usual = (
             f"penalty {self.rules.penalty_s!r}",
             dataclasses.asdict(self.rules),
             dataclasses.asdict(FOR_EVER),
         )
         others = [name for name in given if name not in ("laps", "time_limit_s", "penalty_s")]
-        return text + "".join(f" {name} {given[name]!r}" for name in others if given[name] != usual[name])
+        text += "".join(f" {name} {given[name]!r}" for name in others if given[name] != usual[name])
+        return text if self.traffic is None else f"{text} {self.traffic!r} {self.seed}"
 
     def _digest(self, drives: list[NDArray[np.void]]) -> str:
         car = dataclasses.asdict(self.car)

@@ -17,7 +17,7 @@ import numpy as np
 from racer import __version__
 from racer.errors import RacerError, ReplayError
 from racer.replay.laps import Recorder
-from racer.replay.record import STEP_DTYPE, STEP_S, Lap, Replay
+from racer.replay.record import STEP_DTYPE, STEP_S, Crash, Lap, Replay, places_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,8 +75,8 @@ def verify(replay: Replay) -> Verdict:
     recorders = [Recorder() for _ in replay.drives]
     exact = replay.arithmetic == here.bits
     try:
-        for first, driven, wrong in _driven(replay, recorders):
-            if reason := _first_difference(replay, driven, first, exact) or wrong:
+        for stretch in _driven(replay, recorders):
+            if reason := _first_difference(replay, stretch, exact) or stretch.wrong:
                 break
     except (RacerError, ValueError, ArithmeticError) as error:
         return Verdict(False, f"it cannot be driven here: {error}")
@@ -100,40 +100,60 @@ def drive_again(replay: Replay) -> Replay:
     from racer.sim import physics_version
 
     physics, recorders = physics_version(), [Recorder() for _ in replay.drives]
-    parts: list[list[NDArray[np.void]]] = [[] for _ in replay.drives]
+    stretches: list[_Stretch] = []
     try:
-        for _, found, wrong in _driven(replay, recorders):
-            if wrong:
-                raise ReplayError(wrong)
-            for car, steps in found.items():
-                parts[car].append(steps)
+        for stretch in _driven(replay, recorders):
+            if stretch.wrong:
+                raise ReplayError(stretch.wrong)
+            stretches.append(stretch)
     except ReplayError:
         raise
     except (RacerError, ValueError, ArithmeticError) as error:
         raise ReplayError(f"it cannot be driven here: {error}") from error
     drives = []
-    for drive, some, recorder in zip(replay.drives, parts, recorders, strict=True):
-        steps = np.concatenate(some)
+    for car, drive in enumerate(replay.drives):
+        steps = np.concatenate([stretch.cars[car] for stretch in stretches if car in stretch.cars])
         steps["reward"] = drive.steps["reward"]
-        drives.append(dataclasses.replace(drive, laps=tuple(recorder.laps[0][0]), steps=steps))
+        drives.append(dataclasses.replace(drive, laps=tuple(recorders[car].laps[0][0]), steps=steps))
+    things = np.concatenate([stretch.things for stretch in stretches])
     return dataclasses.replace(
-        replay, drives=tuple(drives), engine=__version__, physics=physics.motion, arithmetic=physics.bits
+        replay,
+        drives=tuple(drives),
+        engine=__version__,
+        physics=physics.motion,
+        arithmetic=physics.bits,
+        things=things[: len(replay.things)],
+        crashes=tuple(crash for stretch in stretches for crash in stretch.crashes),
     )
 
 
-def _driven(replay: Replay, recorders: list[Recorder]) -> Iterator[tuple[int, dict[int, NDArray[np.void]], str]]:
-    """Drive a race's commands into recorders, one for each car, some steps at a time.
+@dataclass(frozen=True)
+class _Stretch:
+    """Some steps of a race as they came out when it was driven again.
 
-    Yields:
-        The number of the first of these steps; by car, of those still in the race, the steps as they came out, (k,);
-        and what is against the rules at the last of them.
+    Attributes:
+        first: number of the first of them.
+        cars: by car, of those still in the race, its steps, (k,).
+        things: (k, b), where boxes and bot cars were before each.
+        crashes: in them.
+        wrong: what is against the rules at the last of them; empty if nothing is.
     """
-    from racer.sim import OFF_TRACK, World
+
+    first: int
+    cars: dict[int, NDArray[np.void]]
+    things: NDArray[np.void]
+    crashes: list[Crash]
+    wrong: str
+
+
+def _driven(replay: Replay, recorders: list[Recorder]) -> Iterator[_Stretch]:
+    """Drive a race's commands into recorders, one for each car, some steps at a time."""
+    from racer.sim import OFF_TRACK, THING, World
 
     steps, ends = replay.table(), np.array([len(drive.steps) for drive in replay.drives])
     count, cars = steps.shape
     rules = dataclasses.replace(replay.rules, laps=1000, time_limit_s=1e6)
-    world = World(replay.track, 1, cars, replay.car, rules)
+    world = World(replay.track, 1, cars, replay.car, rules, traffic=replay.traffic)
     world.seed(replay.seed)
     commands = np.stack([steps["steering_command_deg"], steps["speed_command"]], axis=-1)[:, None]
     restarts = np.append(steps["restart"], np.zeros((1, cars), np.bool_), axis=0)
@@ -146,7 +166,8 @@ def _driven(replay: Replay, recorders: list[Recorder]) -> Iterator[tuple[int, di
         for car in np.flatnonzero(ends == first).tolist():
             world.take_off(0, car)
         last = min(first + AT_ONCE, *(stop for stop in stops if stop > first))
-        states, wrong = world.run(commands[first:last]), ""
+        things = np.empty((last - first + 1, *world.things.shape), THING)
+        states, wrong = world.run(commands[first:last], things), ""
         off = ((states["status"][1:] == OFF_TRACK) & (states["held"][1:] == 0))[:, 0]
         goes_on = np.arange(first + 1, last + 1)[:, None] < ends
         drove_on = np.flatnonzero((off & goes_on & ~restarts[first + 1 : last + 1]).any(axis=1))
@@ -154,30 +175,50 @@ def _driven(replay: Replay, recorders: list[Recorder]) -> Iterator[tuple[int, di
             last = first + int(drove_on[0]) + 1
             wrong = f"its car left the track in step {last - 1}, but drove on from there"
         some, driven = last - first, {}
-        for car in np.flatnonzero(ends > first).tolist():
+        going = np.flatnonzero(ends > first)
+        for car in going.tolist():
             own = states[: some + 1, :, car : car + 1]
             ended = (restarts[last, car] | off[some - 1, car])[None, None]
             recorders[car].record(own, commands[first:last, :, car : car + 1], own["status"][some], ended)
             driven[car] = recorders[car].take()[:, 0, 0]
-        yield first, driven, wrong
+        hit = states["hit"][1 : some + 1, 0]
+        crashes = [Crash(first + k, j, int(hit[k, j])) for k, j in np.argwhere(hit >= 0).tolist() if j in going]
+        yield _Stretch(first, driven, places_of(things[:some, 0]), crashes, wrong)
         first = last
     for recorder in recorders:
         recorder.close()
 
 
-def _first_difference(replay: Replay, driven: dict[int, NDArray[np.void]], first: int, exact: bool) -> str:
-    """Say where the recorded steps first differ from those driven here, by car from step `first` on."""
-    found = []
-    for car, steps in driven.items():
+def _first_difference(replay: Replay, stretch: _Stretch, exact: bool) -> str:
+    """Say where the recorded steps first differ from those driven here."""
+    first, found = stretch.first, []
+    for car, steps in stretch.cars.items():
         drive = replay.drives[car]
         recorded = drive.steps[first : first + len(steps)]
         differing = _difference(recorded, steps, replay.track.length, exact)
         if differing is not None:
             row, name, text = differing
             whose = "its" if len(replay.drives) == 1 else f"{drive.driver}'s"
-            at = f"in step {first + row} (at {(first + row) * STEP_S:.2f} s)"
-            found.append((row, car, f"{at} {whose} {name.replace('_', ' ')} is {text}"))
-    return min(found)[2] if found else ""
+            found.append((row, car, f"{whose} {name.replace('_', ' ')} is {text}"))
+    rows = replay.things[first : first + len(stretch.things)]
+    for name in rows.dtype.names or ():
+        gap = np.abs(rows[name] - stretch.things[name][: len(rows)])
+        bad = (gap > (0.0 if exact else STATE_SLACK)).any(axis=1)
+        if bad.any():
+            found.append(
+                (int(np.argmax(bad)), -1, f"a box or a bot car is not where driving it again puts it ({name})")
+            )
+    last = first + max(map(len, stretch.cars.values()))
+    recorded_crashes = [crash for crash in replay.crashes if first <= crash.step < last]
+    for crash in sorted({*recorded_crashes} ^ {*stretch.crashes}, key=lambda crash: crash.step):
+        claim = "" if crash in recorded_crashes else "not "
+        does = "does not" if crash in recorded_crashes else "does"
+        text = f"it records {claim}that {replay.crash_text(crash)}, but driven again it {does}"
+        found.append((crash.step - first, len(stretch.cars), text))
+    if not found:
+        return ""
+    row, _, text = min(found)
+    return f"in step {first + row} (at {(first + row) * STEP_S:.2f} s) {text}"
 
 
 def _difference(

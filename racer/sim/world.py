@@ -33,6 +33,7 @@ from racer.track import Track
 __all__ = ["World", "gather", "scatter"]
 
 FOR_GOOD = 2**40  # steps for which a car is held that has left its race
+OUT_OF_SIGHT_M = 1e5  # where it is put
 
 
 class World:
@@ -136,9 +137,11 @@ class World:
     def take_off(self, race: int, car: int) -> None:
         """Take a car out of its race, which it has finished or given up, until the race is reset.
 
-        It is held for good: it does not move, and as every car that is held nobody runs into it.
+        It is held for good: it does not move, and as every car that is held nobody runs into it. It is put where
+        nobody sees it, either.
         """
         self.cars["held"][race, car] = FOR_GOOD
+        self.cars["x"][race, car] = OUT_OF_SIGHT_M
 
     def step(self, commands: NDArray[np.float64], rewards: NDArray[np.float64]) -> None:
         """Judge every car where it stands, then move it through one control step.
