@@ -12,7 +12,7 @@ from drives import CAR, ring
 from typer.testing import CliRunner, Result
 
 from racer.cli import app
-from racer.errors import AgentError
+from racer.errors import AgentError, RulesError
 from racer.racing import Contestant, Heat, HeatResult, RaceConditions, heat_result, run_heat
 from racer.replay import STEP_S, drive_again, load_replay, save_replay, verify
 from racer.sim import CARS, Bots, Boxes, DiscreteActions, Traffic
@@ -240,6 +240,8 @@ def test_one_kind_of_car_in_a_race():
     field = [Contestant("a", Circler(1.0)), Contestant("b", Circler(1.0), RaceConditions(CARS["deepracer-v4"]))]
     with pytest.raises(AgentError, match=f"a drives the car {CAR.name}, but b the car deepracer-v4"):
         run_heat(Heat(TRACK), field)
+    with pytest.raises(RulesError, match="cannot start: 6 boxes"):
+        heat(Circler(1.0), traffic=Traffic(Boxes(6)))
     with pytest.raises(AgentError, match="9 drivers"):
         heat(*[Circler(1.0)] * 9)
 

@@ -8,11 +8,14 @@ import pytest
 from test_heats import Circler, heat
 
 from racer.racing import heat_result
+from racer.replay import STEP_S
+from racer.sim import Bots, Boxes, Traffic
 from racer.viewer import watch
 from racer.viewer.playback import Timeline
 from racer.viewer.running import RunningOrder
 from racer.viewer.screen import BAD, Layout, car_colors
 from racer.viewer.stage import Stage
+from racer.viewer.things import BOT, CARDBOARD
 from racer.viewer.window import handle
 
 SIZE = (1280, 800)
@@ -119,6 +122,49 @@ def test_who_is_out_is_drawn_faintly(stage, race):
     color = car_colors(4)[GIVES_UP]
     going, gone = (near(picture(stage, instant, focus=FAST), color, box, 30) for instant in (61 / 15.0, 4.9))
     assert going > 30 and gone < going / 3
+
+
+@pytest.fixture(scope="module", params=["boxes", "bots"])
+def crowd(request):
+    """One driver who runs into the last thing of a row, and four of these that it never comes to."""
+    traffic = Traffic(Boxes(4)) if request.param == "boxes" else Traffic(bots=Bots(4, 0.5))
+    return heat(Circler(1.5), Circler(1.2), laps=1, traffic=traffic, grace_s=0.1).replay
+
+
+def test_boxes_and_bot_cars_are_where_they_were(crowd):
+    stage = Stage([crowd])
+    view = stage.view(SIZE, stage.playback())
+    color = BOT if crowd.traffic.bots else CARDBOARD
+    for instant in (0.0, 3.0):
+        shown = picture(stage, instant)
+        row = min(round(instant / STEP_S), len(crowd.things) - 1)
+        for x, y, _ in crowd.things[row].tolist():
+            box = pygame.Rect(0, 0, round(0.5 * view.scale), round(0.5 * view.scale))
+            box.center = view.to_screen((x, y)).astype(int).tolist()
+            assert near(shown, color, box, 30) > 0.05 * box.width * box.height
+
+
+def test_crashes_are_marked_on_the_time_bar(crowd):
+    stage = Stage([crowd])
+    seek, end_s = stage.layout(*SIZE).seek, stage.playback().duration_s
+    assert {crash.car for crash in crowd.crashes} <= {0, 1} and crowd.crashes
+    for crash in crowd.crashes:
+        x = round(seek.left + crash.step * STEP_S / end_s * seek.width)
+        box = pygame.Rect(x - 6, seek.centery - 6, 12, 12)
+        assert near(picture(stage, end_s, focus=crash.car), BAD, box, 12) > 30
+
+
+def test_a_crash_flashes(crowd):
+    crash, stage = crowd.crashes[0], Stage([crowd])
+    steps = crowd.drives[crash.car].steps
+    view = stage.view(SIZE, stage.playback())
+    at = view.to_screen((steps["x"][crash.step + 1], steps["y"][crash.step + 1])).astype(int)
+    box = pygame.Rect(0, 0, 120, 120)
+    box.center = at.tolist()
+    before, after = (
+        near(picture(stage, (crash.step + late) * STEP_S, focus=crash.car), BAD, box, 60) for late in (-0.5, 2)
+    )
+    assert after > before + 60
 
 
 def test_keys_choose_whom_to_follow(stage):

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from racer import __version__
-from racer.errors import AgentError
+from racer.errors import AgentError, RulesError
 from racer.racing.agents import Driver, failure
 from racer.racing.caller import Caller
 from racer.racing.heat_result import HeatResult, heat_result
@@ -92,7 +92,7 @@ def run_heat(heat: Heat, contestants: Sequence[Contestant]) -> HeatResult:
 
     Raises:
         AgentError: there are too many drivers or none, or they drive different cars.
-        ValueError: the traffic does not fit on the track.
+        RulesError: the traffic does not fit on the track.
     """
     race = _Race(heat, contestants)
     try:
@@ -116,7 +116,10 @@ class _Race:
         self._heat, self._over_s, self._steps = heat, heat.rules.time_limit_s, 0
         self._world = world = World(heat.track, 1, len(contestants), car, rules, traffic=heat.traffic)
         world.seed(heat.seed)
-        world.reset()
+        try:
+            world.reset()
+        except ValueError as wrong:
+            raise RulesError(f"this race cannot start: {wrong}") from wrong
         self._seats = [_Seat(place, one) for place, one in enumerate(contestants)]
         specs = {one.conditions.sensors for one in contestants}
         self._observers = {sensors: Observer(world, make_sensors(sensors)) for sensors in sorted(specs)}

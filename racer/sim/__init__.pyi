@@ -23,7 +23,14 @@ from .draws import (
 )
 from .kernel_cache import SOURCES as SOURCES, kernels_are_compiled as kernels_are_compiled
 from .location import wheels_on_road as wheels_on_road
-from .objects import BOX as BOX, BOX_M as BOX_M, NO_BOXES as NO_BOXES, THING as THING, TrackObject as TrackObject
+from .objects import (
+    BOX as BOX,
+    BOX_M as BOX_M,
+    BOX_SEEN_M as BOX_SEEN_M,
+    NO_BOXES as NO_BOXES,
+    THING as THING,
+    TrackObject as TrackObject,
+)
 from .plan import Plan as Plan, PlanSettings as PlanSettings
 from .projection import at_row as at_row, distance as distance, project as project
 from .randomization import (

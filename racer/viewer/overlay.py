@@ -109,8 +109,12 @@ def draw_legend(canvas: Canvas, scale: SpeedScale, hints: bool) -> None:
             left = canvas.write(key, (left, y), 12, SOFT, "midright").left - px(18)
 
 
-def draw_time(canvas: Canvas, rider: Rider, state: Playback, scale: SpeedScale) -> None:
-    """Draw the time bar with the laps of one car; what has passed is coloured by its speed."""
+def draw_time(canvas: Canvas, riders: Sequence[Rider], state: Playback, scale: SpeedScale) -> None:
+    """Draw the time bar with the laps of the car in focus; what has passed is coloured by its speed.
+
+    Beneath it is when that car was held for a penalty, on it when somebody ran into something, in that car's colour.
+    """
+    rider = riders[state.focus]
     px, surface, bar, seek = canvas.px, canvas.surface, canvas.layout.bar, canvas.layout.seek
     canvas.card(bar, 12, edge=CARD_EDGE, solid=246)
     x, y, size = bar.left + px(26), bar.centery, px(9)
@@ -147,6 +151,12 @@ def draw_time(canvas: Canvas, rider: Rider, state: Playback, scale: SpeedScale) 
         pygame.draw.rect(
             surface, BAD, (begin, seek.bottom + px(3), max(end - begin, px(2)), px(3)), border_radius=px(1)
         )
+    for other in (*(one for one in riders if one is not rider), rider):
+        for crash_s in other.timeline.crashes:
+            size, there, middle = px(6 if other is rider else 4), place(crash_s), seek.centery
+            diamond = [(there, middle - size), (there + size, middle), (there, middle + size), (there - size, middle)]
+            pygame.draw.polygon(surface, BAD if other is rider else mix(other.color, WELL, 0.35), diamond)
+            pygame.draw.aalines(surface, GROUND, True, diamond)
     if state.hover_s is not None and not state.dragging:
         under = place(state.hover_s)
         pygame.draw.rect(surface, SOFT, (round(under), seek.top - px(5), max(px(1), 1), seek.height + px(10)))

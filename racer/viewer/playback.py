@@ -180,6 +180,11 @@ class Timeline:
         return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
     @cached_property
+    def crashes(self) -> list[float]:
+        """When the car ran into something, s."""
+        return [crash.step * STEP_S for crash in self.replay.crashes]
+
+    @cached_property
     def _way(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """How far it had come when: seconds, and laps raced (never less again)."""
         times, raced, complete = [np.zeros(1)], [np.zeros(1)], 0

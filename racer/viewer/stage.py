@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pygame
 
 from racer.replay import STEP_S
 from racer.viewer.ground import Ground
@@ -24,14 +25,14 @@ from racer.viewer.overlay import (
     draw_title,
 )
 from racer.viewer.panel import Panel, Rider
-from racer.viewer.playback import Playback, Timeline
+from racer.viewer.playback import Moment, Playback, Timeline
 from racer.viewer.running import RunningOrder
 from racer.viewer.scene import View, draw_car, draw_path
-from racer.viewer.screen import ROAD, Canvas, Ink, Layout, SpeedScale, car_colors
+from racer.viewer.screen import BAD, ROAD, Canvas, Ink, Layout, SpeedScale, car_colors, mix
+from racer.viewer.things import draw_things
 from racer.viewer.tower import draw_race_tower, draw_tower
 
 if TYPE_CHECKING:
-    import pygame
     from numpy.typing import NDArray
 
     from racer.replay import Replay
@@ -44,6 +45,7 @@ MOST_SCALE = 800.0  # px per m: a car fills the screen
 FINE_SCALE = 140.0  # px per m from which a step is drawn in several pieces
 EARLIER_LAPS = 2  # drawn faintly beneath the lap in view
 GHOST_TRAIL_S = 1.6
+FLASH_S = 1.0  # for which a crash is seen
 GHOST_ALPHA, GONE_ALPHA = 0.6, 0.25  # of a car of another race, and of one that has left the race
 
 
@@ -73,6 +75,7 @@ class Stage:
         self.names = _names([replay.driver for replay in alone]) + (["the mark"] if mark else [])
         self.colors = car_colors(len(self.timelines))
         self.scale = SpeedScale.over(np.concatenate([timeline.speed for timeline in self.timelines]))
+        self._replays = replays
         self._running = RunningOrder(self.timelines, self.race)
         self._begin_with_sensors = sensors
         self._ground = Ground(self.track)
@@ -126,6 +129,8 @@ class Stage:
         order = [*(number for number in range(len(riders)) if number != state.focus), state.focus]
         for number in order[:-1]:
             self._wake(surface, view, riders[number])
+        for replay in self._replays:
+            draw_things(surface, view, replay, state.time_s)
         canvas = Canvas(surface, self._ink, len(riders), self.race)
         if state.sensors:
             self._sensors(state.focus).draw_beams(canvas, view, moments[state.focus])
@@ -134,6 +139,7 @@ class Stage:
             alpha = self._alpha(number, state)
             pose = (moment.x, moment.y, moment.heading)
             draw_car(surface, view, car, pose, moment.steering, self.colors[number], alpha)
+            self._flash(canvas, view, number, moment)
         if view is not self._fit(*surface.get_size()):
             self._ground.prepare(surface, view)
             draw_shade(canvas)
@@ -151,7 +157,7 @@ class Stage:
             places = [running.index(number) + 1 for number in range(len(riders))]
             draw_tower(canvas, riders, listed, places, state.focus)
         draw_legend(canvas, self.scale, hints)
-        draw_time(canvas, riders[state.focus], state, self.scale)
+        draw_time(canvas, riders, state, self.scale)
         self._panel.draw(canvas, riders[state.focus])
         if state.sensors:
             self._sensors(state.focus).draw_picture(canvas, self._fit(*surface.get_size()), moments[state.focus])
@@ -177,6 +183,15 @@ class Stage:
         """The cars that are named where they drive: the first one, the one in focus, and those next to it."""
         place = running.index(focus)
         return sorted({running[0], *running[max(place - 1, 0) : place + 2]})
+
+    def _flash(self, canvas: Canvas, view: View, number: int, moment: Moment) -> None:
+        """A ring about a car that has just run into something."""
+        for crash_s in self.timelines[number].crashes:
+            age = (moment.time_s - crash_s) / FLASH_S
+            if 0.0 <= age < 1.0:
+                at, radius = view.to_screen((moment.x, moment.y)).tolist(), (0.25 + 0.35 * age) * view.scale
+                for wide in range(max(canvas.px(2), 1)):
+                    pygame.draw.aacircle(canvas.surface, mix(BAD, ROAD, age), at, round(radius) + wide, 1)
 
     def _sensor_view(self, number: int) -> SensorView:
         """What the driver of a car perceives."""
