@@ -71,6 +71,15 @@ def route():
 
 
 @pytest.fixture(scope="session")
+def browser() -> str:
+    """A browser that draws pages without a screen."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        pytest.skip("no Chromium here; install the package chromium")
+    return found
+
+
+@pytest.fixture(scope="session")
 def postgres():
     """A PostgreSQL server of this test process's own."""
     try:

@@ -5,12 +5,11 @@ import hashlib
 import html
 import json
 import re
-import shutil
-import subprocess
 
 import numpy as np
 import pytest
 from drives import drive, otherwise, ring
+from pages import shown
 
 from racer.errors import LeaderboardError
 from racer.leaderboard import add, save_page, standings
@@ -85,22 +84,6 @@ def test_names_are_only_text(page):
     assert {html.unescape(row) for row in rows} >= set(HOSTILE) and len(rows) == len(HOSTILE) + 8
     assert not any("<" in row for row in rows)
     assert {lap["name"] for lap in players(page)[0]["laps"]} >= set(HOSTILE)
-
-
-@pytest.fixture(scope="module")
-def browser() -> str:
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
-        pytest.skip("no Chromium here; install the package chromium")
-    return found
-
-
-def shown(browser: str, path) -> tuple[str, str]:
-    """What a page has become after a few seconds, and what its console said."""
-    flags = "--headless --no-sandbox --disable-gpu --disable-background-networking --dump-dom --enable-logging=stderr"
-    words = [browser, *flags.split(), f"--user-data-dir={path.parent / 'profile'}", "--virtual-time-budget=5000"]
-    done = subprocess.run([*words, path.as_uri()], capture_output=True, text=True, timeout=120)
-    return done.stdout, "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
 
 
 def test_a_browser_shows_it_without_a_complaint(page, browser, tmp_path):

@@ -30,6 +30,7 @@ from racer.cli import (
     mark,
     plotting,
     race,
+    report,
     results,
     rules,
     sensors,
@@ -96,6 +97,7 @@ def racer(
       [cyan]racer mark --track TRACK[/cyan]          how fast it could be
       [cyan]racer watch RUN|REPLAY[/cyan]            see them, alone or next to others
       [cyan]racer plot RUN --out FILE.png[/cyan]     how it learned
+      [cyan]racer report RUN[/cyan]                  all about a training, on one page
       [cyan]racer leaderboard add REPLAY[/cyan]      enter the best one
     """
 
@@ -116,6 +118,7 @@ app.command("watch", rich_help_panel=DRIVE)(results.watch)
 app.command("compare", rich_help_panel=COMPETE)(comparing.compare)
 app.command("mark", rich_help_panel=COMPETE)(mark.mark)
 app.command("plot", rich_help_panel=COMPETE)(plotting.plot)
+app.command("report", rich_help_panel=COMPETE)(report.report)
 app.command("import-log", rich_help_panel=COMPETE)(logs.import_log)
 app.command("rescore", rich_help_panel=COMPETE)(logs.rescore)
 app.add_typer(rules.rules_app, name="rules", rich_help_panel=COMPETE)

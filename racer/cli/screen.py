@@ -78,7 +78,10 @@ def shown(run: "Run") -> "Iterator[Callback]":
                 bar.start_task(task)
             bar.update(task, completed=state.used, speed=f"{state.steps_per_s:,.0f} steps/s")
             lines = [_facts(state, mark), _pace(state, config)]
-            live.update(Group(bar, *(Text(line, style="dim") for line in lines if line)))
+            told = [Text(line, style="dim") for line in lines if line]
+            if state.meter is not None:
+                told.append(Text(state.meter.text, style="yellow" if state.meter.warns else "dim"))
+            live.update(Group(bar, *told))
 
         yield Shown(show)
 
@@ -117,6 +120,7 @@ class _Lines:
 
     def __init__(self, config: "RunConfig", mark: "Replay | None") -> None:
         self._config, self._mark, self._next, self._paced = config, mark, 0.0, False
+        self._warned = False
 
     def __call__(self, state: "State") -> None:
         if state.seconds >= self._next or state.used >= 1.0:
@@ -128,6 +132,10 @@ class _Lines:
         if not self._paced and (pace := _pace(state, self._config)):
             self._paced = True
             console.note(f"[yellow]{escape(pace)}[/yellow]")
+        warns = state.meter is not None and state.meter.warns
+        if state.meter is not None and warns and not self._warned:
+            console.note(f"[yellow]{escape(state.meter.text)}[/yellow]")
+        self._warned = warns
 
 
 def _pace(state: "State", config: "RunConfig") -> str:

@@ -93,7 +93,7 @@ def _lap(one: PlayedLap) -> dict[str, Any]:
     }
 
 
-def html_page(title: str, body: str, players: Sequence[dict[str, Any]] = ()) -> str:
+def html_page(title: str, body: str, players: Sequence[dict[str, Any]] = (), style: str = "") -> str:
     """One self-contained page.
 
     Args:
@@ -101,13 +101,15 @@ def html_page(title: str, body: str, players: Sequence[dict[str, Any]] = ()) -> 
         body: HTML, in which every text is escaped; `<div data-player="player-0"></div>` is where the first player
             stands.
         players: what each plays, as `player_data` gives it.
+        style: more CSS, for what is in `body`.
     """
+    style = STYLE + style
     script = Path(__file__).with_name("player.js").read_text(encoding="utf-8")
     data = "\n".join(
         f'<script type="application/json" id="player-{number}">{_as_script(one)}</script>'
         for number, one in enumerate(players)
     )
-    policy = f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(STYLE)}'"
+    policy = f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'"
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -115,7 +117,7 @@ def html_page(title: str, body: str, players: Sequence[dict[str, Any]] = ()) -> 
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(title)}</title>
-<style>{STYLE}</style>
+<style>{style}</style>
 </head>
 <body>
 {body}

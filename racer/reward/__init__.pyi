@@ -1,4 +1,5 @@
 from .check import GAMMA as GAMMA, Report as Report, check as check, verdict as verdict
+from .drives import fast_lap_s as fast_lap_s
 from .earnings import Earned as Earned
 from .function import (
     RewardFunction as RewardFunction,

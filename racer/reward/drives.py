@@ -18,7 +18,7 @@ from racer.reward.params import Params
 from racer.sim import IN_PROGRESS, LAP_COMPLETE, STATUS, STEP_S, Road, Rotation, Rules, World
 from racer.track import Track
 
-__all__ = ["BRISK", "EASY", "FAST", "SLOW", "Drive", "Episode", "drives_on"]
+__all__ = ["BRISK", "EASY", "FAST", "SLOW", "Drive", "Episode", "drives_on", "fast_lap_s"]
 
 FloatArray = NDArray[np.float64]
 
@@ -144,6 +144,15 @@ def drives_on(track: Track) -> tuple[Drive, ...]:
     if drives is None:
         drives = _driven[track] = _drive(track)
     return drives
+
+
+def fast_lap_s(track: Track) -> float:
+    """How long the scripted fast lap takes from a standing start, s: what a simple driver can do on a track.
+
+    Raises:
+        TrackError: the track is open.
+    """
+    return drives_on(track)[0].episodes[0].steps * STEP_S
 
 
 @dataclass(eq=False)

@@ -10,6 +10,7 @@ from .folder import (
     run_names as run_names,
     trained as trained,
 )
+from .meter import Judgement as Judgement, meter_says as meter_says, rank_correlation as rank_correlation
 from .metrics import Prints as Prints, read_metrics as read_metrics
 from .run import Run as Run, find_run as find_run, open_run as open_run
 from .start import resume as resume, start as start

@@ -10,6 +10,7 @@ from racer.env import ConcatVectorEnv, StepCallback, TimeTrialVector
 from racer.errors import RewardError
 from racer.racing import EvaluationResult, Learner
 from racer.replay import Replay
+from racer.training.meter import Judgement
 
 __all__ = ["Callback", "Progress"]
 
@@ -29,6 +30,7 @@ class Progress:
         evaluated: whether `result` is new.
         elapsed_s: since this part of the training began.
         usual_steps_per_s: what the recipe says to expect of two quiet cores; 0 if it does not say.
+        meter: whether the reward agrees with what matters; None while it is too early to say.
     """
 
     steps: int
@@ -41,6 +43,7 @@ class Progress:
     evaluated: bool
     elapsed_s: float = 0.0
     usual_steps_per_s: float = 0.0
+    meter: Judgement | None = None
 
 
 class Callback(Protocol):

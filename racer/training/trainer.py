@@ -15,13 +15,15 @@ from typing import Any, TextIO, cast
 from racer.env import ConcatVectorEnv
 from racer.errors import ModelError, RacerError, RewardError, RunError
 from racer.racing import EvaluationResult, Learner, Network, drive, evaluate, failure, restore
-from racer.replay import Replay, save_replay
-from racer.reward import OutputBuffer, VectorReward
+from racer.replay import Replay, mark_of, save_replay
+from racer.reward import OutputBuffer, VectorReward, fast_lap_s
 from racer.shelf import refuse_links
+from racer.sim import DEFAULT
 from racer.training.callbacks import Callback, Progress, usual_pace
 from racer.training.config import read_config
 from racer.training.environments import LAPS, cars_of, evaluation_env, training_env
 from racer.training.folder import locked
+from racer.training.meter import COLUMNS, Meter, slow_lap_s
 from racer.training.metrics import Metrics, Prints
 from racer.training.run import Run
 from racer.training.start import warm_start
@@ -93,6 +95,10 @@ class Training:
             if run.initial.exists():
                 warm_start(learner, run.load(run.initial)[0], run.initial)
             self._evaluated()  # compiles what an evaluation needs before the clock starts
+        where = run.track()
+        top_mps = (config.actions or DEFAULT).top_speed
+        self._meter = Meter(slow_lap_s(fast_lap_s(where), where.length, top_mps), mark_of(where, run.car))
+        self._measured: Mapping[str, float | None] = dict.fromkeys(COLUMNS)
         self._log = Metrics(run.folder, steps=self._steps)
         self._log.describe(*self._described())
         for callback in callbacks:
@@ -122,15 +128,12 @@ class Training:
             self._save()
         seconds, elapsed = self._seconds(), max(time.monotonic() - self._began, 1e-9)
         speed = (steps - self._first_steps) / elapsed
-        fresh = self._result if due else None
-        evaluation = {
-            "eval/success_rate": fresh.completed if fresh else None,
-            "eval/best_lap_s": fresh.best_lap_s if fresh else None,
-        }
+        evaluation = self._measured if due else dict.fromkeys(COLUMNS)
         if steps > self._first_steps:
             self._log.write(steps, seconds, {"time/fps": speed, **evaluation, **metrics})
         used, pace = min(1.0, self._used), usual_pace(self.learner)
-        state = Progress(steps, seconds, used, speed, metrics, self._result, self._best, due, elapsed, pace)
+        best, meter = self._best, self._meter.says()
+        state = Progress(steps, seconds, used, speed, metrics, self._result, best, due, elapsed, pace, meter)
         for callback in self._callbacks:
             callback.on_update(state)
         return self._used
@@ -203,6 +206,7 @@ class Training:
     def _evaluate(self) -> None:
         began = time.monotonic()
         self._result = self._evaluated()
+        self._measured = self._meter.add(self._result)
         for callback in self._callbacks:
             callback.on_evaluation(self._result)
         if self._best is None or self._result.rank > self._best.rank:

@@ -1,7 +1,14 @@
 from .canvas import Box as Box, Canvas as Canvas
 from .comparison import Strip as Strip, comparison as comparison
 from .laps import contact_sheet as contact_sheet, laps as laps
-from .learning import Curve as Curve, learning_curves as learning_curves
+from .learning import (
+    Curve as Curve,
+    axis_limits as axis_limits,
+
+    learning_curves as learning_curves,
+    marks_between as marks_between,
+    short_count as short_count,
+)
 from .mark import draw_mark as draw_mark
 from .rewards import reward_map as reward_map
 from .sensors import (

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from racer.viewer.plot.canvas import ACCENT, BAD, EDGE, GOOD, SOFT, TEXT, Box, Canvas
 
-__all__ = ["Curve", "color_of", "learning_curves", "marks_between"]
+__all__ = ["Curve", "axis_limits", "color_of", "learning_curves", "marks_between", "short_count"]
 
 SHEET_IN = (9.6, 7.4)
 MARGIN_IN = 0.14
@@ -107,14 +107,14 @@ def _panel(canvas: Canvas, panel: Panel, curves: Sequence[Curve], box: Box, last
             box.left + box.width / 2, box.bottom + box.height / 2, "nothing measured yet", 9.0, SOFT, ha="center"
         )
         return
-    low, high = panel.limits or _limits(float(known.min()), float(known.max()))
+    low, high = panel.limits or axis_limits(float(known.min()), float(known.max()))
     for mark in marks_between(low, high):
         y = area.bottom + (mark - low) / (high - low) * area.height
         canvas.line(np.array([[area.left, y], [area.right, y]]), EDGE, 0.7)
         canvas.text(area.left - 0.09, y, f"{mark:g}", 7.0, SOFT, ha="right", va="center")
     for mark in marks_between(0.0, last):
         x = area.left + mark / last * area.width
-        canvas.text(x, area.bottom - 0.2, _count(mark), 7.0, SOFT, ha="center")
+        canvas.text(x, area.bottom - 0.2, short_count(mark), 7.0, SOFT, ha="center")
     canvas.text(area.right, box.top - 0.27, "car steps", 7.5, SOFT, ha="right")
 
     def place(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -142,22 +142,23 @@ def _draw(
             canvas.line(points, color, 1.6, zorder=5)
 
 
-def _limits(low: float, high: float) -> tuple[float, float]:
+def axis_limits(low: float, high: float) -> tuple[float, float]:
     """Ends of an axis that leave some room around the values."""
     room = 0.08 * (high - low) or max(abs(high), 1.0) * 0.1
     return low - room, high + room
 
 
-def marks_between(low: float, high: float) -> list[float]:
-    """Round numbers from `low` to `high`, about `MARKS` of them."""
-    raw = (high - low) / MARKS
+def marks_between(low: float, high: float, count: int = MARKS) -> list[float]:
+    """Round numbers from `low` to `high`, about `count` of them."""
+    raw = (high - low) / count
     power = 10.0 ** math.floor(math.log10(raw))
     step = power * min((1.0, 2.0, 2.5, 5.0, 10.0), key=lambda factor: abs(factor * power - raw))
     first = math.ceil(low / step - 1e-9)
     return [round(k * step, 10) for k in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
-def _count(steps: float) -> str:
+def short_count(steps: float) -> str:
+    """A number of steps as an axis says it."""
     return f"{steps / 1e6:g} M" if steps >= 1e6 else f"{steps / 1e3:g} k" if steps >= 1e3 else f"{steps:g}"
 
 
