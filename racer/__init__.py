@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 from gymnasium.envs.registration import register, registry
 
 if TYPE_CHECKING:
-    from racer import car, env, errors, leaderboard, racing, replay, reward, sim, track, training
+    from racer import car, env, errors, lab, leaderboard, racing, replay, reward, sim, track, training
+    from racer.lab import show
     from racer.track import load_track
 
 __version__ = "0.1.0"
@@ -32,11 +33,13 @@ __all__ = [
     "car",
     "env",
     "errors",
+    "lab",
     "leaderboard",
     "load_track",
     "racing",
     "replay",
     "reward",
+    "show",
     "sim",
     "track",
     "training",
@@ -55,6 +58,10 @@ def __getattr__(name: str) -> Any:
         from racer.track import load_track
 
         return load_track
+    if name == "show":
+        from racer.lab import show
+
+        return show
     if name in __all__:
         return importlib.import_module(f"racer.{name}")
     raise AttributeError(f"module 'racer' has no attribute {name!r}")

@@ -14,3 +14,4 @@ from .statistics import (
 from .task import Budget as Budget, Outcome as Outcome, Source as Source, Task as Task, carry_out as carry_out
 from .workers import Event as Event, LocalWorkers as LocalWorkers, Workers as Workers, cores as cores, each as each
 from .report import report_page as report_page, save_report as save_report
+from .showing import show as show

@@ -11,7 +11,12 @@ from .marks import (
     marks_folder as marks_folder,
     percent_of_mark as percent_of_mark,
 )
-from .player import PlayedLap as PlayedLap, html_page as html_page, player_data as player_data
+from .player import (
+    PlayedLap as PlayedLap,
+    html_page as html_page,
+    notebook_page as notebook_page,
+    player_data as player_data,
+)
 from .record import (
     NO_THINGS as NO_THINGS,
     STEP_DTYPE as STEP_DTYPE,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from racer.track import Track
 
-__all__ = ["PlayedLap", "html_page", "player_data"]
+__all__ = ["PlayedLap", "framed", "html_page", "notebook_page", "player_data"]
 
 MOST_LAPS = 10  # in a player
 MOST_STEPS = 2700  # of a lap: three minutes
@@ -126,6 +126,31 @@ def html_page(title: str, body: str, players: Sequence[dict[str, Any]] = (), sty
 </body>
 </html>
 """
+
+
+def notebook_page(replay: Replay, title: str = "") -> str:
+    """The laps of a race as one page in a frame, for a notebook: the best lap of the first car first.
+
+    Args:
+        replay: the race.
+        title: a text above it; by default who drove where.
+    """
+    best = replay.drives[0].best_lap
+    laps = [
+        PlayedLap(f"lap {lap.index}", f"{lap.time_s:.3f} s" + ("" if lap.complete else ", not completed"), replay, lap)
+        for lap in sorted(replay.laps, key=lambda lap: lap is not best)
+    ]
+    text = title or f"{replay.driver} on {replay.track.name}"
+    body = f'<b>{escape(text)}</b><div data-player="player-0"></div>'
+    return framed(html_page(text, body, [player_data(replay.track, laps)]))
+
+
+def framed(page: str, height_px: int = 680) -> str:
+    """A page in a frame of its own, where its scripts run and reach nothing else."""
+    return (
+        f'<iframe srcdoc="{escape(page)}" sandbox="allow-scripts" width="100%" height="{height_px}" '
+        'frameborder="0"></iframe>'
+    )
 
 
 def _as_script(data: Any) -> str:

@@ -254,6 +254,12 @@ class Replay:
                 digest.update(np.ascontiguousarray(column).tobytes())
         return digest.hexdigest()
 
+    def _repr_html_(self) -> str:
+        """The laps to play, for notebooks."""
+        from racer.replay.player import notebook_page
+
+        return notebook_page(self)
+
     def __repr__(self) -> str:
         """A short description without the steps."""
         way = " (reverse)" if self.track.reversed else ""

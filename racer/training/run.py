@@ -14,6 +14,7 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from racer.racing import (
     restore,
     save_state,
 )
+from racer.replay import load_replay, notebook_page
 from racer.reward import RewardFunction, load_reward
 from racer.shelf import read_json, write_atomically
 from racer.sim import CARS, DEFAULT, Car, TrackSampler
@@ -64,6 +66,12 @@ class Run:
         config = self.config
         what = f"{config.agent} on {', '.join(config.track_names)}, reward {config.reward}, {config.budget}"
         return f"<Run {str(self.folder)!r}: {what}>"
+
+    def _repr_html_(self) -> str:
+        """The best driver's laps to play, for notebooks; what it is in a line where nothing was driven yet."""
+        said = f"{self.name}: {self.config.agent} with the reward {self.config.reward}"
+        laps = notebook_page(load_replay(self.replay), said) if self.replay.exists() else ""
+        return laps or f"<b>{escape(said)}</b>, no laps yet"
 
     @property
     def name(self) -> str:
