@@ -1,6 +1,8 @@
 from .cluster import RayWorkers as RayWorkers
 from .compare import Asked as Asked, Cell as Cell, Comparison as Comparison, Pair as Pair
 from .folder import LAB as LAB, LabFolder as LabFolder, lab_folder as lab_folder
+from .report import report_page as report_page, save_report as save_report
+from .showing import show as show
 from .statistics import (
     bootstrap_interval as bootstrap_interval,
     corrected as corrected,
@@ -13,5 +15,3 @@ from .statistics import (
 )
 from .task import Budget as Budget, Outcome as Outcome, Source as Source, Task as Task, carry_out as carry_out
 from .workers import Event as Event, LocalWorkers as LocalWorkers, Workers as Workers, cores as cores, each as each
-from .report import report_page as report_page, save_report as save_report
-from .showing import show as show

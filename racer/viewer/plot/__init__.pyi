@@ -4,7 +4,6 @@ from .laps import contact_sheet as contact_sheet, laps as laps
 from .learning import (
     Curve as Curve,
     axis_limits as axis_limits,
-
     learning_curves as learning_curves,
     marks_between as marks_between,
     short_count as short_count,
