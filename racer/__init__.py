@@ -4,7 +4,7 @@
 
     track = racer.load_track("harbor")
 
-Importing it registers the environment `racer/TimeTrial-v0` with Gymnasium and loads nothing heavier; the
+Importing it registers the environments (`racer/TimeTrial-v0`, …) with Gymnasium and loads nothing heavier; the
 parts (`racer.load_track`, `racer.sim.car`, `racer.reward`, `racer.replay`, …) load when they are first used.
 """
 
@@ -45,12 +45,13 @@ __all__ = [
     "training",
 ]
 
-if "racer/TimeTrial-v0" not in registry:  # registering twice, as a reload would, makes Gymnasium warn
-    register(
-        id="racer/TimeTrial-v0",
-        entry_point="racer.env:TimeTrial",
-        vector_entry_point="racer.env:TimeTrialVector",
-    )
+for _name in ("TimeTrial", "ObjectAvoidance", "HeadToBot"):
+    if f"racer/{_name}-v0" not in registry:  # registering twice, as a reload would, makes Gymnasium warn
+        register(
+            id=f"racer/{_name}-v0",
+            entry_point=f"racer.env:{_name}",
+            vector_entry_point=f"racer.env:{_name}Vector",
+        )
 
 
 def __getattr__(name: str) -> Any:

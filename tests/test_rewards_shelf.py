@@ -196,6 +196,42 @@ def test_slow_in_fast_out():
     assert {2.0, 4.0} <= set(best) or {3.0, 4.0} <= set(best)
 
 
+BOX_AHEAD = {"objects_location": [(0.0, 0.0)], "closest_objects": [0, 0]}
+
+
+def beside(gap, left, s=1.0, offset=0.1, **more):
+    """`params` of a car in the left lane, behind an object."""
+    here = at(s, offset, **more)
+    told = {"objects_distance": [here["projection_distance"] + gap], "objects_left_of_center": [left]}
+    return here | BOX_AHEAD | told
+
+
+def test_avoid_boxes():
+    function = reward("avoid_boxes")
+    assert function(at(speed=2.0)) == pytest.approx(0.5)
+    assert function(beside(0.75, False, speed=2.0)) == pytest.approx(0.5)
+    assert function(beside(0.75, True, speed=2.0)) == pytest.approx(0.5 * 0.55)
+    assert function(beside(1.6, True, speed=2.0)) == pytest.approx(0.5)
+    assert function(beside(0.1, True, speed=2.0) | {"is_crashed": True}) == 1e-3
+
+
+def test_overtake():
+    function = reward("overtake")
+    assert function(beside(1.0, True, speed=2.0)) == pytest.approx(0.25)
+    assert function(beside(1.0, False, speed=2.0)) == pytest.approx(0.5)
+    two = {"objects_location": [(0, 0), (0, 0)], "objects_left_of_center": [False, False]}
+    told = [{"closest_objects": [1, 0]}, {"closest_objects": [0, 1]}, {"closest_objects": [0, 1]}]
+    steps = [at(steps=3.0 + k, speed=2.0) | two | {"objects_distance": [1.5, 9.0]} | told[k] for k in range(3)]
+    assert list(map(function, steps)) == pytest.approx([0.5, 5.5, 0.5])
+
+
+def test_keep_a_gap():
+    function = reward("keep_a_gap")
+    values = [function(beside(gap, True, speed=1.0)) for gap in (1.1, 0.55, 1.65, 9.0)]
+    assert values == pytest.approx([1.0, 0.5, 0.5, 0.125])
+    assert function(at(speed=2.0)) == pytest.approx(0.5)
+
+
 def test_mark_line():
     """It pays in full on the way of the best lap known, less beside it and less for dawdling."""
     function, track = reward("mark_line"), load_track("harbor")

@@ -61,7 +61,8 @@ class Field:
         """
         track = TrackSampler() if isinstance(setup.track, str) and setup.track == RANDOM else setup.track
         where = track if isinstance(track, TrackSampler) else load_track(track)
-        self.world = World(where, races, cars, setup.kind, setup.chosen_rules, setup.threads, setup.randomization)
+        drawn, traffic = setup.randomization, setup.traffic
+        self.world = World(where, races, cars, setup.kind, setup.chosen_rules, setup.threads, drawn, traffic)
         self.params = Params(self.world.track, races * cars)
         self._reward = _vector_reward(setup.reward_function, races * cars)
         self.rewards = np.zeros((races, cars))
@@ -139,12 +140,14 @@ class Field:
         if idle is not None:
             actions = np.where(idle.reshape(-1, *[1] * (actions.ndim - 1)), np.zeros((), actions.dtype), actions)
         self.commands = commands = self.actions.commands(actions)
-        kept = None if idle is None else world.cars[idle]
+        kept = None if idle is None else (world.cars[idle], world.things[idle])
         if self._describes or self.step_callback is not None:
             self.params.describe(world, commands)
         world.step(commands, rewards)
-        if idle is not None:
-            world.cars[idle], rewards[idle] = kept, 0.0
+        self.params.judge(world)
+        if kept is not None:
+            world.cars[idle], world.things[idle] = kept
+            rewards[idle] = 0.0
         if self._reward is not None:
             held = self.status == PAUSE if world.rules.penalty_s is not None else None
             if idle is not None:

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypedDict, get_args
 from racer.reward import RewardFunction, VectorReward
 from racer.sensors import Sensor
 from racer.shelf import DEFAULTS
-from racer.sim import CARS, DEFAULT, OFF, ActionSpace, Car, Randomization, Rules, Start, TrackSampler
+from racer.sim import CARS, DEFAULT, OFF, ActionSpace, Car, Randomization, Rules, Start, TrackSampler, Traffic
 from racer.track import Track
 
 TrackSource = str | Path | Track | TrackSampler
@@ -36,6 +36,7 @@ class Options(TypedDict, total=False):
     threads: int
     max_episode_steps: int | None
     render_mode: RenderMode | None
+    traffic: Traffic | None
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class Setup:
     threads: int = 1
     max_episode_steps: int | None = None
     render_mode: RenderMode | None = None
+    traffic: Traffic | None = None
 
     def __post_init__(self) -> None:
         """Check what no record or loader checks by itself."""
@@ -79,6 +81,8 @@ class Setup:
                 f"randomization is {self.randomization!r:.60}; it must be a `racer.sim.Randomization`, for example "
                 "Randomization(friction=0.2)"
             )
+        if not isinstance(self.traffic, Traffic | None):
+            raise ValueError(f"traffic is {self.traffic!r:.60}; it must be a `racer.sim.Traffic`, or None")
         if self.render_mode not in (None, *RENDER_MODES):
             raise ValueError(f"render_mode is {self.render_mode!r:.60}; it must be None, 'human' or 'rgb_array'")
         least_one = {"threads": self.threads}

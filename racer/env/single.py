@@ -123,6 +123,7 @@ class TimeTrial(gym.Env[Observation, Action]):
     | `threads` | 1 | over which many cars are spread; results do not depend on it |
     | `max_episode_steps` | None | steps that truncate an episode |
     | `render_mode` | None | `"human"` or `"rgb_array"`; see above |
+    | `traffic` | None | `racer.sim.Traffic`: boxes or bot cars; `ObjectAvoidance` and `HeadToBot` tell of them |
 
     The first six are also taken by position, the others by keyword alone.
 
@@ -271,7 +272,8 @@ class TimeTrial(gym.Env[Observation, Action]):
         laps, length = int(state["laps"]), self.field.world.track.length
         progress = 100.0 if status == LAP_COMPLETE else (float(state["distance"]) - laps * length) * (100.0 / length)
         lap_time_s = float(state["lap_time"]) if laps else NO_LAP_TIME
-        return {"progress": progress, "laps": laps, "lap_time_s": lap_time_s, "status": STATUS[status]}
+        info = {"progress": progress, "laps": laps, "lap_time_s": lap_time_s, "status": STATUS[status]}
+        return info if self.field.world.traffic is None else info | {"crashes": int(state["crashes"])}
 
 
 def _misshaped(given: tuple[int, ...], shape: tuple[int, ...]) -> str:

@@ -264,7 +264,8 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
         laps = state["laps"].copy()
         if ended:
             np.putmask(progress, status == LAP_COMPLETE, 100.0)
-        return {
+        crashes = {} if self.field.world.traffic is None else {"crashes": state["crashes"].copy(), "_crashes": mask}
+        return crashes | {
             "progress": progress,
             "_progress": mask,
             "laps": laps,

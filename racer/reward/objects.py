@@ -1,26 +1,101 @@
-"""The keys of `params` that describe boxes and bot cars.
+"""The keys of `params` that describe boxes, bot cars and other cars.
 
 Invariant: places are those of DeepRacer's `params`, along the centre line in the driving direction, each object
-projected on the point of the line that is nearest to it, wherever the car is.
+projected on the point of the line that is nearest to it. Cars of running races and lone poses go through the same code.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Sequence
-from math import atan, cos, hypot, sin, tan
+from collections.abc import Iterator, Sequence
+from functools import cache
+from math import atan, cos, sin, tan
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from racer.sensors import Camera
-from racer.sim import BOX_M, TrackObject, at_row, project, road_of
+from racer.sim import (
+    BOX_M,
+    CAR_STATE,
+    THING,
+    Rules,
+    TrackObject,
+    Traffic,
+    World,
+    at_row,
+    lean,
+    meet,
+    project,
+    project_near,
+    road_of,
+)
 
 if TYPE_CHECKING:
     from racer.sim import Car
     from racer.track import Track
 
-__all__ = ["object_params"]
+__all__ = ["Surroundings", "object_params"]
 
 NEAR_M, FAR_M = 0.02, 300.0  # what the camera sees begins and ends there
+X, Y, ALONG, OFFSET, HEADING = range(5)
+
+
+class Surroundings:
+    """What `params` tell of the objects around each car of a world with traffic: boxes or bot cars, then other cars."""
+
+    def __init__(self, count: int, objects: int) -> None:
+        """Make room for `count` cars with so many `objects` around each."""
+        self._places = np.zeros((count, objects, 5))
+        self._closest = np.zeros((count, 2), np.int64)
+        self._in_camera = np.zeros(count, np.bool_)
+        self._crashed = np.zeros(count, np.bool_)
+        self._speeds: list[float] = [0.0] * objects
+
+    def describe(self, world: World) -> None:
+        """Fill in the objects of a world as they stand; nobody has crashed until `judge` says so."""
+        if world.traffic is not None and world.traffic.bots is not None:
+            # Where there are bot cars, the original says their speed of every object.
+            self._speeds = [float(world.traffic.bots.speed)] * len(self._speeds)
+        self._crashed[:] = False
+        tables = self._places, self._closest, self._in_camera
+        if world.one_track:
+            _describe(world.cars, world.things, world.road.center, world.road.s, _lens(world.car), *tables)
+            return
+        for races, part in world.by_track():
+            numbers = np.arange(len(self._closest)).reshape(world.cars.shape)[races].ravel()
+            some = tuple(table[numbers] for table in tables)
+            _describe(part.cars, part.things, part.road.center, part.road.s, _lens(world.car), *some)
+            for table, described in zip(tables, some, strict=True):
+                table[numbers] = described
+
+    def judge(self, cars: NDArray[np.void]) -> None:
+        """Take over who has crashed, of cars (n, m) that the newest step has judged."""
+        self._crashed[:] = cars["hit"].reshape(-1) >= 0
+
+    def rows(self, cars: slice) -> Iterator[dict[str, Any]]:
+        """For several cars the nine keys that tell of objects, and `is_crashed`."""
+        places, lefts = self._places[cars], (self._places[cars, :, OFFSET] > 0.0).tolist()
+        columns = (
+            places[:, :, : Y + 1].tolist(),
+            places[:, :, ALONG].tolist(),
+            np.abs(places[:, :, OFFSET]).tolist(),
+            lefts,
+            places[:, :, HEADING].tolist(),
+        )
+        others = self._closest[cars].tolist(), self._in_camera[cars].tolist(), self._crashed[cars].tolist()
+        for at, along, away, left, heading, closest, in_camera, crashed in zip(*columns, *others, strict=True):
+            yield {
+                "is_crashed": crashed,
+                "closest_objects": closest,
+                "objects_location": list(map(tuple, at)),
+                "objects_distance": along,
+                "objects_distance_from_center": away,
+                "objects_left_of_center": left,
+                "objects_heading": heading,
+                "objects_speed": self._speeds[:],
+                "object_in_camera": in_camera,
+            }
 
 
 def object_params(
@@ -36,74 +111,98 @@ def object_params(
         car: for its size, which bot cars share.
 
     Returns:
-        The nine keys that begin with `object`, `closest_objects` and `is_crashed`. `object_in_camera` is what the
-        original means it to be: the object ahead is in the picture.
+        The nine keys that tell of objects, and `is_crashed`. `object_in_camera` is what the original means it to be:
+        the object ahead is in the picture.
     """
     road = road_of(track)
-    along, aside = [], []
-    for one in (TrackObject(x, y), *objects):
-        i, share = project(road.center, one.x, one.y)
-        dx, dy = road.center[i + 1] - road.center[i]
-        away_x, away_y = one.x - road.center[i, 0] - share * dx, one.y - road.center[i, 1] - share * dy
-        along.append(float(at_row(road.s, i, share)))
-        aside.append(float(hypot(away_x, away_y)) * (1.0 if dx * away_y > dy * away_x else -1.0))
-    here, distances = along[0], along[1:]
-    order = sorted(range(len(objects)), key=distances.__getitem__)
-    following = bisect_right([distances[k] for k in order], here)
-    behind, ahead = order[following - 1], order[following % len(order)]
-    # Where there are bot cars the original gives boxes their speed, too.
+    cars, things = np.zeros((1, 1), CAR_STATE), np.zeros((1, len(objects)), THING)
+    state: Any = cars[0, 0]
+    state["x"], state["y"] = x - car.front_point * cos(heading), y - car.front_point * sin(heading)
+    state["heading"] = heading
+    state["segment"], state["share"] = project(road.center, x, y)
+    state["s"] = at_row(road.s, state["segment"], state["share"])
+    for thing, one in zip(things[0], objects, strict=True):
+        thing["x"], thing["y"], thing["heading"], thing["is_bot"] = one.x, one.y, one.heading, one.is_bot
+        thing["length"], thing["width"] = (car.length, car.width) if one.is_bot else BOX_M
+        thing["segment"], thing["share"] = project(road.center, one.x, one.y)
+        thing["s"] = at_row(road.s, thing["segment"], thing["share"])
+        thing["offset"] = _offset(road.center, one.x, one.y, thing["segment"], thing["share"])
+    around = Surroundings(1, len(objects))
+    _describe(cars, things, road.center, road.s, _lens(car), around._places, around._closest, around._in_camera)
+    meet(cars, things, road, car.constants, Rules().constants, Traffic().constants)
+    around.judge(cars)
+    described = next(around.rows(slice(0, 1)))
     shared = next((one.speed for one in objects if one.speed is not None), 0.0)
-    origin = x - car.front_point * cos(heading), y - car.front_point * sin(heading)
-    hit = [
-        _touches(origin, heading, one, car) and (not one.is_bot or here < place)
-        for one, place in zip(objects, distances, strict=True)
-    ]
-    return {
-        "is_crashed": any(hit),
-        "closest_objects": [behind, ahead],
-        "objects_location": [(float(one.x), float(one.y)) for one in objects],
-        "objects_distance": distances,
-        "objects_distance_from_center": [abs(offset) for offset in aside[1:]],
-        "objects_left_of_center": [offset > 0.0 for offset in aside[1:]],
-        "objects_heading": [float(one.heading) if one.is_bot else 0.0 for one in objects],
-        "objects_speed": [float(shared if one.speed is None else one.speed) for one in objects],
-        "object_in_camera": _in_camera(origin, heading, objects[ahead], car),
-    }
+    return described | {"objects_speed": [float(shared if one.speed is None else one.speed) for one in objects]}
 
 
-def _size(one: TrackObject, car: Car) -> tuple[float, float]:
-    return (car.length, car.width) if one.is_bot else BOX_M
-
-
-def _corners(x: float, y: float, heading: float, size: tuple[float, float]) -> list[tuple[float, float]]:
-    c, s = cos(heading), sin(heading)
-    halves = [(0.5 * a * size[0], 0.5 * b * size[1]) for a in (1.0, -1.0) for b in (1.0, -1.0)]
-    return [(x + c * along - s * left, y + s * along + c * left) for along, left in halves]
-
-
-def _seen_from(x: float, y: float, heading: float, point: tuple[float, float]) -> tuple[float, float]:
-    """How far ahead of a pose a point is, and how far to its left, m."""
-    dx, dy, c, s = point[0] - x, point[1] - y, cos(heading), sin(heading)
-    return c * dx + s * dy, c * dy - s * dx
-
-
-def _touches(origin: tuple[float, float], heading: float, one: TrackObject, car: Car) -> bool:
-    """Whether a corner of the car is inside the object; the original does not ask the other way round."""
-    length, width = _size(one, car)
-    seen = [_seen_from(one.x, one.y, one.heading, p) for p in _corners(*origin, heading, (car.length, car.width))]
-    return any(abs(ahead) < 0.5 * length and abs(left) < 0.5 * width for ahead, left in seen)
-
-
-def _in_camera(origin: tuple[float, float], heading: float, one: TrackObject, car: Car) -> bool:
-    """Whether the middle or a corner of what it covers of the ground is in the default camera's picture."""
+@cache
+def _lens(car: Car) -> tuple[float, ...]:
+    """The default camera, as `_in_picture` takes it: its place, its pitch, how much it sees, and the car's size."""
     camera = Camera()
-    half = 0.5 * camera.field_of_view
-    steepest = atan(tan(half) * camera.size[1] / camera.size[0])
-    c, s = cos(camera.pitch), sin(camera.pitch)
-    for point in [(one.x, one.y), *_corners(one.x, one.y, one.heading, _size(one, car))]:
-        ahead, left = _seen_from(*origin, heading, point)
-        ahead -= camera.ahead_m
-        depth, down = c * ahead + s * camera.height_m, c * camera.height_m - s * ahead
-        if NEAR_M < depth < FAR_M and abs(left) <= depth * tan(half) and abs(down) <= depth * tan(steepest):
+    wide = tan(0.5 * camera.field_of_view)
+    high = tan(atan(wide * camera.size[1] / camera.size[0]))
+    place = camera.ahead_m, camera.height_m, cos(camera.pitch), sin(camera.pitch)
+    return (*place, wide, high, car.length, car.width)
+
+
+@lean
+def _describe(cars: Any, things: Any, center: Any, arc: Any, lens: Any, places: Any, closest: Any, seen: Any) -> None:
+    """Fill the tables of `Surroundings`, a row for each car (n, m)."""
+    length, count, m = arc[-1], things.shape[1], cars.shape[1]
+    for i in range(cars.shape[0]):
+        for j in range(m):
+            row, state = i * m + j, cars[i, j]
+            for b in range(count):
+                one = things[i, b]
+                at = places[row, b]
+                at[0], at[1], at[2], at[3] = one.x, one.y, one.s, one.offset
+                at[4] = one.heading if one.is_bot == 1 else 0.0
+            k = count
+            for other in range(m):
+                if other != j:
+                    rival, at = cars[i, other], places[row, k]
+                    segment, share = project_near(center, arc, rival.x, rival.y, rival.segment, rival.s)
+                    at[0], at[1], at[2] = rival.x, rival.y, at_row(arc, segment, share)
+                    at[3], at[4] = _offset(center, rival.x, rival.y, segment, share), rival.heading
+                    k += 1
+            behind, ahead, least_behind, least_ahead = 0, 0, np.inf, np.inf
+            for k in range(places.shape[1]):
+                gap = places[row, k, 2] - state.s
+                before, after = (gap if gap > 0.0 else gap + length), (-gap if gap <= 0.0 else length - gap)
+                if before < least_ahead:
+                    least_ahead, ahead = before, k
+                if after <= least_behind:
+                    least_behind, behind = after, k
+            closest[row, 0], closest[row, 1] = behind, ahead
+            if places.shape[1] > 0:
+                box_length, box_width, turned = lens[6], lens[7], places[row, ahead, 4]
+                if ahead < count:
+                    thing = things[i, ahead]
+                    box_length, box_width, turned = thing.length, thing.width, thing.heading
+                x, y = places[row, ahead, 0], places[row, ahead, 1]
+                seen[row] = _in_picture(state, x, y, turned, box_length, box_width, lens)
+
+
+@lean
+def _offset(center: Any, x: float, y: float, segment: int, share: float) -> float:
+    """How far to the left of the point of the centre line that it is projected on a point is, m."""
+    dx, dy = center[segment + 1, 0] - center[segment, 0], center[segment + 1, 1] - center[segment, 1]
+    away_x, away_y = x - center[segment, 0] - share * dx, y - center[segment, 1] - share * dy
+    return float(np.sqrt(away_x * away_x + away_y * away_y) * (1.0 if dx * away_y > dy * away_x else -1.0))
+
+
+@lean
+def _in_picture(state: Any, x: float, y: float, turned: float, length: float, width: float, lens: Any) -> bool:
+    """Whether the middle or a corner of what an object covers of the ground is in the picture of a car's camera."""
+    c, s = cos(state.heading), sin(state.heading)
+    along, across = cos(turned), sin(turned)
+    for corner in range(5):
+        a = 0.0 if corner == 4 else 0.5 * length * (1.0 if corner < 2 else -1.0)
+        b = 0.0 if corner == 4 else 0.5 * width * (1.0 if corner % 2 == 0 else -1.0)
+        dx, dy = x + along * a - across * b - state.x, y + across * a + along * b - state.y
+        ahead, left = c * dx + s * dy - lens[0], c * dy - s * dx
+        depth, down = lens[2] * ahead + lens[3] * lens[1], lens[2] * lens[1] - lens[3] * ahead
+        if NEAR_M < depth < FAR_M and abs(left) <= depth * lens[4] and abs(down) <= depth * lens[5]:
             return True
     return False

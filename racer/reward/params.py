@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import cos, hypot, pi, sin
-from operator import call
+from operator import call, or_
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -21,6 +21,7 @@ from racer.sim import CARS, STEP_S, Car, Road, World, at_row, lean, nearest_bord
 from racer.track import Track
 
 if TYPE_CHECKING:
+    from racer.reward.objects import Surroundings
     from racer.sim import TrackObject
 
 FLOATS = (
@@ -90,6 +91,7 @@ class Params:
         self.flags = np.zeros((count, 3), dtype=np.bool_)
         self._track: Track | None = track  # None where cars are on several
         self._builds: list[Build] | Build = _build_for(track)  # of each car; one where all are on the same track
+        self._around: Surroundings | None = None  # of worlds with traffic
 
     def describe(self, world: World, commands: NDArray[np.float64]) -> None:
         """Fill the tables with the cars of `world` where they stand, about to be given `commands`.
@@ -98,6 +100,12 @@ class Params:
         degrees and speed in m/s, as commanded, whatever the actuators allow).
         """
         tables = self.floats, self.waypoints, self.flags
+        if world.traffic is not None:
+            if self._around is None:
+                from racer.reward.objects import Surroundings
+
+                self._around = Surroundings(len(self.floats), world.things.shape[1] + world.cars.shape[1] - 1)
+            self._around.describe(world)
         if world.one_track:
             _describe(world.cars.reshape(-1), commands.reshape(-1, 2), tuple(world.road), *tables)
             if self._track is not world.track:
@@ -115,6 +123,14 @@ class Params:
                 builds[number] = build
         self._builds = builds
 
+    def judge(self, world: World) -> None:
+        """Take over who has crashed, of a world that was described before the step and has taken it.
+
+        As in DeepRacer, `is_crashed` is filled in when the rules have judged the pose, the other keys before.
+        """
+        if self._around is not None:
+            self._around.judge(world.cars)
+
     def prepare(self, world: World) -> None:
         """Fill the tables with cars just put down: DeepRacer's prepare step, in which nothing is commanded."""
         self.describe(world, np.zeros((*world.cars.shape, 2)))
@@ -124,13 +140,14 @@ class Params:
         """The dicts of several cars; `floats` are their rows of that table."""
         others = self.waypoints[cars].tolist(), self.flags[cars].tolist()
         if isinstance(self._builds, list):
-            return map(call, self._builds[cars], floats, *others)
-        return map(self._builds, floats, *others)
+            rows = map(call, self._builds[cars], floats, *others)
+        else:
+            rows = map(self._builds, floats, *others)
+        return rows if self._around is None else map(or_, rows, self._around.rows(cars))
 
     def of(self, i: int) -> dict[str, Any]:
         """The dict of car i: a new one each time, so that a reward function may change it."""
-        build = self._builds[i] if isinstance(self._builds, list) else self._builds
-        return build(self.floats[i].tolist(), self.waypoints[i].tolist(), self.flags[i].tolist())
+        return next(self.rows(slice(i, i + 1), [self.floats[i].tolist()]))
 
 
 class _Template:

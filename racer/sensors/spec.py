@@ -47,10 +47,15 @@ _LIDAR: dict[str, tuple[Parse, str]] = {
     "blind": (str, "front or rear"),
     "walls": (_yes, "yes or no"),
 }
+_STATE: dict[str, tuple[Parse, str]] = {"objects": (int, "how many of those ahead")}
 _STACK: dict[str, tuple[Parse, str]] = {"stack": (int, "a number of frames")}
 
 SETTINGS = MappingProxyType(
-    {"state": _STACK, **{name: _CAMERA | _STACK for name in LENSES}, **{name: _LIDAR | _STACK for name in CLIPS}}
+    {
+        "state": _STATE | _STACK,
+        **{name: _CAMERA | _STACK for name in LENSES},
+        **{name: _LIDAR | _STACK for name in CLIPS},
+    }
 )
 """The settings of every sensor by name: how each is read, and what it must be."""
 
@@ -83,7 +88,7 @@ def sensor_of(spec: str) -> Any:
         except (ValueError, KeyError) as wrong:
             raise SensorError(f"{spec}: {key} is {value!r}; it must be {must_be}") from wrong
     frames = settings.pop("stack", 1)
-    sensor = State() if name == "state" else (Camera if name in LENSES else Lidar)(name, **settings)
+    sensor = State(**settings) if name == "state" else (Camera if name in LENSES else Lidar)(name, **settings)
     return sensor if frames == 1 else Stack(sensor, frames)
 
 

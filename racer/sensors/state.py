@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import cos, sin
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from racer.sim import CarConstants, Road, World, at_row, distance, lean
+from racer.errors import SensorError
+from racer.sim import CarConstants, Road, World, at_row, distance, inlined, lean, ring_gap
 
 AHEAD_M = np.array([0.3, 0.6, 0.9, 1.3, 1.7, 2.2, 2.8, 3.5, 4.3, 5.2])
 """How far ahead along the centre line it looks, m. At 4 m/s a car needs some 3 m to brake for a bend."""
@@ -33,20 +35,59 @@ ENTRIES = (
 )
 """Meaning of each entry; the points ahead are seen from the front point in the car's frame."""
 
+OBJECT_ENTRIES = (
+    "from the front point to its middle along the centre line / 5 m",
+    "the same across it, to the left, / half the track's width",
+    "its speed less the car's / 4 m/s",
+    "its width / 0.5 m",
+)
+"""Meaning of the entries of each of the nearest objects ahead: boxes, bot cars, other cars. What is beside the car is
+ahead of it until it is passed. Where there is none within 5 m, they are 1, 0, 0, 0."""
 
+SEEN_M = 5.0  # how far ahead an object is seen
+BESIDE_M = 0.6  # how far behind the front point the middle of an object is that is not yet passed, m
+WIDTH_SCALE = 0.5  # m
+MOST_OBJECTS = 20
+
+
+@dataclass(frozen=True)
 class State:
-    """The sensor; `racer.env.TimeTrial` documents its entries."""
+    """The sensor; `racer.env.TimeTrial` documents its entries, and `racer.env.ObjectAvoidance` those of objects.
 
-    name = "state"
-    low: float = -BOUND
-    high: float = BOUND
-    shape: tuple[int, ...] = (len(ENTRIES),)
-    dtype: type[np.generic] = np.float32
+    Attributes:
+        objects: how many of the nearest objects ahead it observes, each by `OBJECT_ENTRIES`, after the other entries.
+
+    Raises:
+        SensorError: the number makes no sense.
+    """
+
+    objects: int = 0
+
+    name: ClassVar[str] = "state"
+    low: ClassVar[float] = -BOUND
+    high: ClassVar[float] = BOUND
+    dtype: ClassVar[type[np.generic]] = np.float32
+
+    def __post_init__(self) -> None:
+        """Check the number."""
+        if isinstance(self.objects, bool) or not isinstance(self.objects, int) or not 0 <= self.objects <= MOST_OBJECTS:
+            raise SensorError(
+                f"the state observes {self.objects!r:.30} objects; it must be a whole number from 0 to {MOST_OBJECTS}"
+            )
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one car's observation."""
+        return (len(ENTRIES) + len(OBJECT_ENTRIES) * self.objects,)
 
     def observe(self, world: World, out: NDArray[np.float32]) -> None:
-        """Fill `out` (n, m, len(ENTRIES)) with what the cars (n, m) of `world` observe."""
+        """Fill `out` (n, m, *shape) with what the cars (n, m) of `world` observe."""
         work = np.empty((3, len(ENTRIES)))
         _observe(world.cars, tuple(world.road), tuple(world.constants), work, out)
+        if self.objects:
+            nearest = np.empty((self.objects, len(OBJECT_ENTRIES)))
+            length, width = float(world.road.s[-1]), world.car.width
+            _observe_objects(world.cars, world.things, world.road.half_width, length, width, nearest, out)
 
 
 @lean
@@ -85,5 +126,56 @@ def _observe(cars: Any, lines: Any, constants: Any, work: Any, out: NDArray[np.f
                 px = line[whole, 0] + share * (line[whole + 1, 0] - line[whole, 0]) - x
                 py = line[whole, 1] + share * (line[whole + 1, 1] - line[whole, 1]) - y
                 seen[10 + 2 * n], seen[11 + 2 * n] = c * px + s * py, c * py - s * px
-            for n in range(out.shape[2]):
+            for n in range(len(seen)):
                 out[i, j, n] = min(BOUND, max(-BOUND, float(np.float32(seen[n] / scale[n]))))
+
+
+@lean
+def _observe_objects(
+    cars: Any, things: Any, half_width: Any, length: float, width: float, nearest: Any, out: Any
+) -> None:
+    """Fill the entries of objects, which come last.
+
+    Args:
+        cars, things, out: (n, m), (n, b) and (n, m, entries).
+        half_width: of the road.
+        length: of the track, m.
+        width: of a car, m.
+        nearest: (k, 4) to work on: the entries of each of the nearest objects, not yet scaled.
+    """
+    first = out.shape[2] - nearest.size
+    for i in range(cars.shape[0]):
+        for j in range(cars.shape[1]):
+            state = cars[i, j]
+            half = at_row(half_width, state.segment, state.share)
+            for k in range(len(nearest)):
+                nearest[k, 0] = SEEN_M
+                nearest[k, 1] = nearest[k, 2] = nearest[k, 3] = 0.0
+            for b in range(things.shape[1]):
+                one = things[i, b]
+                gap = ring_gap(one.s - state.s, length)
+                _insert(nearest, gap, one.offset - state.offset, one.speed - state.speed, one.width)
+            for k in range(cars.shape[1]):
+                if k != j:
+                    other = cars[i, k]
+                    gap = ring_gap(other.s - state.s, length)
+                    _insert(nearest, gap, other.offset - state.offset, other.speed - state.speed, width)
+            at = first
+            for k in range(len(nearest)):
+                out[i, j, at] = np.float32(nearest[k, 0] / SEEN_M)
+                out[i, j, at + 1] = np.float32(min(BOUND, max(-BOUND, nearest[k, 1] / half)))
+                out[i, j, at + 2] = np.float32(nearest[k, 2] / SPEED_SCALE)
+                out[i, j, at + 3] = np.float32(nearest[k, 3] / WIDTH_SCALE)
+                at += 4
+
+
+@inlined
+def _insert(nearest: Any, gap: float, across: float, faster: float, width: float) -> None:
+    """Put an object in its place among the nearest, if it is one of them and not passed yet."""
+    if -BESIDE_M < gap < nearest[-1, 0]:
+        k = len(nearest) - 1
+        while k > 0 and nearest[k - 1, 0] > gap:
+            for n in range(nearest.shape[1]):
+                nearest[k, n] = nearest[k - 1, n]
+            k -= 1
+        nearest[k, 0], nearest[k, 1], nearest[k, 2], nearest[k, 3] = gap, across, faster, width

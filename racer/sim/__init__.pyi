@@ -23,6 +23,7 @@ from .draws import (
 )
 from .kernel_cache import SOURCES as SOURCES, kernels_are_compiled as kernels_are_compiled
 from .location import wheels_on_road as wheels_on_road
+from .meeting import meet as meet
 from .objects import (
     BOX as BOX,
     BOX_M as BOX_M,
@@ -32,7 +33,7 @@ from .objects import (
     TrackObject as TrackObject,
 )
 from .plan import Plan as Plan, PlanSettings as PlanSettings
-from .projection import at_row as at_row, distance as distance, project as project
+from .projection import at_row as at_row, distance as distance, project as project, project_near as project_near
 from .randomization import (
     OFF as OFF,
     RANDOMIZATIONS as RANDOMIZATIONS,
@@ -59,6 +60,7 @@ from .rules import (
     Start as Start,
 )
 from .state import CAR_STATE as CAR_STATE
+from .things import ring_gap as ring_gap
 from .track_sampler import RANDOM as RANDOM, TrackSampler as TrackSampler
 from .traffic import (
     LANES as LANES,

@@ -33,7 +33,7 @@ SOURCES = {
     "sensors": (
         "beams", "boxes", "ground", "lidar", "observer", "perspective", "picture", "state", "variation",
     ),
-    "reward": ("params",),
+    "reward": ("objects", "params"),
 }  # fmt: skip
 """The modules, by room, that kernels and the constants compiled into them are defined in."""
 
