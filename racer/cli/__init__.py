@@ -36,6 +36,7 @@ from racer.cli import (
     sensors,
     shelves,
     streams,
+    tournament,
     training,
 )
 from racer.errors import RacerError
@@ -113,6 +114,7 @@ app.command("train", rich_help_panel=DRIVE)(training.train)
 app.command("evaluate", rich_help_panel=DRIVE)(driving.evaluate)
 app.command("export", rich_help_panel=COMPETE)(export.export)
 app.command("race", rich_help_panel=DRIVE)(race.race)
+app.command("tournament", rich_help_panel=COMPETE)(tournament.tournament)
 app.command("drive", rich_help_panel=DRIVE)(drive.drive)
 app.command("watch", rich_help_panel=DRIVE)(results.watch)
 app.command("compare", rich_help_panel=COMPETE)(comparing.compare)

@@ -9,7 +9,7 @@ import json
 import math
 import shlex
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +24,7 @@ from racer.cli.streams import visible
 __all__ = [
     "busy",
     "command",
+    "counter",
     "error",
     "errors_on_stdout",
     "loading",
@@ -201,6 +202,21 @@ def progress(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
     from rich.progress import track
 
     return iter(track(items, what, total, console=messages(), transient=True, disable=not sys.stderr.isatty()))
+
+
+@contextlib.contextmanager
+def counter(what: str, most: int) -> Iterator[Callable[[], None]]:
+    """Give a function to call whenever one thing more is done, with a bar on stderr if that is a terminal.
+
+    Args:
+        what: is being done.
+        most: how many things there are at most.
+    """
+    from rich.progress import Progress
+
+    with Progress(console=messages(), transient=True, disable=not sys.stderr.isatty()) as shown:
+        task = shown.add_task(what, total=most)
+        yield lambda: shown.advance(task)
 
 
 def _harmless(cell: str) -> str:

@@ -15,7 +15,18 @@ if TYPE_CHECKING:
     from racer.racing import Contestant, Heat, HeatResult, Placing
     from racer.track import Track
 
-__all__ = ["contestants", "course_of", "heat_of", "race", "show_heat"]
+__all__ = [
+    "Drivers",
+    "Grid",
+    "Penalty",
+    "Where",
+    "check_grid",
+    "contestants",
+    "course_of",
+    "heat_of",
+    "race",
+    "show_heat",
+]
 
 MOST_CRASHES = 12  # that are listed
 GRIDS = ("staggered", "pairs")
@@ -24,7 +35,7 @@ Drivers = Annotated[
     list[str],
     typer.Argument(
         metavar="RUN|MODEL|AGENT...",
-        help="Two to eight drivers, in the order of the grid.",
+        help="Drivers: runs, models or agents that need no training.",
         autocompletion=complete.drivers,
     ),
 ]
@@ -77,8 +88,7 @@ def race(
         raise typer.BadParameter(
             "a race has two drivers or more; `racer evaluate` lets one drive alone", param_hint="DRIVERS"
         )
-    if grid not in GRIDS:
-        raise typer.BadParameter(f"{grid!r} is none of {', '.join(GRIDS)}", param_hint="--grid")
+    check_grid(grid)
     if replay is not None:
         from racer.shelf import refuse_existing
 
@@ -99,6 +109,12 @@ def race(
         show_heat(result)
     if replay is not None:
         console.note(f"Recorded {console.word(replay)}: {console.command('racer', 'watch', replay)}")
+
+
+def check_grid(grid: str) -> None:
+    """Refuse what is no grid."""
+    if grid not in GRIDS:
+        raise typer.BadParameter(f"{grid!r} is none of {', '.join(GRIDS)}", param_hint="--grid")
 
 
 def course_of(found: list[Entrant], track: str | None) -> "Track":

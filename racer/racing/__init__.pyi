@@ -69,4 +69,13 @@ from .rulebook_file import (
 )
 from .ruled import race_by_rules as race_by_rules, races_by_rules as races_by_rules
 from .scoring import Score as Score, check_replay as check_replay, score as score, trials_of as trials_of
+from .tournament import run_tournament as run_tournament
+from .tournament_result import (
+    KINDS as KINDS,
+    SEEDINGS as SEEDINGS,
+    Match as Match,
+    Rank as Rank,
+    Tournament as Tournament,
+    TournamentResult as TournamentResult,
+)
 from .trials import Trial as Trial, both_directions as both_directions, trials as trials

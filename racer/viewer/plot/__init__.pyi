@@ -20,3 +20,8 @@ from .sensors import (
     places as places,
     sheet as sheet,
 )
+from .tournament import (
+    Pairing as Pairing,
+    draw_brackets as draw_brackets,
+    draw_cross_table as draw_cross_table,
+)
