@@ -6,7 +6,9 @@ the same version, is installed on every node.
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import sys
 from typing import Any
 
 from racer.errors import RacerError, RunError
@@ -46,12 +48,14 @@ class RayWorkers:
                 f"there is no Ray cluster at {address}: {first}. Start one with: ray start --head"
             ) from wrong
         self._ray: Any = ray
+        self._words = contextlib.redirect_stdout(sys.stderr)  # Ray prints what becomes of its nodes; it is no result
         self._carry_out = ray.remote(num_cpus=1, max_retries=RETRIES)(_carried_out)
         self._tasks: dict[Any, Task] = {}
         self.size = jobs or max(1, int(ray.cluster_resources().get("CPU", 1)))
 
     def __enter__(self) -> RayWorkers:
         """Take up work."""
+        self._words.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -60,6 +64,7 @@ class RayWorkers:
             self._ray.cancel(reference, force=True)
         self._tasks = {}
         self._ray.shutdown()
+        self._words.__exit__(None, None, None)
 
     def submit(self, task: Task) -> None:
         """Hand a task to the cluster."""
