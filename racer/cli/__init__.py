@@ -38,6 +38,7 @@ from racer.cli import (
     streams,
     tournament,
     training,
+    tuning,
 )
 from racer.errors import RacerError
 
@@ -118,6 +119,7 @@ app.command("tournament", rich_help_panel=COMPETE)(tournament.tournament)
 app.command("drive", rich_help_panel=DRIVE)(drive.drive)
 app.command("watch", rich_help_panel=DRIVE)(results.watch)
 app.command("compare", rich_help_panel=COMPETE)(comparing.compare)
+app.command("tune", rich_help_panel=COMPETE)(tuning.tune)
 app.command("mark", rich_help_panel=COMPETE)(mark.mark)
 app.command("plot", rich_help_panel=COMPETE)(plotting.plot)
 app.command("report", rich_help_panel=COMPETE)(report.report)

@@ -14,6 +14,7 @@ __all__ = [
     "replays",
     "replays_and_runs",
     "rewards",
+    "rewards_and_agents",
     "rules",
     "runs",
     "track_files",
@@ -46,6 +47,11 @@ def rewards(incomplete: str) -> list[str]:
 def agents(incomplete: str) -> list[str]:
     """Offer agent names, and Python files once a path is begun."""
     return _shelf("agents", incomplete)
+
+
+def rewards_and_agents(incomplete: str) -> list[str]:
+    """Offer rewards first, then agents."""
+    return list(dict.fromkeys([*rewards(incomplete), *agents(incomplete)]))
 
 
 def rules(incomplete: str) -> list[str]:

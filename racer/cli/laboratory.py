@@ -135,11 +135,11 @@ class Work:
         """Expect so many trainings more, or fewer."""
         self._total += trainings
 
-    def tell(self, event: "Event", words: str = "") -> None:
-        """Show what a worker says."""
+    def tell(self, event: "Event", quiet: bool = False) -> None:
+        """Show what a worker says; `quiet`: no line for each outcome."""
         task = event.task
-        if event.outcome is not None:
-            console.note(f"{escape(words or _named(task))}: {seconds_of(event.outcome)}")
+        if event.outcome is not None and not quiet:
+            console.note(f"{escape(_named(task))}: {seconds_of(event.outcome)}")
         if event.problem:
             first, times = self.problems.get(task.reward.name, (event.problem, 0))
             self.problems[task.reward.name] = first, times + 1
