@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from racer.cli import complete, console, inputs
-from racer.errors import ModelError, RunError
+from racer.cli import complete, console, inputs, runs
+from racer.errors import ModelError
 
 if TYPE_CHECKING:
     from racer.training import Run
@@ -53,12 +53,7 @@ def export(
         raise typer.BadParameter("a car takes no ONNX file; leave one of the two out", param_hint="--onnx")
     inputs.expect("a run", run, "run")
     with console.busy("Exporting"):
-        from racer.shelf import did_you_mean
-        from racer.training import find_run, run_names
-
-        found = find_run(run, agent)
-        if found is None:
-            raise RunError(f"there is no run {run!r}.{did_you_mean(run, run_names())} `racer list runs` lists them.")
+        found = runs.known_run(run, agent)
         written = _for_a_car(found, out, force) if car else _as_model(found, out, onnx, force)
     for path in written:
         console.show(Text(str(path)))

@@ -9,7 +9,7 @@ import typer
 
 from racer.cli import complete, console
 from racer.cli.inputs import replay_file
-from racer.errors import RunError
+from racer.cli.runs import known_run
 from racer.shelf import refuse_existing
 
 if TYPE_CHECKING:
@@ -80,13 +80,10 @@ def _curve(name: str) -> Curve:
     """
     import numpy as np
 
-    from racer.shelf import did_you_mean
-    from racer.training import find_run, read_metrics, run_names
+    from racer.training import read_metrics
     from racer.viewer.plot import Curve
 
-    run = find_run(name)
-    if run is None:
-        raise RunError(f"there is no run {name!r}.{did_you_mean(name, run_names())} `racer list runs` lists them.")
+    run = known_run(name)
     metrics = read_metrics(run.folder)
     steps = metrics["steps"]
     nothing = np.full(len(steps), np.nan)

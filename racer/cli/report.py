@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from racer.cli import complete, console
-from racer.errors import RunError
+from racer.cli.runs import known_run
 
 __all__ = ["report"]
 
@@ -32,12 +32,8 @@ def report(
     """
     with console.busy(console.loading("Writing")):
         from racer.lab import save_report
-        from racer.shelf import did_you_mean
-        from racer.training import find_run, run_names
 
-        found = find_run(run)
-        if found is None:
-            raise RunError(f"there is no run {run!r}.{did_you_mean(run, run_names())} `racer list runs` lists them.")
+        found = known_run(run)
         target = out or Path(f"{found.name}.html")
         save_report(found, target, overwrite=force)
     console.note(f"Wrote {console.word(target)} ({target.stat().st_size / 1e3:,.0f} kB); open it in a browser")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from racer.cli import complete, console
+from racer.cli import complete, console, watching
 from racer.cli.inputs import replay_file
 
 __all__ = ["watch"]
@@ -32,6 +32,9 @@ def watch(
         bool, typer.Option("--mark", help="Add the best lap known as a ghost, and compare sectors with it.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the recorded file.")] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Follow a training that goes on, started with `racer train --watch`.")
+    ] = False,
 ) -> None:
     """Watch replays in a window: the car, its trail, laps, pedals and reward.
 
@@ -43,8 +46,14 @@ def watch(
       [cyan]racer watch first[/cyan]
       [cyan]racer watch first.replay classic.replay --speed 0.5[/cyan]
       [cyan]racer watch first.replay --mark --record first.mp4[/cyan]
+      [cyan]racer watch first --live[/cyan]
     """
     pixels = None if size is None else _size(size)
+    if live:
+        if len(replays) != 1 or camera or mark:
+            raise typer.BadParameter("one run is followed, without --camera and --mark", param_hint="--live")
+        watching.follow(replays[0], record, pixels, speed, force)
+        return
     from racer.replay import load_replay, mark_of
     from racer.viewer import watch as show
 

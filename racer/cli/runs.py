@@ -1,15 +1,34 @@
-"""`racer list runs`: what was trained in this folder."""
+"""`racer list runs`: what was trained in this folder; and runs by their names."""
 
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
 from racer.cli import console
-from racer.errors import RacerError
+from racer.errors import RacerError, RunError
 
-__all__ = ["list_runs"]
+if TYPE_CHECKING:
+    from racer.training import Run
+
+__all__ = ["known_run", "list_runs"]
+
+
+def known_run(name: str, agent: str | None = None, reward: str | None = None) -> "Run":
+    """The run of a name, with the files that the user names.
+
+    Raises:
+        RunError: there is none.
+    """
+    from racer.shelf import did_you_mean
+    from racer.training import find_run, run_names
+
+    found = find_run(name, agent, reward)
+    if found is None:
+        hint = did_you_mean(name, run_names())
+        raise RunError(f"there is no run {name!r}.{hint} `racer list runs` lists them.")
+    return found
 
 
 def list_runs(json: bool) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from racer.cli import complete, console, deepracer, inputs, laps, mark, screen
+from racer.cli import complete, console, deepracer, inputs, laps, mark, runs, screen, watching
 from racer.errors import RacerError
 from racer.shelf import DEFAULTS
 
@@ -154,6 +154,7 @@ def train(
     hyperparameters: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Hyperparameters.", rich_help_panel=FILES)
     ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Open a window on the cars as they learn.")] = False,
 ) -> None:
     """Train a driver with a reward function.
 
@@ -173,6 +174,7 @@ def train(
       [cyan]racer train --agent ppo_camera[/cyan]
       [cyan]racer train --set n_epochs=8 --set net_arch=128,128[/cyan]
       [cyan]racer train --tracks harbor,needle,random --seconds 300[/cyan]
+      [cyan]racer train --reward speed --watch[/cyan]
       [cyan]racer train --deepracer my-model/[/cyan]
     """
     if steps is not None and seconds is not None:
@@ -207,19 +209,19 @@ def train(
             converted = _converted((folder, metadata, hyperparameters), asked, reverse)
             if settings:
                 asked["hyperparameters"] = {**asked.get("hyperparameters", {}), **parse_hyperparameters(settings)}
-            weights = None if origin is None else _known(origin, agent, reward)
+            weights = None if origin is None else runs.known_run(origin, agent, reward)
             config = _config(asked, steps, seconds, reverse and folder is None, weights)  # a folder's way is settled
     if not resume:
         if converted is not None:
             deepracer.show(converted, folder)
         called = name or (deepracer.run_name(folder) if folder is not None else None)
         run = engine.start(config, called, weights)
-    replay = run_training(run)
+    replay = run_training(run, watch)
     _show(run, replay)
 
 
-def run_training(run: "Run") -> "Replay":
-    """Train with everything shown on stderr; says how to go on when it is stopped."""
+def run_training(run: "Run", watch: bool = False) -> "Replay":
+    """Train with everything shown on stderr, and with a window; says how to go on when it is stopped."""
     from racer.deepracer.logs import TrainingLogs
     from racer.training import train as engine_train
 
@@ -230,8 +232,8 @@ def run_training(run: "Run") -> "Replay":
     )
     logs = [TrainingLogs(run.folder)] if config.logs else []
     try:
-        with screen.shown(run) as shown:
-            return engine_train(run, [*logs, shown])
+        with watching.window(run, watch) as window, screen.shown(run) as shown:
+            return engine_train(run, [*logs, shown, *window])
     except (KeyboardInterrupt, RacerError):
         if run.checkpoint.exists():
             console.note(f"What was learned is kept in {escape(str(run.folder))}; go on with:")
@@ -319,30 +321,13 @@ def _converted(
     return converted
 
 
-def _known(name: str, agent: str | None = None, reward: str | None = None) -> "Run":
-    """The run of a name, with the files that the user names.
-
-    Raises:
-        RunError: there is none.
-    """
-    from racer.errors import RunError
-    from racer.shelf import did_you_mean
-    from racer.training import find_run, run_names
-
-    found = find_run(name, agent, reward)
-    if found is None:
-        hint = did_you_mean(name, run_names())
-        raise RunError(f"there is no run {name!r}.{hint} `racer list runs` lists them.")
-    return found
-
-
 def _folder(name: str | None) -> Path:
     """The run folder that `--resume` means."""
     from racer.errors import RunError
     from racer.training import RUNS, run_names
 
     if name is not None:
-        return _known(name).folder
+        return runs.known_run(name).folder
     known = run_names()
     if not known:
         raise RunError("there is no run to go on with; begin one: racer train --name NAME")

@@ -15,3 +15,4 @@ from .metrics import Prints as Prints, read_metrics as read_metrics
 from .run import Run as Run, find_run as find_run, open_run as open_run
 from .start import resume as resume, start as start
 from .trainer import train as train
+from .watching import ClipWriter as ClipWriter
