@@ -20,7 +20,7 @@ from racer.replay import Replay, percent_of_mark
 __all__ = ["COLUMNS", "Judgement", "Meter", "meter_says", "rank_correlation", "slow_lap_s"]
 
 WINDOW = 8  # evaluations whose laps are compared
-LEAST_EVALUATIONS = 4  # before it says anything: at first nothing is learned
+LEAST_EVALUATIONS, LEAST_STEPS = 3, 100_000  # before it says anything: at first nothing is learned
 LEAST_LAPS = 12  # for a correlation to mean something
 NEAR_NOTHING = 0.2  # a correlation below this is no agreement
 MOSTLY = 0.5  # share of the laps that have to be complete for lap times to be what matters
@@ -62,8 +62,8 @@ class Meter:
         self._attempts: deque[tuple[Attempt, ...]] = deque(maxlen=WINDOW)
         self._rows: list[dict[str, float]] = []
 
-    def add(self, result: EvaluationResult) -> dict[str, float | None]:
-        """Take an evaluation, and give the numbers of it for `metrics.csv`; docs/lab.md documents them."""
+    def add(self, result: EvaluationResult, steps: int) -> dict[str, float | None]:
+        """Take an evaluation after so many steps; gives its numbers for `metrics.csv`, which docs/lab.md documents."""
         self._attempts.append(result.attempts)
         best_s, tried = result.best_lap_s, result.attempts
         progress, pace = agreement([attempt for attempts in self._attempts for attempt in attempts])
@@ -72,12 +72,12 @@ class Meter:
         percent = percent_of_mark(best_s, self._mark)
         values = (result.completed, best_s, percent, *means, progress, pace, self._slow_s)
         row = dict(zip(COLUMNS, values, strict=True))
-        self._rows.append({key: math.nan if value is None else value for key, value in row.items()})
+        self._rows.append({key: math.nan if value is None else value for key, value in row.items()} | {"steps": steps})
         return row
 
     def says(self) -> Judgement | None:
         """What is to be said by now; None while it is too early."""
-        return meter_says({key: np.array([row[key] for row in self._rows]) for key in COLUMNS})
+        return meter_says({key: np.array([row[key] for row in self._rows]) for key in ("steps", *COLUMNS)})
 
 
 def agreement(attempts: Sequence[Attempt]) -> tuple[float | None, float | None]:
@@ -108,7 +108,7 @@ def meter_says(metrics: Mapping[str, NDArray[np.float64]]) -> Judgement | None:
         return None
     evaluated = np.isfinite(metrics["meter/slow_lap_s"])
     values = {key: column[evaluated] for key, column in metrics.items()}
-    if evaluated.sum() < LEAST_EVALUATIONS:
+    if evaluated.sum() < LEAST_EVALUATIONS or values["steps"][-1] < LEAST_STEPS:
         return None
     completed = float(np.mean(values["eval/success_rate"][-LATELY:]))
     progress, pace = (float(values[f"meter/reward_{what}"][-1]) for what in ("progress", "pace"))

@@ -206,7 +206,7 @@ class Training:
     def _evaluate(self) -> None:
         began = time.monotonic()
         self._result = self._evaluated()
-        self._measured = self._meter.add(self._result)
+        self._measured = self._meter.add(self._result, self._steps)
         for callback in self._callbacks:
             callback.on_evaluation(self._result)
         if self._best is None or self._result.rank > self._best.rank:
