@@ -163,7 +163,7 @@ def _show(comparison: "Comparison") -> None:
     asked = comparison.asked
     rows = [_row(cell) for cell in comparison.cells]
     title = f"{asked.seeds} trainings of {asked.budget} for each reward and track, with {asked.recipe.name}"
-    columns = ["reward", "track", "drive laps>", "", "lap time, s>", "", "of the mark, %>", ""]
+    columns = ["reward", "track", "drive laps>", "", "lap, s>", "", "% of mark>", ""]
     console.show(console.table(columns, rows, title))
     for pair in comparison.pairs:
         color = "green" if pair.told_apart else "yellow"

@@ -19,7 +19,7 @@ __all__ = ["JOBS", "RAY", "Work", "budget", "seconds_of", "source_of_recipe", "s
 JOBS = typer.Option(min=1, help="Trainings at a time (default: one for each core).", rich_help_panel="Where")
 RAY = typer.Option(
     metavar="ADDRESS",
-    help="Train on a Ray cluster, such as 10.0.0.1:6379; `auto` is the one that runs here. Needs 'racer[ray]'.",
+    help="Train on a Ray cluster, such as 10.0.0.1:6379; `auto` is the one that runs here. Needs 'racer\\[ray]'.",
     rich_help_panel="Where",
 )
 

@@ -76,12 +76,13 @@ def tune(
 
     Every candidate is trained with several seeds, and given up as soon as it is
     probably worse than the best so far. The best one is written as a new file.
-    Needs `pip install 'racer[tune]'`.
+    Needs `pip install 'racer\\[tune]'`.
 
     Examples:
       [cyan]racer tune my_reward[/cyan]
-      [cyan]racer tune my_reward --track harbor --track needle --name t --candidates 50[/cyan]
-      [cyan]racer tune my_reward --name t --candidates 100 --track harbor --track needle --resume[/cyan]
+      [cyan]racer tune my_reward --track harbor --track needle --name t[/cyan]
+      [cyan]racer tune my_reward --name u --candidates 50[/cyan]
+      [cyan]racer tune my_reward --name u --candidates 100 --resume[/cyan]
       [cyan]racer tune ppo --reward my_reward --range 'n_epochs: 3 to 10'[/cyan]
     """
     if out is not None:
