@@ -66,7 +66,7 @@ def tune(
     ray: Annotated[str | None, laboratory.RAY] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
-    """Search for the values of a file's constants that drive fastest.
+    r"""Search for the values of a file's constants that drive fastest.
 
     Mark in the file which constants may change, and how far:
 
@@ -76,7 +76,7 @@ def tune(
 
     Every candidate is trained with several seeds, and given up as soon as it is
     probably worse than the best so far. The best one is written as a new file.
-    Needs `pip install 'racer\\[tune]'`.
+    Needs `pip install 'racer\[tune]'`.
 
     Examples:
       [cyan]racer tune my_reward[/cyan]
