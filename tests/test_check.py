@@ -166,18 +166,20 @@ def test_a_reward_that_pays_for_something_else_is_told(tmp_path, judgement, leve
 
 
 @pytest.mark.parametrize(
-    ("judgement", "state", "line"),
+    ("judgement", "level", "state", "line"),
     [
-        ("Again", "best = 0.0", "gained = max(0.0, p['progress'] - best); best = max(best, p['progress'])"),
-        ("Again", "best = 1.0", "gained = p['speed'] * best; best *= 0.99"),
-        ("History", "best = 0.0", "best += p['speed'] < 0.6; gained = p['speed'] * (1 + best / 10)"),
-        ("History", "import random; best = 0", "gained = random.random() * p['speed']"),
+        ("Again", "doubtful", "best = 0.0", "gained = max(0.0, p['progress'] - best); best = max(best, p['progress'])"),
+        ("Again", "doubtful", "best = 1.0", "gained = p['speed'] * best; best *= 0.99"),
+        ("Again", "wrong", "best = 1.0", "gained = (4 - p['speed']) * best; best *= 0.99"),
+        ("Again", "wrong", "best = {0}", "i = p['closest_waypoints'][1]; gained = float(i not in best); best.add(i)"),
+        ("History", "wrong", "best = 0.0", "best += p['speed'] < 0.6; gained = p['speed'] * (1 + best / 10)"),
+        ("History", "wrong", "import random; best = 0", "gained = random.random() * p['speed']"),
     ],
 )
-def test_what_a_reward_remembers_is_told(tmp_path, judgement, state, line):
+def test_what_a_reward_remembers_is_told(tmp_path, judgement, level, state, line):
     source = f"{state}\ndef reward_function(p):\n    global best\n    {line}\n    return gained"
     finding = found(report_of(written(tmp_path, source)), judgement)
-    assert finding is not None and finding.level == "wrong" and "steps'] <= 2" in finding.hint
+    assert finding is not None and finding.level == level and "steps'] <= 2" in finding.hint
 
 
 def test_the_best_paid_lap_is_the_best_of_all_mixes():
@@ -256,7 +258,7 @@ def test_verdicts_agree_with_what_trainings_did(track):
     of = {label: [level for name, level in levels.items() if labels()[name] == label] for label in ("bad", "good")}
     assert len([level for level in of["bad"] if level != "wrong"]) <= 2, levels
     assert of["bad"].count("fine") <= 1, levels
-    assert of["good"].count("wrong") <= 2, "what is never set back may do for a short training, as in two of these"
+    assert of["good"].count("wrong") == 0, levels
     assert of["good"].count("fine") >= 0.7 * len(of["good"]), levels
 
 

@@ -7,7 +7,7 @@ each step that they lie ahead, a complete lap followed by others like it, and no
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -88,8 +88,10 @@ def judge(track: Track, earnings: Earnings, gamma: float) -> Iterator[Finding]:
     if (same := _same(case)) is not None:
         yield same
         return
-    lasting = [*_again(case)] or [*_history(case)]
-    yield from (*lasting, *_ends(case), *_laps(case), *_start(case))
+    if (lost := _lost(case.fast)) is not None:
+        yield from _once(case, *lost)
+    else:
+        yield from (*_history(case), *_ends(case), *_laps(case), *_start(case))
 
 
 def _same(case: _Case) -> Finding | None:
@@ -116,18 +118,35 @@ def _same(case: _Case) -> Finding | None:
     )
 
 
-def _again(case: _Case) -> Iterator[Finding]:
-    """Whether the same lap loses its pay in later episodes."""
-    sums = [float(rewards.sum()) for rewards in case.fast.rewards]
-    lost = (sums[0] - min(sums)) / (float(np.abs(case.fast.rewards[0]).sum()) or 1.0)
-    if lost > HALF:
-        yield Finding(
-            "Again",
-            "wrong",
-            f"the fast lap earns {sums[0]:.4g} in the first episode and {min(sums):.4g} in a later one, "
-            "so what has paid once pays no more",
-            RESET,
-        )
+def _lost(fast: Earned) -> tuple[float, float] | None:
+    """What the fast lap earns at first, and in a later episode, if that is much less; else None."""
+    sums = [float(rewards.sum()) for rewards in fast.rewards]
+    lost = (sums[0] - min(sums)) / (float(np.abs(fast.rewards[0]).sum()) or 1.0)
+    return (sums[0], min(sums)) if lost > HALF else None
+
+
+def _once(case: _Case, before: float, after: float) -> Iterator[Finding]:
+    """What speaks against a reward whose pay is used up: only the first episodes teach anything.
+
+    It is doubtful if they teach fast laps, as every car has its own, and wrong if not. What is paid once in a lifetime
+    is a stock, of which a slow lap must not collect more than a fast one.
+    """
+    drives = (
+        replace(one, drive=replace(one.drive, episodes=one.drive.episodes[:1]), rewards=one.rewards[:1])
+        for one in case.earnings.drives
+    )
+    first = replace(case, earnings=replace(case.earnings, drives=tuple(drives)))
+    others = [*_ends(first), *_laps(first), *_start(first)]
+    slow = first.earnings.of(SLOW).per_episode
+    teaches = not others and first.fast.per_episode >= (1.0 - PART) * slow
+    yield Finding(
+        "Again",
+        "doubtful" if teaches else "wrong",
+        f"the fast lap earns {before:.4g} in the first episode and {after:.4g} in a later one, "
+        + ("so only the first laps of each car teach anything" if teaches else "so what has paid once pays no more"),
+        RESET,
+    )
+    yield from others
 
 
 def _history(case: _Case) -> Iterator[Finding]:
