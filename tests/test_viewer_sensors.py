@@ -15,6 +15,7 @@ from racer.cli import app
 from racer.replay import save_replay
 from racer.sensors import Camera, Lidar
 from racer.track import load_track
+from racer.viewer import Looks
 from racer.viewer.scene import View
 from racer.viewer.screen import BAD, Layout
 from racer.viewer.sensors import EDGE, LABEL, SensorView
@@ -47,7 +48,7 @@ def card_of(stage, size=SIZE):
 
 @pytest.mark.parametrize("size", [SIZE, (800, 500), (1920, 1200)])
 def test_the_corner_shows_the_picture_of_this_instant(replay, size):
-    stage = Stage([replay], sensors=True)
+    stage = Stage([replay], Looks(camera=True))
     card, layout = card_of(stage, size), Layout(*size)
     left, top = card.left + layout.px(EDGE), card.top + layout.px(LABEL)
     width, height = card.width - 2 * layout.px(EDGE), card.height - layout.px(EDGE) - layout.px(LABEL)
@@ -92,7 +93,7 @@ def test_beams_end_in_dots_on_the_borders(replay, follow):
 def test_v_shows_and_hides_what_the_car_sees(replay):
     stage = Stage([replay])
     state = stage.playback()
-    assert not state.sensors and Stage([replay], sensors=True).playback().sensors
+    assert not state.sensors and Stage([replay], Looks(camera=True)).playback().sensors
     before = drawn(stage, 2.0)
     event = pygame.event.Event(pygame.KEYDOWN, key=pygame.K_v, mod=0, unicode="v")
     for expected in (True, False):
@@ -110,7 +111,7 @@ def with_sensors(replay, *sensors):
 @pytest.mark.parametrize("lenses", ["FRONT_FACING_CAMERA", "STEREO_CAMERAS"])
 def test_the_picture_is_that_of_the_driver_s_own_camera(replay, lenses):
     stage, other = (
-        Stage([with_sensors(replay, f"{lenses}:size=80x32:field_of_view={angle}:stack=2", "state")], sensors=True)
+        Stage([with_sensors(replay, f"{lenses}:size=80x32:field_of_view={angle}:stack=2", "state")], Looks(camera=True))
         for angle in (90, 40)
     )
     card, moment = card_of(stage), stage.timelines[0].moment(3.0)
@@ -130,7 +131,7 @@ def test_the_picture_is_that_of_the_driver_s_own_camera(replay, lenses):
 
 def test_nothing_is_shown_that_the_driver_did_not_have(replay):
     camera, lidar, short, neither, unknown, later = (
-        drawn(Stage([with_sensors(replay, *sensors)], sensors=True), 3.0)
+        drawn(Stage([with_sensors(replay, *sensors)], Looks(camera=True)), 3.0)
         for sensors in (["observation"], ["LIDAR"], ["LIDAR:clip_m=0.3"], ["state"], [], ["SONAR"])
     )
     card, plain = card_of(Stage([replay])), drawn(Stage([replay]), 3.0)

@@ -28,6 +28,10 @@ def watch(
     speed: Annotated[float, typer.Option(help="Playback speed, 0.25 to 8.")] = 1.0,
     size: Annotated[str | None, typer.Option(metavar="WxH", help="Window size in pixels, such as 1280x800.")] = None,
     camera: Annotated[bool, typer.Option("--camera", help="Show what the driver's camera and LIDAR see, too.")] = False,
+    params: Annotated[bool, typer.Option("--params", help="Show what the reward function is told, too.")] = False,
+    heat: Annotated[
+        str, typer.Option("--map", metavar="KIND", help="Colour the road by reward, speed or visits.")
+    ] = "",
     mark: Annotated[
         bool, typer.Option("--mark", help="Add the best lap known as a ghost, and compare sectors with it.")
     ] = False,
@@ -46,24 +50,39 @@ def watch(
       [cyan]racer watch first[/cyan]
       [cyan]racer watch first.replay classic.replay --speed 0.5[/cyan]
       [cyan]racer watch first.replay --mark --record first.mp4[/cyan]
+      [cyan]racer watch first --map reward --params[/cyan]
       [cyan]racer watch first --live[/cyan]
     """
     pixels = None if size is None else _size(size)
     if live:
-        if len(replays) != 1 or camera or mark:
-            raise typer.BadParameter("one run is followed, without --camera and --mark", param_hint="--live")
+        if len(replays) != 1 or camera or mark or params or heat:
+            raise typer.BadParameter("one run is followed, as it is", param_hint="--live")
         watching.follow(replays[0], record, pixels, speed, force)
         return
-    from racer.replay import load_replay, mark_of
-    from racer.viewer import watch as show
+    from racer.replay import HEAT_MAPS, load_replay, mark_of
+    from racer.viewer import Looks, watch as show
 
-    shown = [load_replay(replay_file(given)) for given in replays]
+    if heat and heat not in HEAT_MAPS:
+        raise typer.BadParameter(f"{heat!r} is no map; choose one of {', '.join(HEAT_MAPS)}", param_hint="--map")
+
+    files = [replay_file(given) for given in replays]
+    shown = [load_replay(file) for file in files]
+    looks = Looks(camera, params, heat, _reads(files[0]))
     known = mark_of(shown[0].track, shown[0].car) if mark else None
     if mark and known is None:
         console.note(f"No mark is known of {escape(shown[0].track.name)}; see [cyan]racer mark --help[/cyan]")
-    show(shown, record, pixels, speed=speed, camera=camera, overwrite=force, mark=known)
+    show(shown, record, pixels, speed=speed, looks=looks, overwrite=force, mark=known)
     if record is not None:
         console.note(f"Recorded {escape(str(record))}")
+
+
+def _reads(file: Path) -> frozenset[str]:
+    """The keys of `params` that the reward of a run reads, by its source beside the replay; none if it is not there."""
+    from racer.reward import keys_read
+    from racer.shelf import LIMITS, read_text
+
+    source = file.with_name("reward.py.txt")
+    return keys_read(read_text(source, limit=LIMITS["source"])) if source.is_file() else frozenset()
 
 
 def _size(text: str) -> tuple[int, int]:

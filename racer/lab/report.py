@@ -18,17 +18,19 @@ from numpy.typing import NDArray
 from racer.deepracer.logs import read_episodes
 from racer.errors import RacerError, RunError
 from racer.lab.charts import CHART_STYLE, Series, chart
-from racer.lab.heat import Samples, heat_map, samples_of, speeds
+from racer.lab.heat import picture_of, speeds
 from racer.lab.listing import LISTING_STYLE, listing
 from racer.replay import (
     PlayedLap,
     Replay,
+    Samples,
     best_clean_lap,
     html_page,
     load_replay,
     mark_of,
     percent_of_mark,
     player_data,
+    samples_of,
     sector_times,
 )
 from racer.shelf import LIMITS, read_text, refuse_existing, write_atomically
@@ -106,7 +108,7 @@ def report_page(run: Run) -> str:
         parts.append(_sectors(replay, mark))
     if (samples := _samples(run, track, replay)) is not None:
         maps = "".join(
-            f"<figure><figcaption>{escape(caption)}</figcaption>{heat_map(track, samples, kind)}</figure>"
+            f"<figure><figcaption>{escape(caption)}</figcaption>{picture_of(track, samples, kind)}</figure>"
             for kind, caption in CAPTIONS.items()
         )
         parts.append(
@@ -253,7 +255,7 @@ def _samples(run: Run, track: Track, replay: Replay | None) -> Samples | None:
                 reward=np.concatenate([one.rows["reward"] for one in placed]),
                 exits=np.array(exits, dtype=np.float64).reshape(-1, 2),
             )
-    return None if replay is None or replay.track.digest != track.digest else samples_of(replay)
+    return None if replay is None or replay.track.digest != track.digest else samples_of(replay.drives[0])
 
 
 def _settings(run: Run) -> str:

@@ -1,5 +1,15 @@
 from .commands import commands_of as commands_of, replay_from_commands as replay_from_commands
 from .files import is_replay as is_replay, load_replay as load_replay, save_replay as save_replay
+from .heat import (
+    HEAT_COLORS as HEAT_COLORS,
+    HEAT_MAPS as HEAT_MAPS,
+    HeatMap as HeatMap,
+    Samples as Samples,
+    cell_corners as cell_corners,
+    cells_of as cells_of,
+    heat_map as heat_map,
+    samples_of as samples_of,
+)
 from .laps import LapBook as LapBook, Recorder as Recorder, whole_steps as whole_steps
 from .line import LINE_COLUMNS as LINE_COLUMNS, line_of as line_of
 from .marks import (

@@ -12,7 +12,7 @@ from .landscape import Landscape as Landscape, landscape as landscape
 from .messages import LIMIT as LIMIT
 from .params import FLOATS as FLOATS, KEYS as KEYS, Params as Params, params_at as params_at
 from .sandbox import OutputBuffer as OutputBuffer, TextStream as TextStream
-from .traps import Trap as Trap, traps_of as traps_of
+from .traps import Trap as Trap, keys_read as keys_read, traps_of as traps_of
 from .watchdog import (
     end_process_when_stuck as end_process_when_stuck,
     patience_s as patience_s,

@@ -10,7 +10,9 @@ import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-__all__ = ["Trap", "traps_of"]
+from racer.reward.params import KEYS
+
+__all__ = ["Trap", "keys_read", "traps_of"]
 
 FIRST_STEP = 2
 """`steps` of the first call in an episode, as in DeepRacer, where the step before is not rewarded."""
@@ -63,6 +65,16 @@ class _Source:
             case ast.Call(func=ast.Name(id="int" | "float" | "round"), args=[inner, *_]):
                 return self.key(inner)
         return None
+
+
+def keys_read(source: str) -> frozenset[str]:
+    """The keys of `params` that a reward's source names; none if it is no Python. It is read, not run."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return frozenset()
+    texts = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    return frozenset(KEYS) & {text for text in texts if isinstance(text, str)}
 
 
 def traps_of(text: str) -> list[Trap]:

@@ -281,6 +281,8 @@ class Playback:
     follow: bool = False
     zoom: float = 1.0  # beyond what the view shows by itself
     sensors: bool = False  # whether to show what the car in focus observes
+    heat: str = ""  # the map on the road: one of `racer.replay.HEAT_MAPS`, or none
+    params: bool = False  # whether to show what the reward function is told
     loop: bool = False
     fullscreen: bool = False
     help: bool = False

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pygame
 
 from racer.replay import STEP_S
 from racer.viewer.ground import Ground
+from racer.viewer.inputs import Inputs
+from racer.viewer.looks import USUAL, Looks
 from racer.viewer.overlay import (
     draw_help,
     draw_legend,
@@ -55,11 +57,11 @@ class Stage:
     Args:
         replays: At least one; the first is what the others are compared with. The cars of a race of several are
             shown as one race, in which nobody is a ghost.
-        sensors: Whether a playback begins with what the car in focus observes.
+        looks: What a playback begins with.
         mark: The best race known: one more ghost, and what all the others are compared with instead.
     """
 
-    def __init__(self, replays: Sequence[Replay], sensors: bool = False, mark: Replay | None = None) -> None:
+    def __init__(self, replays: Sequence[Replay], looks: Looks = USUAL, mark: Replay | None = None) -> None:
         """Lay out time and colours; nothing is drawn yet."""
         alone = [one for replay in replays for one in replay.alone]
         self.race, self._rivals = len(alone) > len(replays), len(alone)
@@ -77,7 +79,7 @@ class Stage:
         self.scale = SpeedScale.over(np.concatenate([timeline.speed for timeline in self.timelines]))
         self._replays = replays
         self._running = RunningOrder(self.timelines, self.race)
-        self._begin_with_sensors = sensors
+        self._looks, self._inputs = looks, Inputs(looks.reads)
         self._ground = Ground(self.track)
         self._panel = Panel(self.scale)
         self._ink = Ink()
@@ -87,7 +89,9 @@ class Stage:
     def playback(self, speed: float = 1.0) -> Playback:
         """A fresh playback of all replays."""
         end_s = max(timeline.end_s for timeline in self.timelines)
-        return Playback(end_s, len(self.timelines), self.race, speed=speed, sensors=self._begin_with_sensors)
+        looks = self._looks
+        begin: Any = {"sensors": looks.camera, "params": looks.params, "heat": looks.heat}
+        return Playback(end_s, len(self.timelines), self.race, speed=speed, **begin)
 
     def layout(self, width: int, height: int) -> Layout:
         """Where everything is in a picture of a size, px."""
@@ -125,6 +129,8 @@ class Stage:
             for name, color, timeline, moment in zip(self.names, self.colors, self.timelines, moments, strict=True)
         ]
         self._ground.draw(surface, view)
+        if state.heat:
+            self._inputs.draw_map(surface, view, self.timelines[state.focus], state.heat)
         self._trail(surface, view, riders[state.focus])
         order = [*(number for number in range(len(riders)) if number != state.focus), state.focus]
         for number in order[:-1]:
@@ -157,10 +163,14 @@ class Stage:
             places = [running.index(number) + 1 for number in range(len(riders))]
             draw_tower(canvas, riders, listed, places, state.focus)
         draw_legend(canvas, self.scale, hints)
+        if state.heat:
+            self._inputs.draw_legend(canvas, self.timelines[state.focus], state.heat)
         draw_time(canvas, riders, state, self.scale)
         self._panel.draw(canvas, riders[state.focus])
         if state.sensors:
             self._sensors(state.focus).draw_picture(canvas, self._fit(*surface.get_size()), moments[state.focus])
+        if state.params:
+            self._inputs.draw_table(canvas, riders[state.focus])
         if state.help:
             draw_help(canvas)
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from racer.errors import FileError, RacerError, ReplayError
 from racer.shelf import refuse_existing
+from racer.viewer.looks import USUAL, Looks
 
 if TYPE_CHECKING:
     from racer.replay import Replay
@@ -32,7 +33,7 @@ def watch(
     size: tuple[int, int] | None = None,
     *,
     speed: float = 1.0,
-    camera: bool = False,
+    looks: Looks = USUAL,
     overwrite: bool = False,
     quiet: bool = False,
     mark: Replay | None = None,
@@ -46,7 +47,7 @@ def watch(
         size: Width and height, px: by default what suits the screen, for a file 1280 x 800, for a `.gif`
             800 x 500. Those of an `.mp4` are rounded down to even numbers.
         speed: Pace at the start, and that of a film: 2 is twice as fast.
-        camera: Whether to begin with the picture of a camera and the beams of a LIDAR on the car in focus.
+        looks: What is shown at first: camera, params, heat map.
         overwrite: Whether `record` may replace a file.
         quiet: Whether to show no progress bar.
         mark: The best race known there: a ghost that all the others are compared with; by default the first replay is.
@@ -65,11 +66,11 @@ def watch(
     if target is None:
         from racer.viewer.window import show
 
-        show(Stage(replays, camera, mark), size, speed)
+        show(Stage(replays, looks, mark), size, speed)
     else:
         from racer.viewer.film import record_film
 
-        record_film(Stage(replays, camera, mark), target, size or SIZE, speed, quiet)
+        record_film(Stage(replays, looks, mark), target, size or SIZE, speed, quiet)
 
 
 def _check(replays: Sequence[Replay], size: tuple[int, int], speed: float) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 import pygame
 
 from racer.errors import RacerError
+from racer.viewer.inputs import next_map
 from racer.viewer.scene import View, draw_car
 from racer.viewer.screen import GROUND, Layout, car_colors
 
@@ -168,6 +169,10 @@ def _press(event: pygame.event.Event, state: Playback) -> bool:
         state.follow, state.zoom = not state.follow, 1.0
     elif event.key == pygame.K_v:
         state.sensors = not state.sensors
+    elif event.key == pygame.K_m:
+        state.heat = next_map(state.heat)
+    elif event.key == pygame.K_p:
+        state.params = not state.params
     elif event.key in (pygame.K_f, pygame.K_F11):
         state.fullscreen = not state.fullscreen
     elif event.key == pygame.K_l:
