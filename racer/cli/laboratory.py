@@ -99,6 +99,7 @@ class Work:
 
     Attributes:
         problems: of each reward what went wrong first, and how often something did.
+        say: prints a message, above the bar while there is one.
     """
 
     def __init__(self, total: int) -> None:
@@ -106,6 +107,7 @@ class Work:
         self.problems: dict[str, tuple[str, int]] = {}
         self._total, self._ended, self._used = total, 0, dict[int, float]()
         self._bar: Callable[[float, int], None] = lambda share, total: None
+        self.say: Callable[[str], None] = console.note
 
     @contextlib.contextmanager
     def shown(self, folder: "LabFolder", workers: "Workers") -> Iterator[None]:
@@ -139,12 +141,12 @@ class Work:
         """Show what a worker says; `quiet`: no line for each outcome."""
         task = event.task
         if event.outcome is not None and not quiet:
-            console.note(f"{escape(_named(task))}: {seconds_of(event.outcome)}")
+            self.say(f"{escape(_named(task))}: {seconds_of(event.outcome)}")
         if event.problem:
             first, times = self.problems.get(task.reward.name, (event.problem, 0))
             self.problems[task.reward.name] = first, times + 1
             if not times:
-                console.note(f"[red]{escape(_named(task))} failed[/red]; the others go on: {escape(event.problem)}")
+                self.say(f"[red]{escape(_named(task))} failed[/red]; the others go on: {escape(event.problem)}")
         self._used[id(task)] = event.used
         if event.ended:
             self._used.pop(id(task))
@@ -170,7 +172,11 @@ class Work:
                 bar.update(item, completed=done, total=float(total))
 
             self._bar = move
-            yield
+            self.say = lambda message: bar.console.print(message, soft_wrap=True, highlight=False)
+            try:
+                yield
+            finally:
+                self.say = console.note
 
 
 def _named(task: "Task") -> str:

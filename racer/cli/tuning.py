@@ -136,7 +136,7 @@ def _run(search: "Search", ray: str | None, jobs: int | None) -> None:
                 work.tell(event, quiet=True)
             if candidate.state != "in progress":
                 work.add(len(candidate.scores) - search.seeds)
-                console.note(escape(_line(candidate)))
+                work.say(escape(_line(candidate)))
 
 
 def _line(candidate: "Candidate") -> str:
