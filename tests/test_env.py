@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import doctest
+import gc
 import inspect
 import math
 import pickle
@@ -19,7 +20,7 @@ from gymnasium.vector import AutoresetMode
 from hypothesis import given, strategies as st
 
 import racer  # noqa: F401 (registers the environment)
-from racer.env import TimeTrial, TimeTrialVector
+from racer.env import ConcatVectorEnv, TimeTrial, TimeTrialVector
 from racer.errors import RacerError
 from racer.reward import params_at
 from racer.sensors.state import ENTRIES
@@ -610,6 +611,15 @@ def test_a_monitor_writes_lap_times(tmp_path):
     env.close()
     rows = (tmp_path / "log.monitor.csv").read_text().splitlines()[2:]
     assert [row.split(",")[3:] for row in rows] == [["nan", "off_track"], [repr(info["lap_time_s"]), "lap_complete"]]
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_what_cannot_be_made_leaves_nothing_to_close():
+    """Gymnasium closes a vector environment when it is collected, also one whose making failed."""
+    for make in (lambda: TimeTrialVector(0), lambda: TimeTrialVector(2, "nowhere"), lambda: ConcatVectorEnv([])):
+        with pytest.raises((ValueError, RacerError)):
+            make()
+        gc.collect()
 
 
 def test_names_that_do_not_exist_are_refused():

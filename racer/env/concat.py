@@ -42,6 +42,7 @@ class ConcatVectorEnv(VectorEnv[Any, Any, NDArray[Any]]):
         Raises:
             ValueError: there are none, or they differ.
         """
+        self._renderer = Renderer()  # first: Gymnasium closes also what could not be made
         if not parts:
             raise ValueError("there is no environment to put together")
         first = parts[0]
@@ -61,7 +62,6 @@ class ConcatVectorEnv(VectorEnv[Any, Any, NDArray[Any]]):
         self.single_action_space = first.single_action_space
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
-        self._renderer = Renderer()
         ends = accumulate((part.num_envs for part in parts), initial=0)
         self._places = [slice(*pair) for pair in pairwise(ends)]
 

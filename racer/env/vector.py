@@ -87,6 +87,7 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
             RacerError: the track or the reward cannot be used.
             ValueError: another argument makes no sense.
         """
+        self._renderer = Renderer()  # first: Gymnasium closes also what could not be made
         check_count("num_envs", num_envs)
         try:
             self._autoreset = AutoresetMode(autoreset_mode)
@@ -102,7 +103,6 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.render_mode = setup.render_mode
-        self._renderer = Renderer()
         self._all = np.ones(num_envs, dtype=np.bool_)
         self._in_progress = STATUS_NAMES[np.full(num_envs, IN_PROGRESS)]
         self._in_progress.flags.writeable = False  # as it is handed out in every step without a copy
