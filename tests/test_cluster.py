@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -52,3 +53,26 @@ def test_a_lost_node_loses_no_training(cluster: "cluster_utils.Cluster", tmp_pat
     assert found["problems"]["broken"]["trainings"] == 3
     assert "broken.py, line 2: KeyError: 'wings'" in found["problems"]["broken"]["first"]
     assert len(list((tmp_path / "lab/x/trainings").glob("*.replay"))) == 3
+
+    words = ["compare", "progress", "--seeds", "7", "--steps", "30000", "--name", "x", "--resume", "--json"]
+    command = [sys.executable, "-m", "racer", *words]
+    with subprocess.Popen(
+        [*command, "--ray", cluster.address], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        said = ""
+        while "progress on harbor" not in said:
+            line = process.stderr.readline()
+            assert line, said
+            said += line
+        process.send_signal(signal.SIGINT)
+        said += process.stderr.read()
+    assert process.returncode == 130
+    assert "go on with the same command and --name x --resume" in said and "Traceback" not in said
+    kept = len(list((tmp_path / "lab/x/trainings").glob("*.replay")))
+    assert 4 <= kept < 7
+    seeds = ["--seeds", str(kept), *words[4:]]  # nothing is left to do, so no cluster is needed
+    done = subprocess.run(
+        [*command[:3], "compare", "progress", *seeds], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert len(json.loads(done.stdout)["trainings"]) == kept

@@ -17,7 +17,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from racer.cli import app
-from racer.lab import Asked, Budget, LabFolder, LocalWorkers, Outcome, Source, Task, each
+from racer.lab import Asked, Budget, Event, LabFolder, LocalWorkers, Outcome, Source, Task, each
 from racer.racing import load_agent
 from racer.replay import Replay, load_replay, mark_of, percent_of_mark
 from racer.reward import load_reward
@@ -144,6 +144,17 @@ def test_nothing_is_overwritten_and_damage_is_named(here: Path) -> None:
         path.write_text(wrong)
         code, out, err = compare(*words, "--resume")
         assert code == 1 and str(path.relative_to(here)) in err and out == ""
+
+
+def test_an_outcome_that_cannot_be_written_counts_and_says_so(here: Path) -> None:
+    task = asked("a", tracks=("harbor",)).tasks[0]
+    folder = LabFolder(here / "lab/x")
+    (here / "lab/x/trainings" / f"{task.name}.replay").mkdir()  # in its place
+    outcome = Outcome(task.name, 1.0, 8.0, 1, 1.0, 1.0, 1.0, replay=b"laps")
+    event = folder.kept(Event(task, 1.0, outcome))
+    assert event.outcome is outcome
+    assert "its outcome counts, but is not kept: cannot write" in event.problem
+    assert folder.outcome(task) is None
 
 
 @pytest.mark.parametrize(
