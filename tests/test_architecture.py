@@ -32,6 +32,7 @@ cli
 
 OWNERS = {
     "filelock": {"training"},
+    "google": {"deepracer.car"},
     "gymnasium": {"__init__", "env", "training.sb3"},
     "imageio_ffmpeg": {"viewer"},
     "matplotlib": {"viewer.plot"},

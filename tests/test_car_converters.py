@@ -7,9 +7,10 @@ import os
 
 import numpy as np
 import pytest
+from coach_graphs import SCHEMES, coach_graph
 from test_car_export import CAMERA, LOOKS, PLACEHOLDER, POLICY, SHAPE, network
 
-from racer.deepracer.car import frozen_graph
+from racer.deepracer.car import frozen_graph, network_from_graph
 from racer.env import TimeTrialVector
 from racer.sim import REAL_CAR
 
@@ -63,6 +64,24 @@ def test_tensorflow_lite_chooses_the_same(tmp_path, seen, look, output):
         interpreter.invoke()
         given.append(interpreter.get_tensor(fetch["index"])[0])
     agree(np.array(given), made, seen)
+
+
+@pytest.mark.parametrize("choices", [5, 0])
+@pytest.mark.parametrize("network", SCHEMES)
+def test_tensorflow_calculates_what_is_imported(seen, network, choices):
+    """Graphs as RL Coach makes them, conditions and all, by TensorFlow 1's own session."""
+    data = coach_graph(network, choices, seed=7).as_bytes()
+    proto = tf.GraphDef.FromString(data)
+    with tf.Graph().as_default() as graph:
+        tf.import_graph_def(proto, name="")
+        with tf.Session(graph=graph) as session:
+            given = session.run(f"{POLICY}:0", {f"{PLACEHOLDER}:0": seen[::20].astype(np.float32)})
+    acts = network_from_graph(data).act({CAMERA: seen[::20]})
+    if choices:
+        assert (given.argmax(1) == acts).mean() >= 0.98  # where two are worth the same in 32 bits
+        assert given.shape[1] == choices
+    else:
+        np.testing.assert_allclose(np.clip(given, -1.0, 1.0), acts, atol=1e-3)
 
 
 @pytest.mark.parametrize(("look", "output"), CASES)

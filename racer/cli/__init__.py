@@ -25,6 +25,7 @@ from racer.cli import (
     drive,
     driving,
     export,
+    importing,
     leaderboard,
     logs,
     mark,
@@ -123,6 +124,7 @@ app.command("tune", rich_help_panel=COMPETE)(tuning.tune)
 app.command("mark", rich_help_panel=COMPETE)(mark.mark)
 app.command("plot", rich_help_panel=COMPETE)(plotting.plot)
 app.command("report", rich_help_panel=COMPETE)(report.report)
+app.command("import-model", rich_help_panel=COMPETE)(importing.import_model)
 app.command("import-log", rich_help_panel=COMPETE)(logs.import_log)
 app.command("rescore", rich_help_panel=COMPETE)(logs.rescore)
 app.add_typer(rules.rules_app, name="rules", rich_help_panel=COMPETE)

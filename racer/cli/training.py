@@ -288,6 +288,7 @@ def _config(
     else:
         random = (RANDOM,) if RANDOM in weights.config.tracks else ()
         old = replace(weights.config, tracks=(*weights.tracks(), *random))
+        asked["hyperparameters"] = {**old.hyperparameters, **asked.get("hyperparameters", {})}
         if "tracks" in asked:
             asked.setdefault("both_directions", None)
     config = replace(old, steps=steps, seconds=seconds, **asked)

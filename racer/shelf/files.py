@@ -41,7 +41,7 @@ LIMITS = {
     "replay": 16 * 2**20,
     "log": 256 * 2**20,
     "weights": 256 * 2**20,
-    "model": 16 * 2**20,  # a driver to enter a race with; racer's own have up to 5 MB
+    "model": 32 * 2**20,  # a driver to enter a race with; racer's own have up to 5 MB, imported ones up to 24
     "leaderboard": 4 * 2**30,  # a SQLite file of some 200,000 entries, with what was driven
 }
 """How many bytes racer reads of a file, by what it is: many times what is real, and still read in seconds."""

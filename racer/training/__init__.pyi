@@ -1,3 +1,4 @@
+from .adoption import adopt as adopt
 from .callbacks import Callback as Callback, Progress as Progress
 from .config import SECONDS as SECONDS, RunConfig as RunConfig
 from .environments import evaluation_tracks as evaluation_tracks

@@ -5,3 +5,5 @@ from .archive import (
     save_car as save_car,
 )
 from .graph import frozen_graph as frozen_graph
+from .importing import read_car_model as read_car_model
+from .reading import network_from_graph as network_from_graph

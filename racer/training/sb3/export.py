@@ -78,31 +78,32 @@ def _encoder(encoder: nn.Module) -> Iterable[Layer]:
         yield _linear(encoder.all, "relu")
     elif isinstance(encoder, Convolutions):
         yield Scale(MIDDLE, SPREAD)
-        filters = list(_filters(encoder.filters))
+        activation = encoder.scheme.activation
+        filters = list(_filters(encoder.filters, activation))
         yield from filters
         channels = len(filters[-1].bias)
         weight = _array(encoder.all.weight)  # over channels, rows and columns; here the channels come last
         weight = weight.reshape(len(weight), channels, -1).swapaxes(1, 2).reshape(len(weight), -1)
         yield Flatten()
-        yield Linear(weight, _array(encoder.all.bias), "relu")
+        yield Linear(weight, _array(encoder.all.bias), activation)
     else:
         kind = type(encoder).__name__ if isinstance(encoder, ImageEncoder) else type(encoder)
         raise ModelError(f"an image encoder of the kind {kind} cannot be exported")
 
 
-def _filters(modules: Iterable[nn.Module]) -> Iterable[Convolution]:
+def _filters(modules: Iterable[nn.Module], activation: str) -> Iterable[Convolution]:
     for module in modules:
         if isinstance(module, nn.Conv2d):
             step, padding = int(module.stride[0]), int(module.padding[0])
             weight = _array(module.weight).transpose(0, 2, 3, 1)
             assert module.bias is not None
-            yield Convolution(weight, _array(module.bias), "relu", step, padding)
+            yield Convolution(weight, _array(module.bias), activation, step, padding)
 
 
 def _sequence(modules: Iterable[nn.Module], what: str) -> Iterable[Linear]:
     """Linear layers, each with the activation behind it."""
     found = list(modules)
-    for module, after in zip(found, [*found[1:], None], strict=True):
+    for module, after in zip(found, [*found, None][1:], strict=True):
         if isinstance(module, nn.Linear):
             yield _linear(module, "none" if after is None else ACTIVATIONS.get(type(after), "none"))
         elif type(module) not in ACTIVATIONS:

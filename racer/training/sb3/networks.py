@@ -7,9 +7,10 @@ frame of a stack. Everything else that is observed (the state, LIDARs) passes th
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from math import prod
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,9 +23,26 @@ from torch.nn import functional
 
 from racer.errors import AgentError
 
-__all__ = ["NETWORKS", "CameraExtractor", "ImagePolicy", "ImageRolloutBuffer"]
+__all__ = ["ENCODERS", "NETWORKS", "RL_COACH", "CameraExtractor", "ImagePolicy", "ImageRolloutBuffer"]
 
 MIDDLE, SPREAD = 110.0, 64.0  # of the greys of a road: scaled by them, pixels have about the mean 0 and the deviation 1
+
+
+ACTIVATIONS: MappingProxyType[str, type[nn.Module]] = MappingProxyType({"relu": nn.ReLU, "tanh": nn.Tanh})
+
+
+class Scheme(NamedTuple):
+    """Convolutions, one behind the other.
+
+    Attributes:
+        filters: of each how many, the size of its kernel, and its step.
+        padded: whether the margins are filled with zeros, so that only the steps make an image smaller.
+        activation: behind each, and behind the layer over all of the image; a name of `ACTIVATIONS`.
+    """
+
+    filters: tuple[tuple[int, int, int], ...]
+    padded: bool = True
+    activation: str = "relu"
 
 
 class ImageEncoder(nn.Module):
@@ -73,22 +91,29 @@ class Patches(ImageEncoder):
 class Convolutions(ImageEncoder):
     """Convolutions that take large steps, then one layer over all of the image."""
 
-    def __init__(
-        self, rows: int, columns: int, channels: int, features: int, layers: tuple[tuple[int, int, int], ...]
-    ) -> None:
-        """Make the layers, each given by its filters, the size of its kernel, and its step."""
+    def __init__(self, shape: tuple[int, int, int], features: int, scheme: Scheme) -> None:
+        """Make the layers for images of so many rows, columns and channels."""
         super().__init__(features)
+        rows, columns, channels = shape
+        self.scheme = scheme
+        activation = ACTIVATIONS[scheme.activation]
         filters: list[nn.Module] = []
-        for number, size, step in layers:
-            filters += [nn.Conv2d(channels, number, size, step, padding=size // 2), nn.ReLU()]
-            channels, rows, columns = number, -(-rows // step), -(-columns // step)
+        for number, size, step in scheme.filters:
+            margin = size // 2 if scheme.padded else 0
+            filters += [nn.Conv2d(channels, number, size, step, padding=margin), activation()]
+            channels = number
+            rows, columns = ((side + 2 * margin - size) // step + 1 for side in (rows, columns))
+            if min(rows, columns) < 1:
+                raise AgentError(f"images of {shape[1]} x {shape[0]} pixels are too small for this network")
         self.filters = nn.Sequential(*filters)
         self.all = nn.Linear(channels * rows * columns, features)
+        self.activation = activation()
 
     def forward(self, image: Tensor) -> Tensor:
         """Features (n, features) of images (n, rows, columns, channels)."""
         seen = ((image.float() - MIDDLE) / SPREAD).permute(0, 3, 1, 2)
-        return functional.relu(self.all(self.filters(seen).flatten(1)))
+        features: Tensor = self.activation(self.all(self.filters(seen).flatten(1)))
+        return features
 
 
 PATCHES = (8, 5)  # rows and columns of patches that an image is cut into
@@ -96,16 +121,38 @@ PATCH_NUMBERS = 16
 FEATURES = 64  # of an image
 ALONE = "image"  # what an observation without a name is called
 
+
+def _original(features: int, scheme: Scheme, rows: int, columns: int, channels: int) -> ImageEncoder:
+    return Convolutions((rows, columns, channels), features, scheme)
+
+
+RL_COACH: MappingProxyType[str, tuple[int, Scheme]] = MappingProxyType(
+    {
+        "RL_COACH_SHALLOW": (512, Scheme(((32, 8, 4), (64, 4, 2), (64, 3, 1)), padded=False)),
+        "RL_COACH": (64, Scheme(((32, 5, 2), (32, 3, 1), (64, 3, 2), (64, 3, 1)), padded=False, activation="tanh")),
+        "RL_COACH_DEEP": (512, Scheme(((32, 8, 4), (32, 4, 2), (64, 4, 2), (64, 3, 1)), padded=False)),
+    }
+)
+"""The original's own encoders (deepracer-simapp, `markov/architecture`), up to their first dense layer: its features,
+and what is before it. They look at whole images, at a fiftieth of the pace; imported models have them."""
+
 NETWORKS: MappingProxyType[str, Callable[[int, int, int], ImageEncoder]] = MappingProxyType(
     {
         "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW": lambda h, w, c: Patches(h, w, c, FEATURES),
-        "DEEP_CONVOLUTIONAL_NETWORK": lambda h, w, c: Convolutions(h, w, c, FEATURES, ((8, 5, 3), (16, 3, 2))),
+        "DEEP_CONVOLUTIONAL_NETWORK": lambda h, w, c: Convolutions(
+            (h, w, c), FEATURES, Scheme(((8, 5, 3), (16, 3, 2)))
+        ),
         "DEEP_CONVOLUTIONAL_NETWORK_DEEP": lambda h, w, c: Convolutions(
-            h, w, c, 2 * FEATURES, ((16, 5, 3), (32, 3, 2), (32, 3, 1))
+            (h, w, c), 2 * FEATURES, Scheme(((16, 5, 3), (32, 3, 2), (32, 3, 1)))
         ),
     }
 )
 """Makers of encoders for images of so many rows, columns and channels: the default and fastest first."""
+
+ENCODERS: MappingProxyType[str, Callable[[int, int, int], ImageEncoder]] = MappingProxyType(
+    {**NETWORKS, **{name: partial(_original, *made) for name, made in RL_COACH.items()}}
+)
+"""The same, and those of imported models."""
 
 
 class CameraExtractor(BaseFeaturesExtractor):
@@ -116,16 +163,16 @@ class CameraExtractor(BaseFeaturesExtractor):
 
         Args:
             observation_space: an environment's; arrays of three axes are images.
-            network: a name of `NETWORKS`.
+            network: a name of `ENCODERS`.
 
         Raises:
             AgentError: there is no such network.
         """
-        if network not in NETWORKS:
-            raise AgentError(f"there is no network {network!r}; the networks are {', '.join(NETWORKS)}")
+        if network not in ENCODERS:
+            raise AgentError(f"there is no network {network!r}; the networks are {', '.join(ENCODERS)}")
         shapes = {name: space.shape or () for name, space in _parts(observation_space).items()}
         images = {name: shape for name, shape in shapes.items() if len(shape) == 3}
-        encoders = {name: NETWORKS[network](*shape) for name, shape in images.items()}
+        encoders = {name: ENCODERS[network](*shape) for name, shape in images.items()}
         self.plain = [name for name in shapes if name not in images]
         sizes = [prod(shapes[name]) for name in self.plain] + [encoder.features for encoder in encoders.values()]
         super().__init__(observation_space, sum(sizes))

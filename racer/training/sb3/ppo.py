@@ -11,9 +11,11 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.policies import ActorCriticPolicy
 
 from racer.env import ConcatVectorEnv, TimeTrialVector
+from racer.racing import Network
 from racer.training.sb3.dense import DensePolicy, VariablePPO
 from racer.training.sb3.networks import NETWORKS, ImagePolicy, ImageRolloutBuffer
 from racer.training.sb3.recipe import Recipe
+from racer.training.sb3.taking import hyperparameters_like, take_network
 
 __all__ = ["PPORecipe"]
 
@@ -115,6 +117,23 @@ class PPORecipe(Recipe):
         noise = near + (far - near) * (refined if lapping else schedule.progress)
         with torch.no_grad():
             model.policy.log_std.clamp_(max=noise)
+
+    @staticmethod
+    def hyperparameters_like(network: Network) -> Mapping[str, Any]:
+        """The hyperparameters with which this recipe makes a network like one that was trained elsewhere.
+
+        Raises:
+            ModelError: it is of another kind than this recipe can make.
+        """
+        return hyperparameters_like(network)
+
+    def take_network(self, network: Network) -> None:
+        """Decide as a network does that was trained elsewhere, and go on from it.
+
+        Raises:
+            ModelError: this recipe was made with other hyperparameters than `hyperparameters_like` says.
+        """
+        take_network(cast(ActorCriticPolicy, self.model.policy), network)
 
     def _policy(self) -> str | type[ActorCriticPolicy]:
         if self.images:

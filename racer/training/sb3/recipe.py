@@ -25,14 +25,14 @@ from racer.racing import Layer, Network, checked_hyperparameters, rows_of
 from racer.sim import ActionSpace, DiscreteActions
 from racer.training.sb3.device import device_of, torch_threads
 from racer.training.sb3.export import network_of
-from racer.training.sb3.networks import NETWORKS, CameraExtractor
+from racer.training.sb3.networks import ENCODERS, CameraExtractor
 from racer.training.sb3.pooling import LookImages, looking_network, looks_of
 from racer.training.sb3.schedule import LapSchedule
 from racer.training.sb3.vec_env import KeepImages, VecTimeTrial
 
 __all__ = ["Recipe"]
 
-USUAL_BYTES, PACES = 80 * 32 * 2, (1.0, 0.5, 0.2)  # ppo_camera's images; the networks' speed by the first one's
+USUAL_BYTES, PACES = 80 * 32 * 2, (1.0, 0.5, 0.2, 0.1, 0.03, 0.1)  # ppo_camera's images; speeds by the first network's
 WITHOUT_END = 10**12  # steps: it is the budget that ends a training
 
 
@@ -124,8 +124,8 @@ class Recipe:
         self.policy = "MultiInputPolicy" if hasattr(self._space, "spaces") else "MlpPolicy"
         self.images = any(len(space.shape) == 3 for space in self._parts.values())
         self.bytes = sum(prod(space.shape) * space.dtype.itemsize for space in self._parts.values())
-        if self.network and self.network not in NETWORKS:
-            raise AgentError(f"there is no network {self.network!r}; the networks are {', '.join(NETWORKS)}")
+        if self.network and self.network not in ENCODERS:
+            raise AgentError(f"there is no network {self.network!r}; the networks are {', '.join(ENCODERS)}")
         if "network" in hyperparameters and not self.images:
             raise AgentError(f"{self.network} is for images, and there are none; add a camera with --sensors")
         self.device, self._where = device_of(device, self.images)
@@ -138,7 +138,7 @@ class Recipe:
         self.build(env, seed)
         if self.images:
             self.architecture += f" behind {self.network}"
-            share = dict(zip(NETWORKS, PACES, strict=True))[self.network] * USUAL_BYTES / self.bytes
+            share = dict(zip(ENCODERS, PACES, strict=True))[self.network] * USUAL_BYTES / self.bytes
             self.pace = self.pace or int(float(f"{self.image_pace * share:.2g}"))
 
     def build(self, env: TimeTrialVector | ConcatVectorEnv, seed: int) -> None:
@@ -210,7 +210,7 @@ class Recipe:
         """
         self.model.set_logger(Logger(None, []))
         callback, never = _Reporter(self, report), cast(int, None)
-        convolutions = self.images and self.network != next(iter(NETWORKS))
+        convolutions = self.images and self.network != next(iter(ENCODERS))
         with torch_threads(None if convolutions else 1):
             self.model.learn(WITHOUT_END, callback=callback, log_interval=never, reset_num_timesteps=False)
 
