@@ -231,6 +231,26 @@ def test_each_has_its_own_sensors_and_actions():
     assert result.replay.drives[2].steps["steering_command_deg"][0] == 12.0
 
 
+def test_who_is_out_is_seen_no_more():
+    seen = []
+
+    class Looker(Circler):
+        def act(self, observation):
+            state = observation["state"] if isinstance(observation, dict) else observation
+            seen.append(state[0, 30:].tolist())
+            if isinstance(observation, dict):
+                seen[-1] += observation["LIDAR"][0].tolist()
+            return super().act(state)
+
+    quitter = Contestant("quitter", Circler(0.5, lambda: 1 / 0, 10))
+    sensors = ("state:objects=1", "LIDAR:walls=no:blind=rear:clip_m=4")
+    looker = Contestant("looker", Looker(0.5), RaceConditions(sensors=sensors))
+    run_heat(Heat(TRACK, 1, grace_s=0.1), [quitter, looker])
+    ahead, beams = np.array([row[:4] for row in seen]), np.array([row[4:] for row in seen])
+    assert (ahead[:11, 0] < 0.3).all() and (ahead[12:] == [1.0, 0.0, 0.0, 0.0]).all()
+    assert (beams[:11] < beams.max()).any(axis=1).all() and (beams[12:] == beams.max()).all()
+
+
 def test_who_shares_a_name_is_numbered():
     result = heat(*[Circler(1.0)] * 4, names=["a", "b", "a", "a 1"], laps=1, grace_s=0.1)
     assert [drive.driver for drive in result.replay.drives] == ["a 2", "b", "a 3", "a 1"]

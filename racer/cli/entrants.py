@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from racer.cli import inputs
+from rich.markup import escape
+
+from racer.cli import console, inputs
 from racer.errors import AgentError
 
 if TYPE_CHECKING:
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from racer.track import Track
     from racer.training import Run
 
-__all__ = ["Entrant", "entrant"]
+__all__ = ["Entrant", "entrant", "note_blind"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,23 @@ def entrant(name: str, agent: str | None, reward: str | None, seed: int, penalty
     file = _agent(name)
     conditions = RaceConditions(sensors=file.sensors(), seed=seed, penalty_s=penalty_s)
     return Entrant(file.name, lambda course: _ready(file, course, seed), conditions)
+
+
+def note_blind(found: list[Entrant]) -> None:
+    """Say which of the drivers do not see what is on the track beside them."""
+    from racer.sensors import State, make_sensors
+
+    blind = [
+        one.name
+        for one in found
+        if all(isinstance(sensor, State) and not sensor.objects for sensor in make_sensors(one.conditions.sensors))
+    ]
+    if blind:
+        names = escape(", ".join(dict.fromkeys(blind)))
+        console.note(
+            f"[yellow]{names}:[/yellow] observes the road alone, as in a time trial, and does not see boxes and other "
+            "cars. To train one that does: --sensors state:objects=3, a camera or a LIDAR."
+        )
 
 
 def _agent(name: str) -> "AgentFile":

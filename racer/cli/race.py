@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from racer.cli import complete, console
-from racer.cli.entrants import Entrant, entrant
+from racer.cli.entrants import Entrant, entrant, note_blind
 from racer.shelf import DEFAULTS
 
 if TYPE_CHECKING:
@@ -103,6 +103,7 @@ def race(
             from racer.replay import save_replay
 
             save_replay(result.replay, replay, overwrite=force)
+    note_blind(found)
     if json:
         console.print_json(result.as_json())
     else:

@@ -7,6 +7,7 @@ makes no difference.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from racer.replay import LapBook
 from racer.sim import CARS, CRASHED, OFF_TRACK, PAUSE, STATUS, STEP_S
 from racer.track import Track
 
-__all__ = ["race_by_rules", "races_by_rules"]
+__all__ = ["drive_trials", "race_by_rules", "races_by_rules"]
 
 COUNTED = {"off_tracks": OFF_TRACK, "crashes": CRASHED, "held": PAUSE}
 """What is counted in each lap: steps with a status."""
@@ -91,6 +92,24 @@ def _trials(
     """A trial under each seed."""
     how: Any = {"actions": conditions.actions, "sensors": conditions.sensors, "rules": rulebook.rules}
     env = TimeTrialVector(len(seeds), track, None, CARS[rulebook.car], randomization=rulebook.randomization, **how)
+    found = drive_trials(driver, env, seeds, rulebook.warm_up_laps)
+    return [replace(trial, number=(trial.number - 1) % rulebook.race.trials + 1) for trial in found]
+
+
+def drive_trials(
+    driver: Driver, env: TimeTrialVector, seeds: Sequence[int], warm_up_laps: int = 0
+) -> list[TrialResult]:
+    """A trial under each seed, side by side: an episode of each car of an environment.
+
+    Args:
+        driver: who drives all of them.
+        env: one car for each seed; its rules say when an episode ends.
+        seeds: of the cars.
+        warm_up_laps: that are numbered 0, before the first that counts.
+
+    Raises:
+        AgentError: as for `racer.racing.drive`.
+    """
     observations, _ = env.reset(seed=list(seeds))
     book, tally = LapBook(env.num_envs), _Tally(env.num_envs)
     ends: list[tuple[str, float] | None] = [None] * env.num_envs
@@ -107,12 +126,12 @@ def _trials(
         over = book.after(env.state[:, None], status[:, None], ended[:, None])[:, 0]
         for i in np.flatnonzero(over).tolist():
             if ends[i] is None and len(book.laps[i][0]) >= numbers[i]:
-                laps[i].append(tally.take(i, rulebook, book.laps[i][0][-1]))
+                laps[i].append(tally.take(i, warm_up_laps, book.laps[i][0][-1]))
             if ends[i] is None and ended[i]:
                 ends[i] = STATUS[status[i]], float(infos["final_info"]["progress"][i])
     return [
-        TrialResult(number % rulebook.race.trials + 1, seed, tuple(laps[number]), *(ends[number] or ("", 0.0)))
-        for number, seed in enumerate(seeds)
+        TrialResult(number, seed, tuple(driven), *(end or ("", 0.0)))
+        for number, (seed, driven, end) in enumerate(zip(seeds, laps, ends, strict=True), start=1)
     ]
 
 
@@ -130,12 +149,12 @@ class _Tally:
         self._steps += 1
         self._speed += speeds
 
-    def take(self, car: int, rulebook: Rulebook, lap: Any) -> LapResult:
+    def take(self, car: int, warm_up_laps: int, lap: Any) -> LapResult:
         """The result of the lap that a car has ended, and begin the next."""
         counts = {name: int(values[car]) for name, values in self._counts.items()}
         held_s = counts.pop("held") * STEP_S
         result = LapResult(
-            number=lap.index - rulebook.warm_up_laps,
+            number=lap.index - warm_up_laps,
             start_s=lap.start_s,
             time_s=lap.time_s,
             complete=lap.complete,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from racer.errors import SensorError
-from racer.sim import CarConstants, Road, World, at_row, distance, inlined, lean, ring_gap
+from racer.sim import FOR_GOOD, CarConstants, Road, World, at_row, distance, inlined, lean, ring_gap
 
 AHEAD_M = np.array([0.3, 0.6, 0.9, 1.3, 1.7, 2.2, 2.8, 3.5, 4.3, 5.2])
 """How far ahead along the centre line it looks, m. At 4 m/s a car needs some 3 m to brake for a bend."""
@@ -48,6 +48,7 @@ SEEN_M = 5.0  # how far ahead an object is seen
 BESIDE_M = 0.6  # how far behind the front point the middle of an object is that is not yet passed, m
 WIDTH_SCALE = 0.5  # m
 MOST_OBJECTS = 20
+GONE = FOR_GOOD // 2  # steps of a penalty: a car that is held for longer has left its race
 
 
 @dataclass(frozen=True)
@@ -156,8 +157,8 @@ def _observe_objects(
                 gap = ring_gap(one.s - state.s, length)
                 _insert(nearest, gap, one.offset - state.offset, one.speed - state.speed, one.width)
             for k in range(cars.shape[1]):
-                if k != j:
-                    other = cars[i, k]
+                other = cars[i, k]
+                if k != j and other.held < GONE:
                     gap = ring_gap(other.s - state.s, length)
                     _insert(nearest, gap, other.offset - state.offset, other.speed - state.speed, width)
             at = first

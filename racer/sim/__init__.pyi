@@ -45,6 +45,7 @@ from .reference import PhysicsVersion as PhysicsVersion, physics_version as phys
 from .road import Road as Road, road_of as road_of
 from .rules import (
     CRASHED as CRASHED,
+    FOR_GOOD as FOR_GOOD,
     IMMOBILIZED as IMMOBILIZED,
     IN_PROGRESS as IN_PROGRESS,
     LAP_COMPLETE as LAP_COMPLETE,

@@ -49,6 +49,7 @@ IN_PROGRESS, LAP_COMPLETE, CRASHED, OFF_TRACK, IMMOBILIZED, TIME_UP, REVERSED, P
 MISTAKES = (CRASHED, OFF_TRACK, IMMOBILIZED, REVERSED)
 """After which a car is put back, where the rules say so."""
 
+FOR_GOOD = 2**40  # steps for which a car is held that has left its race
 MOST_PENALTY_S = 60.0
 MOST_RESETS = 10**9  # more than there are steps in any episode
 _WHOLE = (

@@ -21,7 +21,7 @@ from racer.sim.lanes import Lanes, lanes_of
 from racer.sim.objects import THING, boxes_around
 from racer.sim.randomization import CAR_CONSTANTS, OFF, Randomization, randomise
 from racer.sim.road import Road, road_of
-from racer.sim.rules import Rules
+from racer.sim.rules import FOR_GOOD, Rules
 from racer.sim.start import start_episodes
 from racer.sim.state import CAR_STATE
 from racer.sim.step import all_finite, drive_alike, drive_each, drive_on
@@ -32,7 +32,6 @@ from racer.track import Track
 
 __all__ = ["World", "gather", "scatter"]
 
-FOR_GOOD = 2**40  # steps for which a car is held that has left its race
 OUT_OF_SIGHT_M = 1e5  # where it is put
 
 
