@@ -27,7 +27,8 @@ from rich.table import Table
 
 import racer  # noqa: F401  registers the environment
 from racer.env import TimeTrialVector
-from racer.racing import drive, load_agent
+from racer.racing import Contestant, Heat, RaceConditions, drive, load_agent, run_heat
+from racer.replay import verify
 from racer.reward import VectorReward, load_reward
 from racer.track import load_track
 
@@ -61,7 +62,7 @@ def main() -> None:
         title_justify="left",
     )
     console = Console(width=None if sys.stdout.isatty() else 120)
-    for row in [*speeds(), *starts(), *([] if asked.quick else [*learning(asked.long)])]:
+    for row in [*speeds(), *replays(), *starts(), *([] if asked.quick else [*learning(asked.long)])]:
         table.add_row(*row)
         console.print(" ".join(row), style="dim", highlight=False)
     console.print(table)
@@ -106,6 +107,25 @@ def speeds() -> Iterator[Row]:
     ):
         yield row(what, typical[name], mark, unit, ratios[name])
     yield row("256 cars, native reward, against CartPole-v1", ratios["native"], 8, "x")
+
+
+def replays() -> Iterator[Row]:
+    """Milliseconds to drive a race of several again, as verifying its replay does."""
+    track, names = load_track("harbor"), ("pure_pursuit", "follow_the_gap") * 2
+    files = [load_agent(name) for name in names]
+    drivers = [file.make(TimeTrialVector(1, track, None, sensors=file.sensors())) for file in files]
+    field = [
+        Contestant(file.name, driver, RaceConditions(sensors=file.sensors()))
+        for file, driver in zip(files, drivers, strict=True)
+    ]
+    race = run_heat(Heat(track, 3), field).replay
+    times = []
+    for _ in range(ROUNDS + 1):
+        began = time.perf_counter()
+        if not verify(race).ok:
+            raise SystemExit("a race of four cars does not verify")
+        times.append(1000.0 * (time.perf_counter() - began))
+    yield row("a race of four cars over three laps, driven again", statistics.median(times[1:]), -60, "ms")
 
 
 def starts() -> Iterator[Row]:

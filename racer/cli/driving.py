@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from racer.cli import complete, console, laps as lap_tables, mark, rules as rule_tables
+from racer.cli import complete, console, crowded, laps as lap_tables, mark, rules as rule_tables
+from racer.cli.asked import traffic_of
 from racer.cli.entrants import Entrant, entrant
 from racer.errors import FileError, RacerError, RunError
 from racer.shelf import DEFAULTS
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from racer.training import Run
 
 __all__ = ["evaluate"]
+
+RACE = "Among boxes or bot cars"
 
 
 def evaluate(
@@ -70,6 +73,28 @@ def evaluate(
             "Most league races use 3 or 5 seconds, deepracer-for-cloud 5.",
         ),
     ] = None,
+    race: Annotated[
+        str | None,
+        typer.Option(help="object-avoidance or head-to-bot.", rich_help_panel=RACE),
+    ] = None,
+    objects: Annotated[
+        int | None, typer.Option(help="Boxes on the track (default: 6).", rich_help_panel=RACE, show_default=False)
+    ] = None,
+    random_objects: Annotated[
+        bool, typer.Option("--random-objects", help="Draw their places from the seed.", rich_help_panel=RACE)
+    ] = False,
+    bots: Annotated[
+        int | None, typer.Option(help="Bot cars on the track (default: 3).", rich_help_panel=RACE, show_default=False)
+    ] = None,
+    bot_speed: Annotated[
+        float | None, typer.Option(help="Their speed, m/s (default: 0.5).", rich_help_panel=RACE, show_default=False)
+    ] = None,
+    lane_changes: Annotated[
+        bool, typer.Option("--lane-changes", help="Let them change lanes.", rich_help_panel=RACE)
+    ] = False,
+    seeds: Annotated[
+        int, typer.Option(min=1, max=1000, help="Number of races, each with a seed of its own.", rich_help_panel=RACE)
+    ] = 20,
 ) -> None:
     """Evaluate a driver: timed laps from the start line, without learning.
 
@@ -86,31 +111,43 @@ def evaluate(
       [cyan]racer evaluate fast --tracks shelf,random:10[/cyan]
       [cyan]racer evaluate fast --rules league --json[/cyan]
       [cyan]racer evaluate pure_pursuit --replay classic.replay[/cyan]
+      [cyan]racer evaluate fast --race object-avoidance --random-objects --seeds 50[/cyan]
     """
     if rules is not None:
-        if (track, tracks, laps, penalty) != (None,) * 4:
+        on_track = (race, objects, bots, bot_speed, random_objects or None, lane_changes or None)
+        if (track, tracks, laps, penalty, *on_track) != (None,) * 10:
             raise typer.BadParameter(
-                "a rulebook says what --track, --tracks, --laps and --penalty say", param_hint="--rules"
+                "a rulebook says what --track, --tracks, --laps, --penalty and a race's options say",
+                param_hint="--rules",
             )
         _evaluate_by(rules, entrant(driver, agent, reward, seed), json, replay, force)
         return
     number = 3 if laps is None else laps
+    asked = (race, objects, random_objects, bots, bot_speed, lane_changes)
+    if any(asked) or objects is not None or bots is not None:
+        if tracks is not None:
+            raise typer.BadParameter("a race with boxes or bot cars is on one track", param_hint="--tracks")
+        traffic = traffic_of(*asked)
+        if traffic is not None:
+            who = entrant(driver, agent, reward, seed, penalty)
+            crowded.evaluate_among(who, traffic, track, (number, seeds, seed), json, (replay, force))
+            return
     if tracks is not None:
         if track is not None or replay is not None:
             raise typer.BadParameter("a table of many races takes no --track and no --replay", param_hint="--tracks")
         _evaluate_on(entrant(driver, agent, reward, seed, penalty), tracks, number, json)
         return
     with console.busy(console.loading("Driving")):
-        race = _drive(entrant(driver, agent, reward, seed, penalty), track, number, logs)
+        driven = _drive(entrant(driver, agent, reward, seed, penalty), track, number, logs)
     if replay is not None:
         from racer.replay import save_replay
 
-        save_replay(race, replay, overwrite=force)
+        save_replay(driven, replay, overwrite=force)
     if json:
-        console.print_json(lap_tables.record(race))
+        console.print_json(lap_tables.record(driven))
     else:
-        lap_tables.show(race)
-    mark.offer(race)
+        lap_tables.show(driven)
+    mark.offer(driven)
     if replay is not None:
         console.note(f"Recorded [bold]{escape(str(replay))}[/bold]: {console.command('racer', 'watch', replay)}")
 
