@@ -13,7 +13,7 @@ from safetensors import safe_open
 from safetensors.numpy import save
 
 from racer.errors import ReplayError
-from racer.replay import STEP_DTYPE, Replay, load_replay, save_replay
+from racer.replay import STEP_DTYPE, Replay, load_replay, save_replay, verify
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +89,20 @@ def test_what_an_earlier_racer_wrote_is_refused_in_one_line(tmp_path, parts):
     with path.open("wb") as file:
         np.savez_compressed(file, header=text, **arrays)
     assert "\n" not in refused(path, "an earlier racer wrote it", "record the drive again with `racer evaluate")
+
+
+def test_what_the_racer_before_wrote_is_read(tmp_path, parts, original):
+    """Format 4 knew no traffic, no crashes, and no car that ended before the others."""
+    header, arrays = parts
+    header["version"] = 4
+    for key in ("traffic", "crashes"):
+        del header[key]
+    for record in header["drives"]:
+        del record["steps"], record["retired"]
+    old = load_replay(put_together(tmp_path / "old.replay", header, arrays))
+    new = load_replay(original)
+    assert old.steps.tobytes() == new.steps.tobytes() and old.laps == new.laps and old.digest == new.digest
+    assert verify(old).ok and (old.traffic, old.crashes, old.things.size) == (None, (), 0)
 
 
 @pytest.mark.parametrize("size", [16 * 2**20 + 1, 2**40])
@@ -237,6 +251,15 @@ def edits():
         lambda header: header["drives"].append(header["drives"][0]),
         "for its steps and cars",
     )
+    for value in (None, 0, 10**6, "7"):
+        yield f"steps {value}", set_("drives", 0, "steps", to=value), "steps"
+    yield "retired at length", set_("drives", 0, "retired", to="x" * 3000), "'retired'"
+    yield "no traffic", drop("traffic"), "'traffic'"
+    for value in (7, {"cats": 3}, {"boxes": {"count": -1}}, {"boxes": {"places": 3}}, {"grid": "heap"}):
+        yield f"traffic {value}", set_("traffic", to=value), "'traffic'"
+    yield "boxes nowhere", set_("traffic", to={"boxes": {"count": 3}}), "no array 'things.x'"
+    for value in (7, [[1]], [[0, 0, 5]], [[-1, 0, 0]], [[0, 3, 0]], [[10**6, 0, 0]], [[0, 0, 1.5]], [[True, 0, 0]]):
+        yield f"crashes {value}", set_("crashes", to=value), "crashes"
     yield "drive is no record", set_("drives", 0, to=7), "not a record"
     yield "other file", set_("format", to="racer run"), "another kind of file"
     yield "newer", set_("version", to=6), "update racer"

@@ -155,6 +155,8 @@ def test_the_command_holds_a_tournament(tmp_path, monkeypatch):
     assert Path("table.png").read_bytes().startswith(b"\x89PNG")
     again = run("tournament", "pure_pursuit", "bad.py", *options)
     assert again.exit_code == 1 and "table.png exists already" in again.stderr
+    again = run("tournament", "pure_pursuit", "bad.py", *options[:-2])
+    assert again.exit_code == 1 and files[0].name in again.stderr, "before anything is raced"
 
 
 def test_the_command_prints_a_table(tmp_path, monkeypatch):

@@ -99,16 +99,15 @@ def race(
         found = [entrant(driver, None, None, seed) for driver in drivers]
         course = course_of(found, track)
         result = run_heat(heat_of(course, laps, grid, penalty, seed, shuffle), contestants(found, course))
-        if replay is not None:
-            from racer.replay import save_replay
-
-            save_replay(result.replay, replay, overwrite=force)
     note_blind(found)
     if json:
         console.print_json(result.as_json())
     else:
         show_heat(result)
     if replay is not None:
+        from racer.replay import save_replay
+
+        save_replay(result.replay, replay, overwrite=force)
         console.note(f"Recorded {console.word(replay)}: {console.command('racer', 'watch', replay)}")
 
 

@@ -42,15 +42,17 @@ def watch(
 ) -> None:
     """Watch replays in a window: the car, its trail, laps, pedals and reward.
 
-    Several replays of one track drive at once, the others as ghosts. Space
-    pauses, arrows seek and change the speed, ? shows all the keys. A recording
-    needs no screen.
+    Several replays of one track drive at once, the others as ghosts. A race of
+    several drivers is shown with its running order, gaps, crashes and penalties;
+    keys 1 to 8 choose whom to follow. Space pauses, arrows seek and change the
+    speed, ? shows all the keys. A recording needs no screen.
 
     Examples:
       [cyan]racer watch first[/cyan]
       [cyan]racer watch first.replay classic.replay --speed 0.5[/cyan]
       [cyan]racer watch first.replay --mark --record first.mp4[/cyan]
       [cyan]racer watch first --map reward --params[/cyan]
+      [cyan]racer watch race.replay[/cyan]
       [cyan]racer watch first --live[/cyan]
     """
     pixels = None if size is None else _size(size)

@@ -59,7 +59,8 @@ def tournament(
     if out is not None:
         refuse_existing(out, force)
     if replays is not None:
-        make_folder(replays)
+        for old in sorted(make_folder(replays).glob("*.replay")):
+            refuse_existing(old, force)
     with console.busy(console.loading("Getting the drivers ready")):
         from racer.racing import Tournament, run_tournament
 
