@@ -9,13 +9,13 @@ from test_heats import Circler, heat
 
 from racer.racing import heat_result
 from racer.replay import STEP_S
-from racer.sim import Bots, Boxes, Traffic
+from racer.sim import Bots, Boxes, Traffic, World
 from racer.viewer import watch
 from racer.viewer.playback import Timeline
 from racer.viewer.running import RunningOrder
 from racer.viewer.screen import BAD, Layout, car_colors
 from racer.viewer.stage import Stage
-from racer.viewer.things import BOT, CARDBOARD
+from racer.viewer.things import BOT, CARDBOARD, boxes_around_car
 from racer.viewer.window import handle
 
 SIZE = (1280, 800)
@@ -165,6 +165,27 @@ def test_a_crash_flashes(crowd):
         near(picture(stage, (crash.step + late) * STEP_S, focus=crash.car), BAD, box, 60) for late in (-0.5, 2)
     )
     assert after > before + 60
+
+
+def test_the_sensors_see_what_is_around(crowd):
+    """The picture of the camera and the beams of the LIDAR are those of a world with the same boxes and cars."""
+    stage = Stage([crowd], sensors=True)
+    seen, row = [], 20
+    for record in (crowd, dataclasses.replace(crowd, traffic=None)):
+        other = Stage([record], sensors=True)
+        seen.append(pygame.surfarray.array3d(picture(other, row * STEP_S, focus=1, sensors=True)).astype(int))
+    assert (seen[0] != seen[1]).any(axis=2).sum() > 200
+    moments = [timeline.moment(row * STEP_S) for timeline in stage.timelines]
+    boxes = boxes_around_car(crowd, moments, [True, True], 1)
+    world = World(crowd.track, 1, 2, rules=crowd.rules, traffic=crowd.traffic)
+    world.seed(crowd.seed)
+    world.reset()
+    commands = np.stack([crowd.table()[:row][name] for name in ("steering_command_deg", "speed_command")], axis=-1)
+    world.run(commands[:, None])
+    expected = world.boxes()[0, 1]
+    for name in boxes.dtype.names:
+        np.testing.assert_allclose(boxes[name], expected[name], atol=1e-9)
+    assert len(boxes_around_car(crowd, moments, [False, True], 1)) == len(boxes) - 1
 
 
 def test_keys_choose_whom_to_follow(stage):

@@ -10,7 +10,6 @@ import typer
 from rich.markup import escape
 
 from racer.cli import complete, console, crowded, laps as lap_tables, mark, rules as rule_tables
-from racer.cli.asked import traffic_of
 from racer.cli.entrants import Entrant, entrant
 from racer.errors import FileError, RacerError, RunError
 from racer.shelf import DEFAULTS
@@ -127,7 +126,7 @@ def evaluate(
     if any(asked) or objects is not None or bots is not None:
         if tracks is not None:
             raise typer.BadParameter("a race with boxes or bot cars is on one track", param_hint="--tracks")
-        traffic = traffic_of(*asked)
+        traffic = crowded.traffic_of(*asked)
         if traffic is not None:
             who = entrant(driver, agent, reward, seed, penalty)
             crowded.evaluate_among(who, traffic, track, (number, seeds, seed), json, (replay, force))

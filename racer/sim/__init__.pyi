@@ -31,6 +31,7 @@ from .objects import (
     NO_BOXES as NO_BOXES,
     THING as THING,
     TrackObject as TrackObject,
+    boxes_around as boxes_around,
 )
 from .plan import Plan as Plan, PlanSettings as PlanSettings
 from .projection import at_row as at_row, distance as distance, project as project, project_near as project_near

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pygame
+from numpy.typing import NDArray
 
 from racer.errors import SensorError
 from racer.sensors import AHEAD_M, Camera, Lidar, Stack, make_sensors
@@ -31,6 +32,9 @@ SMALL_SHARE = 0.65  # of the picture's size, where that hides less of the road
 MOST_HIDDEN = 0.06  # share of the road that it may hide; else it lies on the instruments
 MET: Color = ACCENT
 MISSED: Color = (58, 70, 86)
+
+
+Boxes = NDArray[np.void] | None
 
 
 class SensorView:
@@ -59,12 +63,19 @@ class SensorView:
             self.label = "NOT THE DRIVER'S: CAMERA, LIDAR" if made else "DEFAULT CAMERA AND LIDAR"
         self._place = lru_cache(maxsize=8)(self._best_corner)
 
-    def draw_beams(self, canvas: Canvas, view: View, moment: Moment) -> None:
-        """Draw the beams of the LIDAR, if there is one, with a dot where one meets a border."""
+    def draw_beams(self, canvas: Canvas, view: View, moment: Moment, boxes: Boxes = None) -> None:
+        """Draw the beams of the LIDAR, if there is one, with a dot where one meets a border, a box or a car.
+
+        Args:
+            canvas: What is drawn on.
+            view: The camera above the track.
+            moment: Of the car.
+            boxes: What is around the car, (b,) of `racer.sim.BOX`.
+        """
         if self.lidar is None:
             return
         pose = (moment.x, moment.y, moment.heading)
-        distances = self.lidar.measure(self.track, [pose])[0]
+        distances = self.lidar.measure(self.track, [pose], boxes)[0]
         angles = self.lidar.angles + moment.heading
         middle = np.array([moment.x, moment.y]) + AHEAD_M * np.array([np.cos(pose[2]), np.sin(pose[2])])
         ends = middle + distances[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
@@ -77,13 +88,14 @@ class SensorView:
         for end in view.to_screen(ends[met]).tolist():
             canvas.dot(end, 2, BAD)
 
-    def draw_picture(self, canvas: Canvas, whole: View, moment: Moment) -> None:
+    def draw_picture(self, canvas: Canvas, whole: View, moment: Moment, boxes: Boxes = None) -> None:
         """Show the camera's picture, if there is one, where it hides least of the road, or among the instruments.
 
         Args:
             canvas: What is drawn on.
             whole: The camera that sees the whole track, for it decides which corner that is.
             moment: Of the car.
+            boxes: What is around the car, (b,) of `racer.sim.BOX`.
         """
         if self.camera is None:
             return
@@ -92,7 +104,7 @@ class SensorView:
         canvas.card(card, 12, edge=CARD_EDGE, solid=246)
         label = canvas.shorten(self.label, 12, card.width - 2 * px(EDGE))
         canvas.write(label, (card.left + px(EDGE + 2), card.top + px(EDGE)), 12, SOFT)
-        seen = self.camera.look(self.track, [(moment.x, moment.y, moment.heading)])[0]
+        seen = self.camera.look(self.track, [(moment.x, moment.y, moment.heading)], boxes)[0]
         grey = np.concatenate(np.moveaxis(seen, -1, 0), axis=1).T  # of two lenses, side by side
         picture = pygame.surfarray.make_surface(np.repeat(grey[..., None], 3, axis=2))
         room = pygame.Rect(

@@ -31,7 +31,7 @@ from racer.viewer.playback import Moment, Playback, Timeline
 from racer.viewer.running import RunningOrder
 from racer.viewer.scene import View, draw_car, draw_path
 from racer.viewer.screen import BAD, ROAD, Canvas, Ink, Layout, SpeedScale, car_colors, mix
-from racer.viewer.things import draw_things
+from racer.viewer.things import boxes_around_car, draw_things
 from racer.viewer.tower import draw_race_tower, draw_tower
 
 if TYPE_CHECKING:
@@ -138,8 +138,9 @@ class Stage:
         for replay in self._replays:
             draw_things(surface, view, replay, state.time_s)
         canvas = Canvas(surface, self._ink, len(riders), self.race)
+        boxes = self._boxes(moments, state) if state.sensors else None
         if state.sensors:
-            self._sensors(state.focus).draw_beams(canvas, view, moments[state.focus])
+            self._sensors(state.focus).draw_beams(canvas, view, moments[state.focus], boxes)
         for number in order:
             moment, car = moments[number], self.timelines[number].replay.car
             alpha = self._alpha(number, state)
@@ -168,7 +169,8 @@ class Stage:
         draw_time(canvas, riders, state, self.scale)
         self._panel.draw(canvas, riders[state.focus])
         if state.sensors:
-            self._sensors(state.focus).draw_picture(canvas, self._fit(*surface.get_size()), moments[state.focus])
+            whole = self._fit(*surface.get_size())
+            self._sensors(state.focus).draw_picture(canvas, whole, moments[state.focus], boxes)
         if state.params:
             self._inputs.draw_table(canvas, riders[state.focus])
         if state.help:
@@ -193,6 +195,17 @@ class Stage:
         """The cars that are named where they drive: the first one, the one in focus, and those next to it."""
         place = running.index(focus)
         return sorted({running[0], *running[max(place - 1, 0) : place + 2]})
+
+    def _boxes(self, moments: Sequence[Moment], state: Playback) -> NDArray[np.void] | None:
+        """What is around the car in focus in its race, for its sensors."""
+        first = 0
+        for replay in self._replays:
+            last = first + len(replay.drives)
+            if first <= state.focus < last:
+                going = [state.time_s <= timeline.end_s for timeline in self.timelines[first:last]]
+                return boxes_around_car(replay, moments[first:last], going, state.focus - first)
+            first = last
+        return None
 
     def _flash(self, canvas: Canvas, view: View, number: int, moment: Moment) -> None:
         """A ring about a car that has just run into something."""

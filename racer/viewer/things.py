@@ -5,6 +5,7 @@ The one invariant: a bot car is where the replay has it, between two of its rows
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from racer.replay import Replay
+    from racer.viewer.playback import Moment
 
-__all__ = ["draw_things"]
+__all__ = ["boxes_around_car", "draw_things"]
 
 BOT: Color = (122, 130, 142)
 CARDBOARD: Color = (188, 146, 96)
@@ -28,15 +30,48 @@ EDGE: Color = (112, 82, 48)
 
 def draw_things(surface: pygame.Surface, view: View, replay: Replay, time_s: float) -> None:
     """Draw the boxes and bot cars of a race as they are at an instant."""
-    traffic = replay.traffic
-    if traffic is None or replay.things.size == 0:
+    if replay.things.size == 0:
         return
-    are_cars = traffic.bots is not None or (traffic.boxes is not None and traffic.boxes.as_cars)
     for x, y, heading in _poses(replay.things, time_s).tolist():
-        if are_cars:
+        if _are_cars(replay):
             draw_car(surface, view, replay.car, (x, y, heading), 0.0, BOT, 1.0)
         else:
             _draw_box(surface, view, (x, y, heading))
+
+
+def boxes_around_car(
+    replay: Replay, moments: Sequence[Moment], going: Sequence[bool], focus: int
+) -> NDArray[np.void] | None:
+    """What a car has around it, for its sensors: (b,) of `racer.sim.BOX`; None where it is alone.
+
+    Args:
+        replay: The race.
+        moments: Of its cars, all at one instant.
+        going: Which of them are still on the track.
+        focus: Number of the car.
+    """
+    if replay.traffic is None:
+        return None
+    from racer.sim import CAR_STATE, THING, boxes_around
+
+    there = [car for car in range(len(moments)) if going[car] or car == focus]
+    cars = np.zeros((1, len(there)), CAR_STATE)
+    things = np.zeros((1, replay.things.shape[1]), THING)
+    for place, car in enumerate(there):
+        one = moments[car]
+        cars["x"][0, place], cars["y"][0, place], cars["heading"][0, place] = one.x, one.y, one.heading
+    if things.size:
+        poses = _poses(replay.things, moments[focus].time_s)
+        things["x"], things["y"], things["heading"] = poses.T
+        things["is_car"] = _are_cars(replay)
+    boxes: NDArray[np.void] = boxes_around(cars, replay.car, things)[0, min(there.index(focus), len(there) - 1)]
+    return boxes
+
+
+def _are_cars(replay: Replay) -> bool:
+    """Whether what stands and drives there looks like cars."""
+    traffic = replay.traffic
+    return traffic is not None and (traffic.bots is not None or (traffic.boxes is not None and traffic.boxes.as_cars))
 
 
 def _poses(things: NDArray[np.void], time_s: float) -> NDArray[np.float64]:
