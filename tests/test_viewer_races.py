@@ -169,10 +169,10 @@ def test_a_crash_flashes(crowd):
 
 def test_the_sensors_see_what_is_around(crowd):
     """The picture of the camera and the beams of the LIDAR are those of a world with the same boxes and cars."""
-    stage = Stage([crowd], sensors=True)
+    stage = Stage([crowd])
     seen, row = [], 20
     for record in (crowd, dataclasses.replace(crowd, traffic=None)):
-        other = Stage([record], sensors=True)
+        other = Stage([record])
         seen.append(pygame.surfarray.array3d(picture(other, row * STEP_S, focus=1, sensors=True)).astype(int))
     assert (seen[0] != seen[1]).any(axis=2).sum() > 200
     moments = [timeline.moment(row * STEP_S) for timeline in stage.timelines]
