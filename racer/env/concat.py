@@ -42,7 +42,7 @@ class ConcatVectorEnv(VectorEnv[Any, Any, NDArray[Any]]):
         Raises:
             ValueError: there are none, or they differ.
         """
-        self._renderer = Renderer()  # first: Gymnasium closes also what could not be made
+        self.closed = True  # until it is made: before 1.3, Gymnasium closes what is collected
         if not parts:
             raise ValueError("there is no environment to put together")
         first = parts[0]
@@ -63,7 +63,9 @@ class ConcatVectorEnv(VectorEnv[Any, Any, NDArray[Any]]):
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         ends = accumulate((part.num_envs for part in parts), initial=0)
+        self._renderer = Renderer()
         self._places = [slice(*pair) for pair in pairwise(ends)]
+        self.closed = False
 
     @property
     def track(self) -> Track:

@@ -87,7 +87,7 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
             RacerError: the track or the reward cannot be used.
             ValueError: another argument makes no sense.
         """
-        self._renderer = Renderer()  # first: Gymnasium closes also what could not be made
+        self.closed = True  # until it is made: before 1.3, Gymnasium closes what is collected
         check_count("num_envs", num_envs)
         try:
             self._autoreset = AutoresetMode(autoreset_mode)
@@ -108,7 +108,9 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
         self._in_progress.flags.writeable = False  # as it is handed out in every step without a copy
         self._pauses = setup.chosen_rules.penalty_s is not None
         self._over: NDArray[np.bool_] | None = None  # cars whose episode is over, where there are any
+        self._renderer = Renderer()
         self._seeded = False
+        self.closed = False
 
     @property
     def track(self) -> Track:
