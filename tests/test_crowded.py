@@ -86,7 +86,7 @@ def test_the_command_tells_completion_crashes_and_times(tmp_path, monkeypatch):
     assert found["completion"] == round(len(complete) / 6, 4)
     assert found["clean_races"] == sum(race["end"] == "lap_complete" for race in found["races"])
     assert found["best_lap_s"] == min(complete, default=None)
-    assert "observes the road alone" in done.stderr
+    assert "Blind to boxes" in done.stderr
     replay = load_replay("first.replay")
     assert replay.seed == 7 and replay.traffic is not None and replay.traffic.count == 2 and verify(replay).ok
     assert run("evaluate", "pure_pursuit", *options, "--replay", "first.replay").exit_code == 1
@@ -98,7 +98,7 @@ def test_the_command_prints_a_table(tmp_path, monkeypatch):
     done = run("evaluate", "follow_the_gap", *options)
     assert done.exit_code == 0, done.output
     assert "follow_the_gap on harbor among 3 bot cars" in done.stdout and "crashes per lap" in done.stdout
-    assert "observes the road alone" not in done.stderr
+    assert "Blind to boxes" not in done.stderr
     assert not list(Path().iterdir())
 
 

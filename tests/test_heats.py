@@ -282,6 +282,7 @@ class Agent:
 
     def act(self, observation):
         self.calls += 1
+        print("step", self.calls)
         return [[0.0, 0.0 if self.calls < 9 else 1 / 0]]
 """
 
@@ -297,7 +298,7 @@ def test_the_command_races_and_records(tmp_path, monkeypatch):
     assert {row["driver"] for row in found["result"][:2]} == {"pure_pursuit 1", "pure_pursuit 2"}
     last = found["result"][2]
     assert (last["driver"], last["end"], last["grid"], last["time_s"]) == ("bad", "retired", 2, None)
-    assert "bad.py, line 8: ZeroDivisionError" in last["reason"]
+    assert "bad.py, line 9: ZeroDivisionError" in last["reason"]
     assert "racer watch heat.replay" in done.stderr
     replay = load_replay("heat.replay")
     assert len(replay.drives) == 3 and verify(replay).ok

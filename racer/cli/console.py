@@ -32,6 +32,7 @@ __all__ = [
     "note",
     "print_csv",
     "print_json",
+    "prints_to_messages",
     "progress",
     "quoted",
     "show",
@@ -202,6 +203,11 @@ def progress(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
     from rich.progress import track
 
     return iter(track(items, what, total, console=messages(), transient=True, disable=not sys.stderr.isatty()))
+
+
+def prints_to_messages() -> contextlib.redirect_stdout[Any]:
+    """Let what drivers print go to stderr for a while: stdout is for the result."""
+    return contextlib.redirect_stdout(sys.stderr)
 
 
 @contextlib.contextmanager

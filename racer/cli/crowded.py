@@ -80,7 +80,7 @@ def evaluate_among(
         from racer.shelf import refuse_existing
 
         refuse_existing(replay, force)
-    with console.busy(console.loading("Racing")):
+    with console.busy(console.loading("Racing")), console.prints_to_messages():
         from racer.racing import Contestant, Heat, evaluate_crowded, run_heat
 
         course = course_of([who], where)

@@ -75,8 +75,8 @@ def note_blind(found: list[Entrant]) -> None:
     if blind:
         names = escape(", ".join(dict.fromkeys(blind)))
         console.note(
-            f"[yellow]{names}:[/yellow] observes the road alone, as in a time trial, and does not see boxes and other "
-            "cars. To train one that does: --sensors state:objects=3, a camera or a LIDAR."
+            f"[yellow]Blind to boxes and other cars:[/yellow] {names}, as trained for time trials. "
+            "To train a driver that sees them: --sensors state:objects=3, a camera or a LIDAR."
         )
 
 

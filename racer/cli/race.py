@@ -93,7 +93,7 @@ def race(
         from racer.shelf import refuse_existing
 
         refuse_existing(replay, force)
-    with console.busy(console.loading("Racing")):
+    with console.busy(console.loading("Racing")), console.prints_to_messages():
         from racer.racing import run_heat
 
         found = [entrant(driver, None, None, seed) for driver in drivers]

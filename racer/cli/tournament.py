@@ -61,14 +61,14 @@ def tournament(
     if replays is not None:
         for old in sorted(make_folder(replays).glob("*.replay")):
             refuse_existing(old, force)
-    with console.busy(console.loading("Getting the drivers ready")):
+    with console.busy(console.loading("Getting the drivers ready")), console.prints_to_messages():
         from racer.racing import Tournament, run_tournament
 
         found = [entrant(driver, None, None, seed) for driver in drivers]
         course = course_of(found, track)
         held = Tournament(heat_of(course, laps, grid, penalty, seed), kind, rounds, seeding)  # type: ignore[arg-type]
         field = contestants(found, course)
-    with console.counter("Racing", held.most_heats(len(field))) as advance:
+    with console.counter("Racing", held.most_heats(len(field))) as advance, console.prints_to_messages():
 
         def on_heat(result: "HeatResult") -> None:
             advance()
