@@ -32,12 +32,12 @@ CAR_STATE = np.dtype(
         ("lap_start_s", "f8"),  # race time at which the current lap began, s
         ("lap_time", "f8"),  # of the newest complete lap, s; 0 before
         ("lap_step", "i8"),  # steps at which it was completed
-        ("still_steps", "i8"),  # in a row without moving
-        ("reversed_steps", "i8"),  # in a row with falling progress
+        ("still_steps", "i4"),  # in a row without moving
+        ("reversed_steps", "i4"),  # in a row with falling progress
         ("held", "i8"),  # steps that are left of a penalty
         ("resets", "i8"),  # how often it was put back in this episode
-        ("hit", "i8"),  # what it crashed into in the newest step; see below; -1: nothing
-        ("crashes", "i8"),  # that it is to blame for, in this episode
+        ("hit", "i4"),  # what it crashed into in the newest step; see below; -1: nothing
+        ("crashes", "i4"),  # that it is to blame for, in this episode
         # What decides its draws, and how often it was put down.
         ("seed", "u8"),
         ("episode", "i8"),  # 0 for the first

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from racer.sim.car import STEP_S
+from racer.sim.car import STEP_S, CarConstants
 from racer.sim.compiled import inlined, kernel, lean
 from racer.sim.draws import uniform
 from racer.sim.lanes import lane_point
@@ -18,9 +18,9 @@ from racer.sim.objects import BOX_M
 from racer.sim.projection import at_row, distance, project, project_near
 from racer.sim.road import Road
 from racer.sim.start import place
-from racer.sim.traffic import FIRST_M, LAST_M
+from racer.sim.traffic import FIRST_M, LAST_M, TrafficConstants
 
-__all__ = ["line_up", "move_on", "ring_gap", "set_out"]
+__all__ = ["move_on", "ring_gap", "set_out"]
 
 # Draws of an episode, beside those of `racer.sim.draws`:
 PLACES, LANES, GRID, CHANGES = 1 << 21, (1 << 21) + 1024, (1 << 21) + 2048, 1 << 22
@@ -35,17 +35,23 @@ def ring_gap(gap: float, length: float) -> float:
 
 
 @kernel
-def set_out(cars: Any, things: Any, which: Any, road: Road, lanes: Any, car: Any, traffic: Any) -> None:
-    """Put boxes or bot cars out, for episodes that have just begun.
+def set_out(cars: Any, things: Any, which: Any, road: Any, lanes: Any, car: Any, traffic: Any) -> None:
+    """Put boxes or bot cars out, and then several cars on the grid, for episodes that have just begun.
 
     Args:
-        cars: (n, m) of `CAR_STATE`, put down at the start.
+        cars: (n, m) of `CAR_STATE`, put down at the start, all of a race where its first car is.
         things: (n, b) of `THING`, filled.
         which: (n,), true for the races whose episodes have begun.
-        road, lanes: where they are; `lanes_of` the same track.
-        car: constants, for the size of bot cars.
-        traffic: what a race has; `Traffic.constants`.
+        road, car, traffic: the fields of a `Road`, `CarConstants` and `TrafficConstants` as plain tuples.
+        lanes: `lanes_of` the track.
     """
+    where, kind, beside = Road(*road), CarConstants(*car), TrafficConstants(*traffic)
+    _put_out(cars, things, which, where, lanes, kind, beside)
+    _line_up(cars, things, which, where, kind, beside)
+
+
+@kernel
+def _put_out(cars: Any, things: Any, which: Any, road: Road, lanes: Any, car: Any, traffic: Any) -> None:
     length, count = road.s[-1], things.shape[1]
     room = length - FIRST_M - LAST_M
     for i in range(len(things)):
@@ -144,13 +150,8 @@ def move_on(things: Any, seed: int, episode: int, road: Any, lanes: Any, traffic
 
 
 @kernel
-def line_up(cars: Any, things: Any, which: Any, road: Road, car: Any, traffic: Any) -> None:
-    """Put several cars of a race on the grid, and none of them right in front of a box or bot car.
-
-    Args:
-        cars: (n, m) of `CAR_STATE`, put down at the start, all of a race where its first car is.
-        things, which, road, car, traffic: as for `set_out`; the boxes and bot cars are out.
-    """
+def _line_up(cars: Any, things: Any, which: Any, road: Road, car: Any, traffic: Any) -> None:
+    """Put several cars of a race on the grid, and none of them right in front of a box or bot car."""
     length, m = road.s[-1], cars.shape[1]
     slots = np.arange(m)
     for i in range(len(cars)):

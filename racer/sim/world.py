@@ -25,7 +25,7 @@ from racer.sim.rules import FOR_GOOD, Rules
 from racer.sim.start import start_episodes
 from racer.sim.state import CAR_STATE
 from racer.sim.step import all_finite, drive_alike, drive_each, drive_on
-from racer.sim.things import line_up, set_out
+from racer.sim.things import set_out
 from racer.sim.track_sampler import Races, RaceTracks, TrackSampler
 from racer.sim.traffic import Traffic
 from racer.track import Track
@@ -256,9 +256,8 @@ class World:
             randomise(self.cars, which, self.road, self.constants, ranges, self.car_constants)
         if self.traffic is not None:
             self.traffic.check_room(self.track.length, self.track.name)
-            beside = self.traffic.constants
-            set_out(self.cars, self.things, which, self.road, lanes_of(self.track), self.constants, beside)
-            line_up(self.cars, self.things, which, self.road, self.constants, beside)
+            where = tuple(self.road), lanes_of(self.track)
+            set_out(self.cars, self.things, which, *where, tuple(self.constants), self._traffic)
 
     def _drive(
         self,
