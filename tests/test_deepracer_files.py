@@ -13,11 +13,12 @@ import racer
 from racer.deepracer.config import Document, ModelMetadata, convert
 from racer.deepracer.config.hyperparameters import Hyperparameters, read_hyperparameters
 from racer.deepracer.config.metadata import CAMERAS, LIDARS, Lidar, read_model_metadata
+from racer.deepracer.config.races import RACE_NAMES
 from racer.deepracer.config.report import Status
 from racer.deepracer.config.settings import ENV_NAMES, Settings, read_settings
 from racer.errors import DeepRacerError, RacerError
 from racer.shelf import shipped_folder
-from racer.sim import ContinuousActions, DiscreteActions, Rotation
+from racer.sim import Bots, Boxes, ContinuousActions, DiscreteActions, Place, Rotation, Traffic
 
 ACTIONS = [{"steering_angle": angle, "speed": speed} for angle in (-30, -15, 0, 15, 30) for speed in (1, 2)]
 RANGES = {"steering_angle": {"low": -30.0, "high": 30.0}, "speed": {"low": 1.0, "high": 2.0}}
@@ -758,7 +759,56 @@ def test_starts(tmp_path):
     assert line(converted, "START_POSITION_OFFSET").status is Status.CONVERTED
 
 
-@pytest.mark.parametrize("race", ["OBJECT_AVOIDANCE", "HEAD_TO_BOT", "HEAD_TO_MODEL", "F1"])
+BOXES = {"RACE_TYPE": "OBJECT_AVOIDANCE", "NUMBER_OF_OBSTACLES": "4", "MIN_DISTANCE_BETWEEN_OBSTACLES": "1.5"}
+BOT_CARS = {
+    "RACE_TYPE": "HEAD_TO_BOT",
+    "NUMBER_OF_BOT_CARS": "2",
+    "BOT_CAR_SPEED": "0.7",
+    "IS_LANE_CHANGE": "True",
+    "LOWER_LANE_CHANGE_TIME": "2.0",
+    "UPPER_LANE_CHANGE_TIME": "4.0",
+    "LANE_CHANGE_DISTANCE": "1.2",
+    "PENALTY_SECONDS": "3",
+}
+
+
+@pytest.mark.parametrize(
+    ("settings", "traffic"),
+    [
+        (BOXES, Traffic(Boxes(4, gap_m=1.5))),
+        (BOXES | {"RANDOMIZE_OBSTACLE_LOCATIONS": "True"}, Traffic(Boxes(4, drawn=True, gap_m=1.5))),
+        (
+            BOXES | {"OBJECT_POSITIONS": ["0.23,-1", "0.46,1"], "IS_OBSTACLE_BOT_CAR": "true"},
+            Traffic(Boxes(places=(Place(0.23, "outer"), Place(0.46, "inner")), as_cars=True)),
+        ),
+        (BOT_CARS, Traffic(bots=Bots(2, 0.7, False, 2.0, True, (2.0, 4.0), 1.2, 3.0))),
+        ({"RACE_TYPE": "HEAD_TO_BOT"}, Traffic(bots=Bots(3, 0.2))),
+    ],
+)
+def test_boxes_and_bot_cars(tmp_path, settings, traffic):
+    converted = convert(export(tmp_path, **settings))
+    assert converted.traffic == traffic
+    assert set(settings) <= names(converted, Status.CONVERTED)
+    lines = [f"DR_RACE_TYPE={settings['RACE_TYPE']}"]
+    for key, value in settings.items():
+        if key in RACE_NAMES:
+            lines.append(f"{RACE_NAMES[key]}={';'.join(value) if isinstance(value, list) else value!r}")
+    assert read_settings(write(tmp_path, "run.env", "\n".join(lines))).traffic == traffic
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"OBJECT_POSITIONS": ["0.2;x"]}, ["OBJECT_POSITIONS", "pairs such as"]),
+        ({"NUMBER_OF_OBSTACLES": "10000"}, ["NUMBER_OF_OBSTACLES", "10000"]),
+        ({"NUMBER_OF_OBSTACLES": "60"}, ["At most"]),
+    ],
+)
+def test_boxes_that_cannot_be(tmp_path, settings, words):
+    told(lambda: convert(export(tmp_path, RACE_TYPE="OBJECT_AVOIDANCE", **settings)), "training_params.yaml", *words)
+
+
+@pytest.mark.parametrize("race", ["HEAD_TO_MODEL", "F1"])
 def test_other_races_are_refused(tmp_path, race):
     told(lambda: convert(export(tmp_path, RACE_TYPE=race)), "training_params.yaml", race, "TIME_TRIAL")
 

@@ -197,7 +197,7 @@ def test_runs_of_the_first_format_have_the_defaults(tmp_path):
         ("hyperparameters", {"gamma": {}}, "hyperparameters is {'gamma': {}}"),
         ("hyperparameters", 3, "hyperparameters is 3"),
         ("device", "tpu", "device is 'tpu'"),
-        ("format", 6, "format 6"),
+        ("format", 7, "format 7"),
         ("format", 0, "format 0"),
     ],
 )

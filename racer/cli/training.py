@@ -1,24 +1,23 @@
 """`racer train`: a new training, one that goes on, or a new one that begins with the driver of an old one."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 
-from racer.cli import complete, console, deepracer, inputs, laps, mark, runs, screen, watching
+from racer.cli import asked as options, complete, console, deepracer, laps, mark, runs, screen, watching
 from racer.errors import RacerError
 from racer.shelf import DEFAULTS
 
 if TYPE_CHECKING:
-    from racer.deepracer.config import Conversion
     from racer.replay import Replay
-    from racer.training import Run, RunConfig
+    from racer.training import Run
 
 __all__ = ["run_training", "train"]
 
 BUDGET, DRIVING, FILES = "How long", "What it drives and observes", "DeepRacer's files"
+RACE = "What is on the track"
 
 
 def count(text: str) -> int:
@@ -143,6 +142,25 @@ def train(
             rich_help_panel=DRIVING,
         ),
     ] = None,
+    race: Annotated[
+        str | None,
+        typer.Option(help="time-trial, object-avoidance or head-to-bot (default: time-trial).", rich_help_panel=RACE),
+    ] = None,
+    objects: Annotated[
+        int | None, typer.Option(help="Boxes on the track (default: 6).", rich_help_panel=RACE, show_default=False)
+    ] = None,
+    random_objects: Annotated[
+        bool, typer.Option("--random-objects", help="Move the boxes with each episode.", rich_help_panel=RACE)
+    ] = False,
+    bots: Annotated[
+        int | None, typer.Option(help="Bot cars on the track (default: 3).", rich_help_panel=RACE, show_default=False)
+    ] = None,
+    bot_speed: Annotated[
+        float | None, typer.Option(help="Their speed, m/s (default: 0.5).", rich_help_panel=RACE, show_default=False)
+    ] = None,
+    lane_changes: Annotated[
+        bool, typer.Option("--lane-changes", help="Let them change lanes.", rich_help_panel=RACE)
+    ] = False,
     folder: Annotated[
         Path | None,
         typer.Option("--deepracer", metavar="FOLDER", help="A whole model folder.", rich_help_panel=FILES),
@@ -175,6 +193,7 @@ def train(
       [cyan]racer train --set n_epochs=8 --set net_arch=128,128[/cyan]
       [cyan]racer train --tracks harbor,needle,random --seconds 300[/cyan]
       [cyan]racer train --reward speed --watch[/cyan]
+      [cyan]racer train --race object-avoidance --objects 6 --reward avoid_boxes[/cyan]
       [cyan]racer train --deepracer my-model/[/cyan]
     """
     if steps is not None and seconds is not None:
@@ -187,7 +206,9 @@ def train(
             "choose one of --tracks (which are driven in both directions) and --track, --reverse", param_hint="--tracks"
         )
     new = (track, tracks, seed, car, sensors, start, settings, device, folder, metadata, hyperparameters, origin)
-    if resume and (reverse or both_directions or randomize or any(option is not None for option in new)):
+    in_race = (race, objects, bots, bot_speed, random_objects or None, lane_changes or None)
+    asked_anew = reverse or both_directions or randomize or any(one is not None for one in (*new, *in_race))
+    if resume and asked_anew:
         raise typer.BadParameter(
             "a run that goes on keeps its track, seed and all but its budget and reward; "
             "for a new run with its driver use --from RUN instead",
@@ -199,18 +220,21 @@ def train(
 
         if resume:
             budget: dict[str, Any] = {"steps": steps, "seconds": seconds, **more}
-            run = engine.resume(_folder(name), **budget, agent=agent, reward=reward, logs=logs)
+            run = engine.resume(options.folder_of(name), **budget, agent=agent, reward=reward, logs=logs)
         else:
             given: dict[str, Any] = {"reward": reward, "agent": agent, "seed": seed, "car": car, "starts": start}
-            given |= {"tracks": (track,) if track else _words(tracks), "sensors": _words(sensors)}
+            given |= {"tracks": (track,) if track else options.words(tracks), "sensors": options.words(sensors)}
             given |= {"device": device, "logs": logs, "randomize": randomize}
             given |= {"both_directions": both_directions or bool(tracks) or None}
             asked = {key: value for key, value in given.items() if value is not None}
-            converted = _converted((folder, metadata, hyperparameters), asked, reverse)
+            if any(option is not None for option in in_race):  # a time trial, too, where --from names another race
+                asked["traffic"] = options.traffic_of(race, objects, random_objects, bots, bot_speed, lane_changes)
+            converted = options.converted((folder, metadata, hyperparameters), asked, reverse)
             if settings:
                 asked["hyperparameters"] = {**asked.get("hyperparameters", {}), **parse_hyperparameters(settings)}
             weights = None if origin is None else runs.known_run(origin, agent, reward)
-            config = _config(asked, steps, seconds, reverse and folder is None, weights)  # a folder's way is settled
+            against = reverse and folder is None  # a folder's way is settled
+            config = options.config_of(asked, steps, seconds, against, weights)
     if not resume:
         if converted is not None:
             deepracer.show(converted, folder)
@@ -259,77 +283,3 @@ def _show(run: "Run", replay: "Replay") -> None:
     words = ("evaluate", run.called, *run.unshelved, "--replay", f"{run.name}.replay")
     console.note(f"  {console.command('racer', *words)}")
     console.note(f"  {screen.go_on(run, '--more-seconds', '60')}")
-
-
-def _words(text: str | None) -> tuple[str, ...] | None:
-    """Words separated by commas, with or without blanks."""
-    return None if text is None else tuple(word.strip() for word in text.split(","))
-
-
-def _config(
-    asked: dict[str, Any], steps: int | None, seconds: float | None, reverse: bool, weights: "Run | None"
-) -> "RunConfig":
-    """What is asked for, on top of the defaults or of the run whose driver is to begin with."""
-    for what, kind, name in (("a reward function", "reward", "reward"), ("an agent", "agent", "agent")):
-        if name in asked:
-            inputs.expect(what, asked[name], kind)
-    for track in asked.get("tracks", ()):
-        if isinstance(track, str | Path):
-            inputs.expect("a track", track, "route")
-    from racer.racing import recipe_for
-    from racer.sim import RANDOM
-    from racer.track import load_track
-    from racer.training import RunConfig
-
-    if weights is None:
-        if "sensors" in asked and "agent" not in asked:
-            asked["agent"] = recipe_for(asked["sensors"])
-        old = RunConfig()
-    else:
-        random = (RANDOM,) if RANDOM in weights.config.tracks else ()
-        old = replace(weights.config, tracks=(*weights.tracks(), *random))
-        asked["hyperparameters"] = {**old.hyperparameters, **asked.get("hyperparameters", {})}
-        if "tracks" in asked:
-            asked.setdefault("both_directions", None)
-    config = replace(old, steps=steps, seconds=seconds, **asked)
-    if reverse:
-        config = replace(config, tracks=tuple(load_track(track).reverse() for track in config.tracks))
-    return config
-
-
-def _converted(
-    files: tuple[Path | None, Path | None, Path | None], asked: dict[str, Any], reverse: bool
-) -> "Conversion | None":
-    """What DeepRacer's files ask for, which goes into `asked` where no option says otherwise; None if none is given."""
-    folder, metadata, hyperparameters = files
-    if not any(files):
-        return None
-    from racer.deepracer.config import Document, convert
-
-    where = asked.get("tracks", ())
-    first = next((name for name in where if name != "random"), None)
-    given = {key: asked.get(key) for key in ("reward", "agent", "sensors")}
-    converted = convert(
-        folder, metadata=metadata, hyperparameters=hyperparameters, track=first, reverse=reverse, **given
-    )
-    if converted.track is not None and len(where) < 2:
-        asked["tracks"] = (converted.track,)
-    if isinstance(converted.reward, Document) and folder is not None:
-        asked["reward"] = deepracer.shelved(converted.reward, folder)
-    for key in ("reward", "agent", "actions", "sensors", "starts", "both_directions", "randomize", "hyperparameters"):
-        if (value := getattr(converted, key)) is not None:
-            asked.setdefault(key, value)
-    return converted
-
-
-def _folder(name: str | None) -> Path:
-    """The run folder that `--resume` means."""
-    from racer.errors import RunError
-    from racer.training import RUNS, run_names
-
-    if name is not None:
-        return runs.known_run(name).folder
-    known = run_names()
-    if not known:
-        raise RunError("there is no run to go on with; begin one: racer train --name NAME")
-    return RUNS / known[0]

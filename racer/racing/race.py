@@ -25,8 +25,10 @@ from racer.replay import Drive, Lap, LapBook, Recorder, Replay
 from racer.reward import VectorReward, load_reward
 from racer.sim import (
     CARS,
+    CRASHED,
     DEFAULT,
     IN_PROGRESS,
+    LAP_COMPLETE,
     STATUS,
     ActionSpace,
     Car,
@@ -130,11 +132,13 @@ class Attempt(NamedTuple):
         reward: sum over its steps; 0 where the environment has no reward function.
         progress: percent of the lap driven.
         time_s: how long the lap took, s; None if it was not completed.
+        end: how it ended, a name of `racer.sim.STATUS`.
     """
 
     reward: float
     progress: float
     time_s: float | None
+    end: str = STATUS[LAP_COMPLETE]
 
 
 @dataclass(frozen=True)
@@ -165,6 +169,11 @@ class EvaluationResult:
     def best_lap_s(self) -> float | None:
         """The undisturbed car's fastest complete lap, s."""
         return min((lap.time_s for lap in self.laps if lap.complete), default=None)
+
+    @property
+    def crashed(self) -> float:
+        """Share of the laps tried that a crash ended, over all cars."""
+        return float(np.mean([attempt.end == STATUS[CRASHED] for attempt in self.attempts or (Attempt(0, 0, 0),)]))
 
     @property
     def rank(self) -> tuple[bool, float, float]:
@@ -249,10 +258,10 @@ def _race(
         earned += rewards
         for i in np.flatnonzero(over[:, 0]).tolist():
             if len(book.laps[i][0]) > len(attempts[i]):
-                lap, progress = book.laps[i][0][-1], 100.0
+                lap, progress, end = book.laps[i][0][-1], 100.0, STATUS[LAP_COMPLETE]
                 if not lap.complete:
-                    progress = float(infos["final_info"]["progress"][i])
-                attempts[i].append(Attempt(float(earned[i]), progress, lap.time_s if lap.complete else None))
+                    progress, end = float(infos["final_info"]["progress"][i]), STATUS[status[i]]
+                attempts[i].append(Attempt(float(earned[i]), progress, lap.time_s if lap.complete else None, end))
             elif attempts[i]:  # the step that finds the last lap complete is paid for that lap
                 attempts[i][-1] = attempts[i][-1]._replace(reward=attempts[i][-1].reward + float(earned[i]))
             earned[i] = 0.0

@@ -26,16 +26,19 @@ from racer.sim import (
     Rotation,
     Rules,
     Start,
+    Traffic,
     actions_as_json,
     actions_from_json,
+    traffic_as_json,
+    traffic_from_json,
 )
 from racer.track import Track
 
 __all__ = ["DEVICES", "FORMAT", "SECONDS", "RunConfig", "config_text", "read_config"]
 
-FORMAT = 5
-"""Of run folders. 4 said only whether a training is randomised; 3 had DeepRacer's actions, `knobs` and `both_ways`; 2
-had one track; 1 had the defaults of actions, sensors, starts and directions, too."""
+FORMAT = 6
+"""Of run folders. 5 knew time trials alone; 4 said only whether a training is randomised; 3 had DeepRacer's actions,
+`knobs` and `both_ways`; 2 had one track; 1 had the defaults of actions, sensors, starts and directions, too."""
 
 DEVICES = ("auto", "cpu", "cuda")
 """Where a recipe may calculate; with `auto` it chooses."""
@@ -67,6 +70,7 @@ class RunConfig:
         both_directions: whether half of the cars train against the tracks' directions; None: if there are several.
         randomize: how much cars, observations and starts differ from episode to episode, one of
             `racer.sim.RANDOMIZATIONS`; None for the recipe's own choice. In races they do not differ.
+        traffic: boxes or bot cars that it trains among; None for a time trial.
         hyperparameters: of the recipe, where they are not its own.
         device: where the recipe calculates, one of `DEVICES`.
         logs: whether DeepRacer's logs are kept, too; there are none of random tracks.
@@ -88,6 +92,7 @@ class RunConfig:
     starts: Start = "random"
     both_directions: bool | None = None
     randomize: str | None = None
+    traffic: Traffic | None = None
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
     device: str = "auto"
     logs: bool = True
@@ -128,6 +133,8 @@ class RunConfig:
                 make_sensors(self.sensors)
             except ValueError as wrong:
                 raise RunError(f"sensors: {wrong}") from wrong
+        if not isinstance(self.traffic, Traffic | None):
+            raise RunError(f"traffic is {self.traffic!r:.60}; it must be a `racer.sim.Traffic`, or None")
         tuples = {key: tuple(v) if isinstance(v, list) else v for key, v in self.hyperparameters.items()}
         object.__setattr__(self, "hyperparameters", tuples)
 
@@ -140,6 +147,11 @@ class RunConfig:
     def fixed(self) -> tuple[str | Path | Track, ...]:
         """The tracks but for the random ones."""
         return tuple(track for track in self.tracks if track != RANDOM)
+
+    @property
+    def race(self) -> str:
+        """The kind of race: `"time-trial"`, or what its traffic makes of it."""
+        return "time-trial" if self.traffic is None else self.traffic.name
 
     @property
     def budget(self) -> str:
@@ -159,6 +171,7 @@ def config_text(config: RunConfig) -> str:
     """A config as `run.json` holds it."""
     data = {name: getattr(config, name) for name in RunConfig.__dataclass_fields__}
     data |= {"tracks": list(config.track_names), "reward": str(config.reward), "agent": str(config.agent)}
+    data |= {"traffic": traffic_as_json(config.traffic)}
     data |= {"sensors": list(config.sensors or ()), "actions": actions_as_json(config.actions or DEFAULT)}
     if isinstance(config.starts, Rotation):
         data["starts"] = dataclasses.asdict(config.starts)
@@ -191,6 +204,7 @@ def read_config(path: Path) -> RunConfig:
     try:
         if isinstance(data["starts"], dict):
             data["starts"] = Rotation(**data["starts"])
+        data["traffic"] = traffic_from_json(data["traffic"])
         given = {name: data[name] for name in RunConfig.__dataclass_fields__ if name in data}
         return RunConfig(**given | {"tracks": tuple(data["tracks"]), "format": FORMAT})
     except (RacerError, TypeError, ValueError) as wrong:
@@ -207,6 +221,7 @@ def _upgraded(data: dict[str, Any]) -> dict[str, Any]:
         "starts": "random",
         "both_directions": data.get("both_ways", False),
         "randomize": "off",
+        "traffic": None,
         "hyperparameters": data.get("knobs", {}),
         "device": "auto",
         "logs": True,

@@ -9,13 +9,13 @@ import numpy as np
 
 from racer.env import ConcatVectorEnv, TimeTrialVector
 from racer.errors import AgentError, RunError
-from racer.racing import AgentFile
+from racer.racing import AgentFile, Heat
 from racer.reward import VectorReward
 from racer.sim import RANDOM, RANDOMIZATIONS, TrackSampler
 from racer.track import Track
 from racer.training.run import Run
 
-__all__ = ["LAPS", "cars_of", "evaluation_env", "evaluation_tracks", "shares", "training_env"]
+__all__ = ["LAPS", "cars_of", "evaluation_env", "evaluation_tracks", "heat_of", "shares", "training_env"]
 
 LAPS = 3  # of each car in an evaluation, and of the best driver in the end
 EVALUATED = 8  # cars in each evaluation: one undisturbed, the others with noise on their actions ...
@@ -38,6 +38,7 @@ def training_env(run: Run, rewards: Callable[[int], VectorReward], cars: int) ->
         tracks.append(run.random)
     varies = RANDOMIZATIONS[config.randomize or "off"]
     how: Any = {"actions": config.actions, "sensors": config.sensors, "randomization": varies}
+    how["traffic"] = config.traffic
     parts = []
     numbers = shares(cars, config.track_names, bool(config.both_directions))
     for number, track in zip(numbers, tracks, strict=True):
@@ -60,7 +61,7 @@ def evaluation_env(run: Run, rewards: Callable[[int], VectorReward] | None = Non
     """
     tracks = evaluation_tracks(run)
     number = max(LEAST_EVALUATED, EVALUATED // len(tracks))
-    how: Any = {"actions": run.config.actions, "sensors": run.config.sensors}
+    how: Any = {"actions": run.config.actions, "sensors": run.config.sensors, "traffic": run.config.traffic}
     parts = [
         TimeTrialVector(
             number, track, rewards and rewards(number), run.car, "line", LAPS, track.length / SLOWEST * LAPS, **how
@@ -69,6 +70,12 @@ def evaluation_env(run: Run, rewards: Callable[[int], VectorReward] | None = Non
         for paid in (rewards and rewards(number),)
     ]
     return parts[0] if len(parts) == 1 else ConcatVectorEnv(parts)
+
+
+def heat_of(run: Run) -> Heat | None:
+    """The race with traffic that the drivers of a run train for, on its first track; None for a time trial."""
+    traffic = run.config.traffic
+    return None if traffic is None else Heat(run.track(), LAPS, traffic, seed=run.config.seed)
 
 
 def cars_of(recipe: AgentFile) -> int:

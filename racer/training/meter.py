@@ -34,6 +34,7 @@ COLUMNS = (
     "eval/percent_of_mark",
     "eval/ep_rew_mean",
     "eval/ep_progress_mean",
+    "eval/crashes_per_lap",
     "meter/reward_progress",
     "meter/reward_pace",
     "meter/slow_lap_s",
@@ -70,7 +71,7 @@ class Meter:
         columns = ([one.reward for one in tried], [one.progress for one in tried])
         means = [float(np.mean(column)) if tried else None for column in columns]
         percent = percent_of_mark(best_s, self._mark)
-        values = (result.completed, best_s, percent, *means, progress, pace, self._slow_s)
+        values = (result.completed, best_s, percent, *means, result.crashed, progress, pace, self._slow_s)
         row = dict(zip(COLUMNS, values, strict=True))
         self._rows.append({key: math.nan if value is None else value for key, value in row.items()} | {"steps": steps})
         return row

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from racer import __version__
-from racer.env import TimeTrialVector
+from racer.env import RACE_SENSORS, TimeTrialVector
 from racer.errors import AgentError, RunError
 from racer.racing import AgentFile, Learner, State, load_agent, restore
 from racer.reward import RewardFunction, load_reward
@@ -54,14 +54,26 @@ def start(
     tracks = [load_track(track) for track in config.fixed]
     names = config.track_names
     both = len(names) > 1 if config.both_directions is None else config.both_directions
+    if config.traffic is not None:
+        try:
+            for track in tracks:
+                config.traffic.check_room(track.length, track.name)
+        except ValueError as wrong:
+            raise RunError(str(wrong)) from wrong
     shares(cars_of(recipe), names, both)
+    blind = config.traffic is not None and config.sensors == ("state",)
+    if weights is not None and old is not None and old.traffic is None and blind:
+        raise RunError(
+            f"{weights.name} learned to drive alone, by a state that tells of no boxes and no other cars; "
+            "begin a new run, without --from"
+        )
     config = dataclasses.replace(
         config,
         tracks=names,
         reward=str(config.reward),
         agent=str(config.agent),
         seconds=SECONDS if config.steps is None and config.seconds is None else config.seconds,
-        sensors=recipe.sensors() if config.sensors is None else config.sensors,
+        sensors=_sensors(config, recipe),
         actions=config.actions or recipe.actions(),
         randomize=config.randomize or recipe.randomize(),
         both_directions=both,
@@ -81,13 +93,22 @@ def start(
     return run
 
 
+def _sensors(config: RunConfig, recipe: AgentFile) -> tuple[str, ...]:
+    """What the driver observes: in a race that has traffic, a recipe's state tells of the objects ahead."""
+    if config.sensors is not None:
+        return config.sensors
+    objects = {} if config.traffic is None else dict.fromkeys(("state",), *RACE_SENSORS)
+    return tuple(objects.get(spec, spec) for spec in recipe.sensors())
+
+
 def _tried(config: RunConfig, recipe: AgentFile, track: Track | str, weights: Run | None) -> State | None:
     """Make the learner for two cars, which are as good as hundreds to see what does not fit; returns its weights."""
     for what in ("sensors", "actions"):
         new = getattr(config, what)
         if weights is not None and (old := getattr(weights.config, what)) != new:
             raise RunError(f"{weights.name} learned with the {what} {old!r:.100}, which cannot become {new!r:.100}")
-    env = TimeTrialVector(2, track, None, config.car, actions=config.actions or DEFAULT, sensors=config.sensors or ())
+    how: Any = {"actions": config.actions or DEFAULT, "sensors": config.sensors or (), "traffic": config.traffic}
+    env = TimeTrialVector(2, track, None, config.car, **how)
     learner = recipe.make(env, config.seed, config.hyperparameters, config.device)
     if weights is None:
         return None

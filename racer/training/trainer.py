@@ -14,14 +14,14 @@ from typing import Any, TextIO, cast
 
 from racer.env import ConcatVectorEnv
 from racer.errors import ModelError, RacerError, RewardError, RunError
-from racer.racing import EvaluationResult, Learner, Network, drive, evaluate, failure, restore
+from racer.racing import Contestant, EvaluationResult, Learner, Network, drive, evaluate, failure, restore, run_heat
 from racer.replay import Replay, mark_of, save_replay
 from racer.reward import OutputBuffer, VectorReward, fast_lap_s
 from racer.shelf import refuse_links
 from racer.sim import DEFAULT
 from racer.training.callbacks import Callback, Progress, usual_pace
 from racer.training.config import read_config
-from racer.training.environments import LAPS, cars_of, evaluation_env, training_env
+from racer.training.environments import LAPS, cars_of, evaluation_env, heat_of, training_env
 from racer.training.folder import locked
 from racer.training.meter import COLUMNS, Meter, slow_lap_s
 from racer.training.metrics import Metrics, Prints
@@ -156,6 +156,10 @@ class Training:
         return replay
 
     def _race(self, reward: VectorReward | None) -> Replay:
+        heat = heat_of(self.run)
+        if heat is not None:
+            driver = Contestant(self.run.name, self.learner, self.run.conditions())
+            return run_heat(heat, [driver]).replay
         observers = [one for callback in self._callbacks if (one := callback.on_race_start()) is not None]
 
         def tell(*step: Any) -> None:
@@ -184,7 +188,9 @@ class Training:
     def _described(self) -> tuple[dict[str, Any], dict[str, str]]:
         """What TensorBoard shows of the run: hyperparameters and choices by name, and its sources."""
         config, own = self.run.config, getattr(self.learner, "hyperparameters", {})
-        chosen = {key: getattr(config, key) for key in ("agent", "reward", "car", "seed", "starts", "randomize")}
+        chosen = {
+            key: getattr(config, key) for key in ("agent", "reward", "car", "seed", "starts", "randomize", "race")
+        }
         chosen |= {"tracks": ", ".join(config.track_names), "sensors": ", ".join(config.sensors or ())}
         texts = {"reward": f"```python\n{self._reward.text}\n```", "agent": f"```python\n{self.run.agent().text}\n```"}
         return {**chosen, **dict(own), **config.hyperparameters}, texts

@@ -23,10 +23,12 @@ from racer.deepracer.config.report import (
 from racer.deepracer.config.settings import Settings
 from racer.errors import DeepRacerError
 from racer.racing import Hyperparameters, load_agent, recipe_for
-from racer.sim import ActionSpace, DiscreteActions, Rotation, Start
+from racer.sim import ActionSpace, DiscreteActions, Rotation, Start, Traffic
 from racer.track import Track, load_track
 
 __all__ = ["Conversion", "convert"]
+
+TRAINED = ("TIME_TRIAL", "OBJECT_AVOIDANCE", "HEAD_TO_BOT")
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Conversion:
         sensors: as `racer.sensors.make_sensors` takes them.
         starts: where episodes start.
         both_directions: whether half of the cars drive against the track's direction.
+        traffic: boxes or bot cars on the track.
         randomize: how much episodes differ in pictures, car and start, one of `racer.sim.RANDOMIZATIONS`.
         hyperparameters: of the recipe, by its own names.
         report: the outcome of each setting.
@@ -58,6 +61,7 @@ class Conversion:
     hyperparameters: Hyperparameters | None = None
     report: tuple[Outcome, ...] = ()
     files: tuple[Path, ...] = ()
+    traffic: Traffic | None = None
 
 
 def convert(
@@ -98,6 +102,7 @@ def convert(
     if found is not None:
         _check(found, about_model, pay)
         course = _course(found, course, reverse, report)
+        _check_room(found, course)
         starts = _starts(found.settings)
         report += rule_outcomes(found.settings)
         report += _file_outcomes(found, given)
@@ -129,6 +134,7 @@ def convert(
         chosen,
         tuple(report),
         tuple(_path(file) for file in files if file is not None),
+        found.settings.traffic if found is not None else None,
     )
 
 
@@ -156,11 +162,20 @@ def _check(found: Folder, metadata: Source | None, reward: Source | None) -> Non
             asked = f", and no {found.settings.files[key]!r:.80}, which {key} names" if key in found.missing else ""
             noun, _, advice = name.partition("; ")
             raise DeepRacerError(f"{found.path} holds no {noun}{asked}; {advice} with {option}")
-    if found.settings.race_type != "TIME_TRIAL":
+    if found.settings.race_type not in TRAINED:
         raise DeepRacerError(
-            f"{_where(found)}: RACE_TYPE is {found.settings.race_type}, a race that racer does not have yet; "
+            f"{_where(found)}: RACE_TYPE is {found.settings.race_type}, for which racer trains no drivers yet; "
             "write TIME_TRIAL to train the same model against the clock"
         )
+
+
+def _check_room(found: Folder, course: Track) -> None:
+    """Refuse boxes or bot cars that do not fit on the track."""
+    try:
+        if found.settings.traffic is not None:
+            found.settings.traffic.check_room(course.length, course.name)
+    except ValueError as wrong:
+        raise DeepRacerError(f"{_where(found)}: {wrong}") from wrong
 
 
 def _course(found: Folder, given: Track | None, reverse: bool, report: list[Outcome]) -> Track:

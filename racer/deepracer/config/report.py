@@ -44,6 +44,8 @@ class Outcome:
 def rule_outcomes(settings: Settings) -> Iterator[Outcome]:
     """The rules of a training; the outcomes of the track's settings come with the track."""
     yield Outcome("RACE_TYPE", settings.race_type, Status.CONVERTED)
+    for key, value in settings.about_traffic.items():
+        yield Outcome(key, value, Status.CONVERTED)
     both = "half of the cars drive in each direction all the time; evaluations are in the track's direction"
     status = Status.REPLACED if settings.alternate else Status.CONVERTED
     yield Outcome("ALTERNATE_DRIVING_DIRECTION", str(settings.alternate), status, both if settings.alternate else "")

@@ -11,8 +11,10 @@ from types import MappingProxyType
 from typing import Any
 
 from racer.deepracer.config.documents import Source, text_of
+from racer.deepracer.config.races import RACE_NAMES, read_traffic
 from racer.errors import DeepRacerError
 from racer.shelf import LIMITS, Section
+from racer.sim import Traffic
 
 __all__ = ["RACE_TYPES", "Settings", "read_settings"]
 
@@ -38,6 +40,7 @@ ENV_NAMES: Mapping[str, tuple[str, ...]] = {
     "REWARD_FILE_S3_KEY": ("DR_LOCAL_S3_REWARD_KEY",),
     "MODEL_METADATA_FILE_S3_KEY": ("DR_LOCAL_S3_MODEL_METADATA_KEY",),
     "HYPERPARAMETER_FILE_S3_KEY": ("DR_LOCAL_S3_HYPERPARAMETERS_KEY",),
+    **{key: (name,) for key, name in RACE_NAMES.items()},
 }
 """deepracer-for-cloud's variables for each key of the YAML file, the newest name first."""
 
@@ -72,6 +75,8 @@ class Settings:
         randomize: pictures differ from episode to episode.
         others: what the file says under the keys of `REPLACED`.
         files: what it says under the keys that name the other files.
+        traffic: boxes or bot cars; None in other races.
+        about_traffic: what the file says of these, by its own keys.
     """
 
     world: str | None = None
@@ -85,6 +90,8 @@ class Settings:
     randomize: bool = False
     others: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    traffic: Traffic | None = None
+    about_traffic: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_settings(source: Source) -> Settings:
@@ -102,12 +109,14 @@ def read_settings(source: Source) -> Settings:
     keys = ENV_NAMES if path.suffix == ".env" else {key: (key,) for key in ENV_NAMES}
     found = {key: name for key, names in keys.items() if (name := _first(data, names)) is not None}
     named = {key: found.get(key, key) for key in keys}
+    race_type = section.choice(named["RACE_TYPE"], RACE_TYPES[0], RACE_TYPES)
+    traffic = read_traffic(section, race_type, named)
     return Settings(
         world=section.text(named["WORLD_NAME"], "") or None,
         clockwise=section.flag(named["TRACK_DIRECTION_CLOCKWISE"], False)
         if "TRACK_DIRECTION_CLOCKWISE" in found
         else None,
-        race_type=section.choice(named["RACE_TYPE"], RACE_TYPES[0], RACE_TYPES),
+        race_type=race_type,
         reverse=section.flag(named["REVERSE_DIR"], False),
         alternate=section.flag(named["ALTERNATE_DRIVING_DIRECTION"], False),
         change_start=section.flag(named["CHANGE_START_POSITION"], True),
@@ -116,6 +125,10 @@ def read_settings(source: Source) -> Settings:
         randomize=section.flag(named["ENABLE_DOMAIN_RANDOMIZATION"], False),
         others=MappingProxyType({key: section.text(found[key], "") for key in REPLACED if key in found}),
         files=MappingProxyType({key: section.text(found[key], "") for key in FILES if key in found}),
+        traffic=traffic,
+        about_traffic=MappingProxyType(
+            {key: section.text(found[key], "") for key in RACE_NAMES if traffic is not None and key in found}
+        ),
     )
 
 
@@ -178,5 +191,14 @@ def _filled(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
 
 def _plain(pairs: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
     """Without lists, and without what is left empty, which means the default."""
-    first = ((str(key), value[0] if isinstance(value, list) and value else value) for key, value in pairs)
+    first = ((str(key), _first_of(str(key), value)) for key, value in pairs)
     return {key: value for key, value in first if value not in ("", None)}
+
+
+def _first_of(key: str, value: Any) -> Any:
+    """The first value of a list, which is the first car's; of places of boxes all."""
+    if not isinstance(value, list) or not value:
+        return value
+    if key == "OBJECT_POSITIONS":
+        return ";".join(",".join(map(str, one)) if isinstance(one, list) else str(one) for one in value)
+    return value[0]

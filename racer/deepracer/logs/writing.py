@@ -129,13 +129,14 @@ class TrainingLogs:
         return self._race
 
     def on_race_end(self, replay: Replay, failure: RewardError | None = None) -> None:
-        """Write down the best driver's last laps, as an evaluation.
+        """Write down the best driver's last laps, as an evaluation; not those of a race with traffic.
 
         Raises:
             FileError: a file cannot be written.
             RunError: there is a link in its place, or on the way to it.
         """
-        write_evaluation(self._folder, replay.laps, self._race.laps(replay.track))
+        if replay.traffic is None:
+            write_evaluation(self._folder, replay.laps, self._race.laps(replay.track))
 
     def on_training_end(self) -> None:
         """Write the last evaluations, and what a very short training has brought, so that it leaves some log.
