@@ -146,6 +146,30 @@ def test_nothing_is_overwritten_and_damage_is_named(here: Path) -> None:
         assert code == 1 and str(path.relative_to(here)) in err and out == ""
 
 
+def test_many_pairs_are_a_table() -> None:
+    for name in ("c", "d_with_quite_a_long_name"):
+        Path(f"{name}.py").write_text(f"# {name}\n{SLOWER}")
+    names = ("a", "b", "c", "d_with_quite_a_long_name")
+    what = asked(*names, tracks=("harbor",), seeds=6)
+    known("x", what, lambda task: 8.0 + 0.01 * task.seed + {"a": 0.0, "b": 1.0}.get(task.reward.name, 2.0))
+    words = (*(f"{name}.py" for name in names), "--seeds", "6", "--steps", "20000", "--name", "x", "--resume")
+    code, out, err = compare(*words)
+    assert code == 0, err
+    rows = out.splitlines()[out.splitlines().index(next(row for row in out.splitlines() if "beats that" in row)) :]
+    assert len(rows) == 1 + 6
+    assert [row.split()[-1] for row in rows[1:6]] == ["yes"] * 5  # 2 / 924, six times, is below 5 %
+    assert "50 %" in rows[6] and "no; by more than 1,000 seeds" in rows[6]
+
+
+def test_a_folder_that_is_in_use_is_left_alone(here: Path) -> None:
+    known("x", asked("a", tracks=("harbor",)), lambda task: 8.0)
+    with LabFolder(here / "lab/x").locked():
+        code, out, err = compare("a.py", "--steps", "20000", "--name", "x", "--resume")
+    assert code == 1 and out == ""
+    assert f"lab/x is in use by process {os.getpid()}" in err
+    assert compare("a.py", "--steps", "20000", "--name", "x", "--resume")[0] == 0
+
+
 def test_an_outcome_that_cannot_be_written_counts_and_says_so(here: Path) -> None:
     task = asked("a", tracks=("harbor",)).tasks[0]
     folder = LabFolder(here / "lab/x")

@@ -14,12 +14,13 @@ from racer.errors import RunError
 from racer.shelf import DEFAULTS, refuse_existing
 
 if TYPE_CHECKING:
-    from racer.lab import Asked, Cell, Comparison
+    from racer.lab import Asked, Cell, Comparison, Pair
 
 __all__ = ["compare"]
 
 USUAL_S = 30.0
 FIGURE = "comparison.png"
+MOST_SENTENCES = 3  # about pairs; more of them are a table
 
 
 def compare(
@@ -163,8 +164,12 @@ def _show(comparison: "Comparison") -> None:
     asked = comparison.asked
     rows = [_row(cell) for cell in comparison.cells]
     title = f"{asked.seeds} trainings of {asked.budget} for each reward and track, with {asked.recipe.name}"
-    columns = ["reward", "track", "drive laps>", "", "lap, s>", "", "% of mark>", ""]
+    columns = ["reward", "track", "drive laps>", "?", "lap, s>", "?", "% of mark>", "?"]
     console.show(console.table(columns, rows, title))
+    if len(comparison.pairs) > MOST_SENTENCES:
+        columns = ["this", "beats that", "likely>", "", "p>", "told apart"]
+        console.show(console.table(columns, [_pair_row(pair) for pair in comparison.pairs]))
+        return
     for pair in comparison.pairs:
         color = "green" if pair.told_apart else "yellow"
         sentence = str(pair)
@@ -176,6 +181,13 @@ def _row(cell: "Cell") -> list[str]:
     share = [f"{cell.completed} of {cell.runs}", f"{low}-{high} %"] if cell.runs else ["none", ""]
     lap = _figure(cell.lap_time_s, cell.lap_time_interval, 2)
     return [cell.reward, cell.track or "all", *share, *lap, *_figure(cell.percent, cell.percent_interval, 1)]
+
+
+def _pair_row(pair: "Pair") -> list[str]:
+    low, high = (f"{100.0 * end:.0f}" for end in pair.interval)
+    needed = "by more than 1,000 seeds" if pair.seeds is None else f"by {pair.seeds} seeds, if so"
+    told = "yes" if pair.told_apart else f"no; {needed}"
+    return [pair.better, pair.worse, f"{100.0 * pair.probability:.0f} %", f"{low}-{high} %", f"{pair.p:.2g}", told]
 
 
 def _figure(mean: float, interval: Any, digits: int) -> list[str]:
