@@ -28,8 +28,8 @@ from racer.racing import (
     score,
     trials_of,
 )
-from racer.replay import load_replay, save_replay, verify
-from racer.sim import OFF_TRACK, STEP_S, Rules, World
+from racer.replay import load_replay, mark_of, save_replay, verify
+from racer.sim import CARS, OFF_TRACK, STEP_S, Rules, World
 from racer.track import load_track
 
 NO_NOISE = {"start_offset_m": 0, "start_heading_deg": 0, "state": 0, "lidar_m": 0, "pixels": 0}
@@ -260,6 +260,10 @@ def test_evaluate_by_rules(folder):
     result = json.loads(printed.stdout)
     assert f"{result['time_s']:.3f} s" in shown.stdout and "4 of 4 laps completed" in shown.stdout
     times = [lap["time_s"] for trial in result["courses"][0]["trials"] for lap in trial["laps"]]
+    course, mark = result["courses"][0], mark_of(load_track("bean"), CARS["deepracer"])
+    assert (course["best_lap_s"], course["mark_s"]) == (min(times), round(mark.best_lap_s, 3))
+    assert course["percent_of_mark"] == pytest.approx(100.0 * mark.best_lap_s / min(times), abs=0.02)
+    assert f"best lap {course['percent_of_mark']:.1f} % of the mark" in " ".join(shown.stdout.split())
     assert result["laps"]["best_s"] == min(times)
     assert result["laps"]["mean_s"] == pytest.approx(np.mean(times), abs=1e-3)
     assert result["laps"]["spread_s"] == pytest.approx(np.std(times), abs=1e-3)

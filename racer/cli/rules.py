@@ -106,14 +106,16 @@ def new(
 
 def show_race(race: "RaceResult") -> None:
     """Print a race by a rulebook: a table of laps for each track, then what they amount to."""
-    for course in race.courses:
+    found = race.as_json()
+    for course, record in zip(race.courses, found["courses"], strict=True):
         several = ["trial>"] if len(course.trials) > 1 else []
         rows = [_lap_row(course, trial, lap)[not several :] for trial in course.trials for lap in trial.laps]
         columns = [*several, "lap>", "time>", "penalty>", "off>", "crashes>?", "resets>?", "mean speed>?", ""]
         way = " (reverse)" if course.track.reversed else ""
-        title = f"{race.driver} on {course.track.name}{way}: {_time(course.score.time_s)}"
+        share = "" if record["percent_of_mark"] is None else f", best lap {record['percent_of_mark']:.1f} % of the mark"
+        title = f"{race.driver} on {course.track.name}{way}: {_time(course.score.time_s)}{share}"
         console.show(console.table(columns, rows, title))
-    found, rules = race.as_json()["laps"], race.rulebook.race
+    rules, found = race.rulebook.race, found["laps"]
     line = f"Official time: {_time(race.time_s)} ({race.rulebook.timing.method}). "
     line += f"{found['completed']} of {rules.trials * rules.laps * len(race.courses)} laps completed"
     if found["completed"]:

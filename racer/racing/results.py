@@ -10,6 +10,8 @@ import numpy as np
 
 from racer.racing.rulebook import Rulebook, rulebook_as_json
 from racer.racing.scoring import Score
+from racer.replay import Replay, mark_of, percent_of_mark
+from racer.sim import CARS
 from racer.track import Track
 
 __all__ = ["CourseResult", "LapResult", "RaceResult", "TrialResult", "middle_time_s"]
@@ -70,6 +72,12 @@ class CourseResult:
     trials: tuple[TrialResult, ...]
     score: Score
 
+    @property
+    def best_lap_s(self) -> float | None:
+        """The shortest complete lap that counts, penalties included, s."""
+        laps = (lap for trial in self.trials for lap in trial.laps)
+        return min((lap.time_s for lap in laps if lap.complete and lap.number > 0), default=None)
+
 
 @dataclass(frozen=True)
 class RaceResult:
@@ -127,7 +135,7 @@ class RaceResult:
                 **{name: sum(getattr(lap, name) for lap in laps) for name in ("off_tracks", "crashes", "resets")},
                 "penalty_s": _rounded(sum(lap.penalty_s for lap in laps)),
             },
-            "courses": [_course(course) for course in self.courses],
+            "courses": [_course(course, mark_of(course.track, CARS[self.rulebook.car])) for course in self.courses],
             "rules": rulebook_as_json(self.rulebook),
         }
 
@@ -139,13 +147,17 @@ def middle_time_s(races: Sequence[RaceResult]) -> float | None:
     return None if np.isinf(middle) else middle
 
 
-def _course(course: CourseResult) -> dict[str, Any]:
+def _course(course: CourseResult, mark: Replay | None) -> dict[str, Any]:
+    best_s = course.best_lap_s
     return {
         "track": course.track.name,
         "direction": "reverse" if course.track.reversed else "forward",
         "length_m": round(course.track.length, 3),
         "track_digest": course.track.digest,
         "time_s": _rounded(course.score.time_s),
+        "best_lap_s": _rounded(best_s),
+        "mark_s": _rounded(mark.best_lap_s if mark else None),
+        "percent_of_mark": _rounded(percent_of_mark(best_s, mark)),
         "timed_trial": course.score.trial or None,
         "timed_from_lap": course.score.first_lap or None,
         "timed_laps": course.score.laps,
