@@ -55,3 +55,14 @@ def test_odd_trainings_are_drawn(tmp_path: Path) -> None:
         learning_curves([], tmp_path / "x.png")
     with pytest.raises(FileError, match=r"\.png"):
         learning_curves([curve("a")], tmp_path / "x.xyz")
+
+
+def test_the_share_of_the_mark_has_a_panel_where_it_is_known(tmp_path: Path) -> None:
+    without = drawn(tmp_path / "a.png", curve("a", best_lap=np.full(50, 7.0)))
+    rising = curve("a", best_lap=np.full(50, 7.0))
+    known = Curve("a", rising.steps, {**rising.values, "of_mark": np.linspace(60.0, 80.0, 50)})
+    with_mark = drawn(tmp_path / "b.png", known, rising)
+    assert with_mark.shape[0] > 1.2 * without.shape[0]
+    lowest = with_mark[round(0.77 * len(with_mark)) :]
+    early, late = (np.nonzero(np.abs(lowest[:, a:b] - BLUE).sum(axis=2) < 60)[0] for a, b in ((150, 400), (1000, 1250)))
+    assert len(early) and len(late) and late.max() < early.min()

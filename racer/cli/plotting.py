@@ -22,6 +22,7 @@ COLUMNS = {
     "progress": ("rollout/ep_progress_mean", 1.0),
     "completed": ("eval/success_rate", 100.0),
     "best_lap": ("eval/best_lap_s", 1.0),
+    "of_mark": ("eval/percent_of_mark", 1.0),
 }
 """Columns of a run's metrics that are drawn, and what to multiply them by."""
 
@@ -41,8 +42,8 @@ def plot(
 ) -> None:
     """Draw how runs learned, or the laps of replays.
 
-    Runs give learning curves: return, progress, completed laps and best lap over
-    the steps that were driven. Replays give laps on their track, coloured by
+    Runs give learning curves: return, progress, completed laps and best lap, in
+    percent of the mark, too, over the steps that were driven. Replays give laps on their track, coloured by
     speed; so do runs with --laps.
 
     Examples:
@@ -89,4 +90,5 @@ def _curve(name: str) -> Curve:
     nothing = np.full(len(steps), np.nan)
     values = {key: factor * metrics.get(column, nothing) for key, (column, factor) in COLUMNS.items()}
     values["best_lap"] = np.fmin.accumulate(values["best_lap"])
+    values["of_mark"] = np.fmax.accumulate(values["of_mark"])
     return Curve(run.name, steps, values)

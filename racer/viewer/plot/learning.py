@@ -17,7 +17,7 @@ from racer.viewer.plot.canvas import ACCENT, BAD, EDGE, GOOD, SOFT, TEXT, Box, C
 
 __all__ = ["Curve", "axis_limits", "color_of", "learning_curves", "marks_between", "short_count"]
 
-SHEET_IN = (9.6, 7.4)
+WIDTH_IN, PANEL_IN = 9.6, 2.26
 MARGIN_IN = 0.14
 HEAD_IN = 0.62  # height of the names above the panels
 COLORS = (ACCENT, GOOD, "#fca836", BAD, "#a096ff", "#48dbce", "#f0a4dc", "#c8d678")
@@ -31,8 +31,8 @@ class Curve:
     Attributes:
         name: of the run.
         steps: (n,) car steps driven so far, increasing.
-        values: (n,) for each of `return`, `progress`, `completed` (percent) and `best_lap` (s); nan where nothing was
-            measured at that step.
+        values: (n,) for each of `return`, `progress`, `completed` (percent), `best_lap` (s), and perhaps `of_mark`
+            (percent); nan where nothing was measured at that step.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Panel:
     solid: str  # name of the values drawn as a line
     dotted: str | None = None  # name of the values drawn as dots
     limits: tuple[float, float] | None = None
+    always: bool = True  # or only where something of it was measured
 
 
 PANELS = (
@@ -57,6 +58,7 @@ PANELS = (
         (0.0, 100.0),
     ),
     Panel("Best clean lap so far, s", "best_lap"),
+    Panel("Best clean lap so far, % of the mark of its track", "of_mark", always=False),
 )
 
 
@@ -74,21 +76,29 @@ def learning_curves(curves: Iterable[Curve], path: str | Path) -> None:
     shown = list(curves)
     if not shown:
         raise ValueError("there are no trainings to draw")
-    canvas = Canvas(*SHEET_IN)
-    width, height = SHEET_IN[0] - 2 * MARGIN_IN, (SHEET_IN[1] - HEAD_IN) / len(PANELS) - MARGIN_IN
-    _names(canvas, shown)
+    panels = [
+        panel for panel in PANELS if panel.always or any(np.isfinite(_of(one, panel.solid)).any() for one in shown)
+    ]
+    height = HEAD_IN + len(panels) * PANEL_IN
+    canvas = Canvas(WIDTH_IN, height)
+    _names(canvas, shown, height - 0.38)
     last = max([float(curve.steps[-1]) for curve in shown if len(curve.steps)], default=1.0)
-    for number, panel in enumerate(PANELS):
-        bottom = SHEET_IN[1] - HEAD_IN - (number + 1) * (height + MARGIN_IN) + MARGIN_IN
-        _panel(canvas, panel, shown, Box(MARGIN_IN, bottom, width, height), last)
+    for number, panel in enumerate(panels):
+        bottom = height - HEAD_IN - (number + 1) * PANEL_IN + MARGIN_IN
+        _panel(canvas, panel, shown, Box(MARGIN_IN, bottom, WIDTH_IN - 2 * MARGIN_IN, PANEL_IN - MARGIN_IN), last)
     canvas.save(path)
 
 
-def _names(canvas: Canvas, curves: Sequence[Curve]) -> None:
-    x, y = 0.34, SHEET_IN[1] - 0.38
+def _of(curve: Curve, name: str) -> NDArray[np.float64]:
+    """Values of a curve by their name; nan where there are none."""
+    return curve.values.get(name, np.full(len(curve.steps), np.nan))
+
+
+def _names(canvas: Canvas, curves: Sequence[Curve], y: float) -> None:
+    x = 0.34
     for number, curve in enumerate(curves):
         name = curve.name if len(curve.name) <= 24 else curve.name[:23] + "…"
-        if x + 0.4 + 0.09 * len(name) > SHEET_IN[0] - 0.6:
+        if x + 0.4 + 0.09 * len(name) > WIDTH_IN - 0.6:
             canvas.text(x, y, f"+ {len(curves) - number}", 9.0, SOFT)
             break
         canvas.line(np.array([[x, y + 0.05], [x + 0.2, y + 0.05]]), color_of(number), 2.4)
@@ -101,7 +111,8 @@ def _panel(canvas: Canvas, panel: Panel, curves: Sequence[Curve], box: Box, last
     canvas.text(box.left + 0.2, box.top - 0.27, panel.title, 8.5, SOFT)
     area = Box(box.left + 0.62, box.bottom + 0.32, box.width - 0.9, box.height - 0.74)
     drawn = [panel.solid, *([panel.dotted] if panel.dotted else [])]
-    known = np.concatenate([curve.values[name][np.isfinite(curve.values[name])] for curve in curves for name in drawn])
+    given = np.concatenate([_of(curve, name) for curve in curves for name in drawn])
+    known = given[np.isfinite(given)]
     if not len(known):
         canvas.text(
             box.left + box.width / 2, box.bottom + box.height / 2, "nothing measured yet", 9.0, SOFT, ha="center"
@@ -133,7 +144,7 @@ def _draw(
     place: Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]],
 ) -> None:
     for name in filter(None, (panel.solid, panel.dotted)):
-        values = curve.values[name]
+        values = _of(curve, name)
         measured = np.isfinite(values)
         points = place(curve.steps[measured], values[measured])
         if name == panel.dotted or len(points) == 1:
