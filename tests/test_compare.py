@@ -69,7 +69,7 @@ def test_a_clear_difference_is_told(here: Path) -> None:
     words = ("a.py", "b.py", "--track", "harbor", "--track", "needle", "--steps", "20000", "--name", "x", "--resume")
     code, out, err = compare(*words)
     assert code == 0, err
-    assert "A beats b: P(a beats b) = 100 % (100 to 100 %)" in out
+    assert "P(a beats b) = 100 % (100 to 100 %)" in out and ": a is better." in " ".join(out.split())
     assert "tell" not in out
     assert "10 of 10" in out
     picture = np.asarray(Image.open(here / "lab/x/comparison.png").convert("RGB")).astype(int)

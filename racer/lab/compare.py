@@ -137,7 +137,7 @@ class Pair:
         likely = f"{100.0 * self.probability:.0f} % ({low} to {high} %), p = {self.p:.2g}"
         chance = f"P({self.better} beats {self.worse}) = {likely}"
         if self.told_apart:
-            return f"{self.better} beats {self.worse}: {chance}"
+            return f"{chance}: {self.better} is better"
         needed = "more than 1,000 seeds" if self.seeds is None else f"{self.seeds} seeds"
         return f"the data does not tell {self.better} and {self.worse} apart: {chance}; if that holds, {needed} would"
 

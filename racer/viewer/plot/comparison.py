@@ -20,7 +20,7 @@ from racer.viewer.plot.learning import color_of, marks_between
 __all__ = ["Strip", "comparison"]
 
 WIDTH_IN, MARGIN_IN, ROW_IN, HEAD_IN = 9.6, 0.14, 0.34, 0.78
-NAME_IN, END_IN = 1.9, 0.75  # left of the axis, and right of it
+NAME_IN, END_IN = 2.5, 0.75  # left of the axis, and right of it
 MOST_PAIRS = 12  # that are drawn, the clearest ones
 
 
@@ -130,7 +130,7 @@ class _Axis:
     def row(self, number: int, words: str) -> float:
         """Write the name of a row; returns its height on the sheet."""
         y = self.area.top - (number + 0.5) * ROW_IN
-        shown = words if len(words) <= 27 else words[:26] + "…"
+        shown = words if len(words) <= 36 else words[:35] + "…"
         self._canvas.text(self.area.left - 0.12, y - 0.045, shown, 8.5 if len(shown) < 20 else 6.8, TEXT, ha="right")
         return y
 
