@@ -100,7 +100,8 @@ class Stage:
     def best_instant(self) -> float:
         """The end of the first replay's best lap, or of its race if no lap was completed; of a race its finish, s."""
         if self.race:
-            finishes = [timeline.finish_s for timeline in self.timelines if timeline.finish_s is not None]
+            rivals = self.timelines[: self._rivals]
+            finishes = [timeline.finish_s for timeline in rivals if timeline.finish_s is not None]
             return min(finishes, default=self.playback().duration_s)
         complete = [lap for lap in self.timelines[0].laps if lap.complete]
         best = min(complete, key=lambda lap: lap.time_s, default=None)
