@@ -1,6 +1,7 @@
 """Trainings among boxes and bot cars: what is asked for is kept, driven, evaluated, resumed and told."""
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,12 @@ def call(*words, code=0):
     return done.output
 
 
+def evaluated(*words):
+    done = CliRunner().invoke(app, ["evaluate", *words, "--json"])
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
 def rows(name):
     with Path(f"runs/{name}/metrics.csv").open(newline="") as file:
         return list(csv.DictReader(file))
@@ -44,6 +51,11 @@ def test_a_training_among_boxes(home):
     assert verify(replay).ok
     crashed = [float(row["eval/crashes_per_lap"]) for row in rows("one") if row["eval/crashes_per_lap"]]
     assert crashed and max(crashed) > 0.0
+    told = evaluated("one", "--agent", "climber.py", "--seeds", "3", "--laps", "1", "--replay", "own.replay")
+    assert (told["race"], told["seeds"], told["traffic"]["boxes"]["count"]) == ("object-avoidance", 3, 5)
+    assert load_replay("own.replay").traffic == run.config.traffic
+    alone = evaluated("one", "--agent", "climber.py", "--race", "time-trial", "--laps", "1", "--no-logs")
+    assert len(alone["laps"]) == 1
     call("--name", "one", "--resume", "--more-steps", "300", "--agent", "climber.py")
     assert open_run(Path("runs/one")).config.traffic == run.config.traffic
     assert int(rows("one")[-1]["steps"]) >= 900

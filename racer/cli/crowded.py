@@ -13,48 +13,9 @@ if TYPE_CHECKING:
     from racer.racing import CrowdedResult, TrialResult
     from racer.sim import Traffic
 
-__all__ = ["evaluate_among", "traffic_of"]
+__all__ = ["evaluate_among"]
 
 MOST_ROWS = 20  # races that are listed
-RACES = ("time-trial", "object-avoidance", "head-to-bot")
-
-
-def traffic_of(
-    race: str | None,
-    objects: int | None,
-    random_objects: bool,
-    bots: int | None,
-    bot_speed: float | None,
-    lane_changes: bool,
-) -> "Traffic | None":
-    """What `--race` and the options of a race ask for; None if that is a time trial.
-
-    Raises:
-        RunError: they make no sense.
-    """
-    from racer.env import bots_of, boxes_of
-    from racer.errors import RunError
-    from racer.sim import Boxes
-
-    of_boxes, of_bots = objects is not None or random_objects, bots is not None or bot_speed is not None or lane_changes
-    if race is None:
-        race = "object-avoidance" if of_boxes else "head-to-bot" if of_bots else "time-trial"
-    if race not in RACES:
-        raise RunError(f"--race is {race!r:.60}; it must be one of {', '.join(RACES)}")
-    for wrong, options, right in (
-        (of_boxes and race != "object-avoidance", "--objects, --random-objects", "object-avoidance"),
-        (of_bots and race != "head-to-bot", "--bots, --bot-speed, --lane-changes", "head-to-bot"),
-    ):
-        if wrong:
-            raise RunError(f"a race {race} has no {options}; these belong to --race {right}")
-    try:
-        if race == "object-avoidance":
-            return boxes_of(Boxes().count if objects is None else objects, random_objects)
-        if race == "head-to-bot":
-            return bots_of(3 if bots is None else bots, 0.5 if bot_speed is None else bot_speed, lane_changes)
-    except ValueError as wrong:
-        raise RunError(str(wrong)) from wrong
-    return None
 
 
 def evaluate_among(

@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 
 from racer.cli import complete, console, crowded, laps as lap_tables, mark, rules as rule_tables
+from racer.cli.asked import traffic_of
 from racer.cli.entrants import Entrant, entrant
 from racer.errors import FileError, RacerError, RunError
 from racer.shelf import DEFAULTS
@@ -74,7 +75,9 @@ def evaluate(
     ] = None,
     race: Annotated[
         str | None,
-        typer.Option(help="object-avoidance or head-to-bot.", rich_help_panel=RACE),
+        typer.Option(
+            help="time-trial, object-avoidance or head-to-bot (default: the run's own).", rich_help_panel=RACE
+        ),
     ] = None,
     objects: Annotated[
         int | None, typer.Option(help="Boxes on the track (default: 6).", rich_help_panel=RACE, show_default=False)
@@ -122,22 +125,24 @@ def evaluate(
         _evaluate_by(rules, entrant(driver, agent, reward, seed), json, replay, force)
         return
     number = 3 if laps is None else laps
+    who = entrant(driver, agent, reward, seed, penalty)
     asked = (race, objects, random_objects, bots, bot_speed, lane_changes)
     if any(asked) or objects is not None or bots is not None:
         if tracks is not None:
             raise typer.BadParameter("a race with boxes or bot cars is on one track", param_hint="--tracks")
-        traffic = crowded.traffic_of(*asked)
-        if traffic is not None:
-            who = entrant(driver, agent, reward, seed, penalty)
-            crowded.evaluate_among(who, traffic, track, (number, seeds, seed), json, (replay, force))
-            return
+        traffic = traffic_of(*asked)
+    else:
+        traffic = None if who.run is None or tracks is not None else who.run.config.traffic
+    if traffic is not None:
+        crowded.evaluate_among(who, traffic, track, (number, seeds, seed), json, (replay, force))
+        return
     if tracks is not None:
         if track is not None or replay is not None:
             raise typer.BadParameter("a table of many races takes no --track and no --replay", param_hint="--tracks")
-        _evaluate_on(entrant(driver, agent, reward, seed, penalty), tracks, number, json)
+        _evaluate_on(who, tracks, number, json)
         return
     with console.busy(console.loading("Driving")):
-        driven = _drive(entrant(driver, agent, reward, seed, penalty), track, number, logs)
+        driven = _drive(who, track, number, logs)
     if replay is not None:
         from racer.replay import save_replay
 
