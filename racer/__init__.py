@@ -45,13 +45,16 @@ __all__ = [
     "training",
 ]
 
-for _name in ("TimeTrial", "ObjectAvoidance", "HeadToBot"):
+_RACES = {
+    "TimeTrial": ("racer.env:TimeTrial", "racer.env:TimeTrialVector"),
+    "ObjectAvoidance": ("racer.env:ObjectAvoidance", "racer.env:ObjectAvoidanceVector"),
+    "HeadToBot": ("racer.env:HeadToBot", "racer.env:HeadToBotVector"),
+    "HeadToHead": ("racer.training:head_to_head", "racer.training:head_to_head_vector"),
+}
+
+for _name, (_one, _many) in _RACES.items():
     if f"racer/{_name}-v0" not in registry:  # registering twice, as a reload would, makes Gymnasium warn
-        register(
-            id=f"racer/{_name}-v0",
-            entry_point=f"racer.env:{_name}",
-            vector_entry_point=f"racer.env:{_name}Vector",
-        )
+        register(id=f"racer/{_name}-v0", entry_point=_one, vector_entry_point=_many)
 
 
 def __getattr__(name: str) -> Any:

@@ -39,6 +39,7 @@ OWNERS = {
     "numba": {"sim"},
     "onnx": {"racing"},
     "optuna": {"lab"},
+    "pettingzoo": {"env"},
     "PIL": {"viewer"},
     "pygame": {"viewer"},
     "ray": {"lab"},

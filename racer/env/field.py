@@ -6,6 +6,7 @@ Arrays are of shape (n, m), as in `racer.sim.World`; only the faces of a time tr
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 import gymnasium as gym
@@ -34,6 +35,7 @@ Observation = Any  # an array, or a dict of arrays where there are several senso
 Action = Any  # an array of float32, or a whole number where actions are discrete
 
 # By the number of a status:
+OPPONENTS_PENALTY_S = 1.0  # in training, where the learner's mistakes cost no time but end the episode
 TRUNCATES = np.isin(np.arange(len(STATUS)), (LAP_COMPLETE, TIME_UP))
 IS_MISTAKE = np.isin(np.arange(len(STATUS)), MISTAKES)
 
@@ -62,7 +64,12 @@ class Field:
         track = TrackSampler() if isinstance(setup.track, str) and setup.track == RANDOM else setup.track
         where = track if isinstance(track, TrackSampler) else load_track(track)
         drawn, traffic = setup.randomization, setup.traffic
-        self.world = World(where, races, cars, setup.kind, setup.chosen_rules, setup.threads, drawn, traffic)
+        rules = setup.chosen_rules
+        if setup.opponents and rules.penalty_s is None:  # the learner's mistakes end the episode, theirs cost them time
+            rules = replace(rules, penalty_s=OPPONENTS_PENALTY_S)
+        self.world = World(where, races, cars, setup.kind, rules, setup.threads, drawn, traffic)
+        self._rivals = [(one, Observer(self.world, make_sensors(one.sensors))) for one in setup.opponents]
+        self._learners = cars - len(setup.opponents)
         self.params = Params(self.world.track, races * cars)
         self._reward = _vector_reward(setup.reward_function, races * cars)
         self.rewards = np.zeros((races, cars))
@@ -79,7 +86,7 @@ class Field:
         self._plain = self._names == ["state"]
         self.observation_space: gym.Space[Any] = spaces["state"] if self._plain else gym.spaces.Dict(spaces)
         # With one car alone the params are always at hand; with many only where a reward asks for them.
-        self._describes = races * cars == 1 or self._reward is not None
+        self._describes = races * self._learners == 1 or self._reward is not None
         self._terminates = setup.chosen_rules.ends & ~TRUNCATES
         self._resets_end = setup.chosen_rules.resets_end
         self._most_steps = setup.max_episode_steps
@@ -120,7 +127,8 @@ class Field:
     def reset(self, which: NDArray[np.bool_] | None = None) -> None:
         """Start the next episode of all races, or of those that `which`, (n,), is true for."""
         self.world.reset(which)
-        self._observer.observe(which)
+        for observer in (self._observer, *(own for _, own in self._rivals)):
+            observer.observe(which)
         self.rewards[slice(None) if which is None else which] = 0.0
         if which is None and self._describes:
             self.params.prepare(self.world)
@@ -129,7 +137,7 @@ class Field:
         """Drive one control step.
 
         Args:
-            actions: (n, m, 2), or (n, m) where they are discrete.
+            actions: (n, m, 2), or (n, m) where they are discrete; m without the cars that opponents drive.
             idle: (n,), races that stand still in this step, whatever their actions; they get no reward.
 
         Raises:
@@ -139,7 +147,7 @@ class Field:
         world, rewards = self.world, self.rewards
         if idle is not None:
             actions = np.where(idle.reshape(-1, *[1] * (actions.ndim - 1)), np.zeros((), actions.dtype), actions)
-        self.commands = commands = self.actions.commands(actions)
+        self.commands = commands = self._commanded(self.actions.commands(actions))
         kept = None if idle is None else (world.cars[idle], world.things[idle])
         if self._describes or self.step_callback is not None:
             self.params.describe(world, commands)
@@ -149,14 +157,29 @@ class Field:
             world.cars[idle], world.things[idle] = kept
             rewards[idle] = 0.0
         if self._reward is not None:
-            held = self.status == PAUSE if world.rules.penalty_s is not None else None
+            waits = world.rules.penalty_s is not None or world.traffic is not None
+            held = self.status == PAUSE if waits else None
+            if self._rivals and held is not None:
+                held[:, self._learners :] = True
             if idle is not None:
                 held = idle[:, None] | (False if held is None else held)
             self._reward(self.params, rewards.reshape(-1), None if held is None else held.reshape(-1))
-        if self.step_callback is not None:
+        if self.step_callback is not None and not self._rivals:
             rows = actions.reshape(rewards.size, *actions.shape[2:])
             self.step_callback(self.params, rows, rewards.reshape(-1), self.status.reshape(-1))
-        self._observer.observe()
+        for observer in (self._observer, *(own for _, own in self._rivals)):
+            observer.observe()
+
+    def _commanded(self, commands: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The commands of all cars, for those of the learners: opponents choose theirs by what they observe."""
+        if not self._rivals:
+            return commands
+        every = np.empty(self.commands.shape)
+        every[:, : self._learners] = commands
+        for car, (one, observer) in enumerate(self._rivals, self._learners):
+            seen: Any = {s.name: v[:, car].copy() for s, v in zip(observer.sensors, observer.values, strict=True)}
+            every[:, car] = one.actions.commands(one.driver.act(seen["state"] if list(seen) == ["state"] else seen))
+        return every
 
     def observed(self, race: int | slice, car: int | slice) -> Observation:
         """A copy of what the cars at a place in (n, m) observe."""

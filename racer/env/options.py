@@ -25,6 +25,21 @@ RenderMode = Literal["human", "rgb_array"]
 RENDER_MODES: tuple[RenderMode, ...] = get_args(RenderMode)
 
 
+@dataclass(frozen=True)
+class Opponent:
+    """Who drives another car of a race.
+
+    Attributes:
+        driver: has a method `act(observations)`, as every agent of racer's, for the cars of all races at once.
+        actions: what its actions mean.
+        sensors: what it observes.
+    """
+
+    driver: Any
+    actions: ActionSpace = DEFAULT
+    sensors: tuple[str, ...] = ("state",)
+
+
 class Options(TypedDict, total=False):
     """The arguments that are given by keyword alone; `Setup` has their defaults."""
 
@@ -37,6 +52,7 @@ class Options(TypedDict, total=False):
     max_episode_steps: int | None
     render_mode: RenderMode | None
     traffic: Traffic | None
+    opponents: tuple[Opponent, ...]
 
 
 @dataclass(frozen=True)
@@ -62,6 +78,7 @@ class Setup:
     max_episode_steps: int | None = None
     render_mode: RenderMode | None = None
     traffic: Traffic | None = None
+    opponents: tuple[Opponent, ...] = ()
 
     def __post_init__(self) -> None:
         """Check what no record or loader checks by itself."""
@@ -83,6 +100,8 @@ class Setup:
             )
         if not isinstance(self.traffic, Traffic | None):
             raise ValueError(f"traffic is {self.traffic!r:.60}; it must be a `racer.sim.Traffic`, or None")
+        if not all(isinstance(one, Opponent) for one in self.opponents):
+            raise ValueError(f"opponents are {self.opponents!r:.60}; each must be a `racer.env.Opponent`")
         if self.render_mode not in (None, *RENDER_MODES):
             raise ValueError(f"render_mode is {self.render_mode!r:.60}; it must be None, 'human' or 'rgb_array'")
         least_one = {"threads": self.threads}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from racer.env.options import Opponent
 from racer.env.single import TimeTrial
 from racer.env.vector import TimeTrialVector
 from racer.sim import Bots, Boxes, Traffic
@@ -37,6 +39,8 @@ def bots_of(bots: int | Bots, bot_speed: float, lane_changes: bool) -> Traffic:
         return Traffic(bots=bots)
     return Traffic(bots=Bots(bots, bot_speed, lane_changes=lane_changes))
 
+
+DUEL: dict[str, Any] = {"sensors": RACE_SENSORS, "traffic": Traffic(drawn_grid=True)}
 
 SPEED = 0.5  # m/s, of bot cars if nothing else is asked for: the slowest of the league's races
 
@@ -210,3 +214,69 @@ class HeadToBotVector(TimeTrialVector):
             ValueError: another argument makes no sense, or the bot cars do not fit on the track.
         """
         super().__init__(*given, **_options(options, bots_of(bots, bot_speed, lane_changes)))
+
+
+class HeadToHead(TimeTrial):
+    """One car against others that drive by themselves, as a single agent's environment.
+
+    What is said here comes on top of what `TimeTrial` and `ObjectAvoidance` say: the observation and the keys of
+    `params` tell of the other cars as they tell of boxes. `ParallelHeadToHead` is the same race for several learners.
+
+    ## Description
+    All start one behind the other, 0.75 m apart, in the outer and the inner lane in turn, in an order that is drawn in
+    each episode, and race to the same line. The learner's car is car 0 of `env.unwrapped.field.state`.
+
+    ## Episode end
+    That of the learner's car: who is behind is to blame for a crash. An opponent that crashes or leaves the track is
+    put back and held for a second (for `penalty_s`, if given); an episode does not end by what opponents do.
+
+    ## Arguments
+    Those of `TimeTrial`, and by keyword
+
+    | Argument | Default | Meaning |
+    |---|---|---|
+    | `opponents` | none | names of runs, models or agents for `gymnasium.make`; for this class `racer.env.Opponent` |
+    | `traffic` | a drawn grid | `racer.sim.Traffic`, for another grid, or boxes or bot cars on top |
+    | `sensors` | `("state:objects=3",)` | as for `TimeTrial` |
+
+    ## Example
+    >>> import gymnasium, racer
+    >>> env = gymnasium.make("racer/HeadToHead-v0", opponents=["pure_pursuit"], track="harbor")
+    >>> observation, info = env.reset(seed=1)
+    >>> observation.shape, env.unwrapped.field.state.shape
+    ((42,), (1, 2))
+    >>> observation, reward, terminated, truncated, info = env.step(env.action_space.sample())
+    >>> len(env.unwrapped.reward_params["objects_location"])
+    1
+
+    ## Version history
+    * v0: first version.
+    """
+
+    def __init__(self, *given: Any, opponents: Sequence[Opponent] = (), **options: Any) -> None:
+        """Make the environment; the arguments are in the tables of this class and of `TimeTrial`.
+
+        Raises:
+            RacerError: the track or the reward cannot be used.
+            ValueError: another argument makes no sense.
+        """
+        super().__init__(*given, **{**DUEL, **options}, opponents=tuple(opponents))
+
+
+class HeadToHeadVector(TimeTrialVector):
+    """Many races of one learner's car against the same opponents; see `HeadToHead` and `TimeTrialVector`.
+
+    >>> import gymnasium, racer
+    >>> envs = gymnasium.make_vec("racer/HeadToHead-v0", num_envs=2, opponents=["pure_pursuit", "pure_pursuit"])
+    >>> envs.reset(seed=1)[0].shape, envs.unwrapped.field.state.shape
+    ((2, 42), (2, 3))
+    """
+
+    def __init__(self, *given: Any, opponents: Sequence[Opponent] = (), **options: Any) -> None:
+        """Make the environment.
+
+        Raises:
+            RacerError: the track or the reward cannot be used.
+            ValueError: another argument makes no sense.
+        """
+        super().__init__(*given, **{**DUEL, **options}, opponents=tuple(opponents))

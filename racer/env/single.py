@@ -167,7 +167,7 @@ class TimeTrial(gym.Env[Observation, Action]):
             ValueError: another argument makes no sense.
         """
         setup = Setup(track, reward_function, car, start, laps, time_limit_s, **options)
-        self.field = Field(1, 1, setup)
+        self.field = Field(1, 1 + len(setup.opponents), setup)
         self.observation_space, self.action_space = self.field.observation_space, self.field.action_space
         self.render_mode: str | None = setup.render_mode
         self._renderer = Renderer()

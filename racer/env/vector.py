@@ -96,7 +96,7 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
             raise ValueError(f"autoreset_mode is {autoreset_mode!r:.60}; it must be one of {modes}") from None
         self.num_envs = num_envs
         setup = Setup(track, reward_function, car, start, laps, time_limit_s, **options)
-        self.field = Field(num_envs, 1, setup)
+        self.field = Field(num_envs, 1 + len(setup.opponents), setup)
         self.metadata = {**self.metadata, "autoreset_mode": self._autoreset}
         self.single_observation_space = self.field.observation_space
         self.single_action_space = self.field.action_space

@@ -13,6 +13,11 @@ from .folder import (
 )
 from .meter import Judgement as Judgement, meter_says as meter_says, rank_correlation as rank_correlation
 from .metrics import Prints as Prints, read_metrics as read_metrics
+from .rivals import (
+    head_to_head as head_to_head,
+    head_to_head_vector as head_to_head_vector,
+    opponent as opponent,
+)
 from .run import Run as Run, find_run as find_run, open_run as open_run
 from .start import resume as resume, start as start
 from .trainer import train as train

@@ -1,0 +1,72 @@
+"""Opponents by name: runs, models, and agents that need no training, as they drive in a learner's race."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from racer.env import HeadToHead, HeadToHeadVector, Opponent, TimeTrialVector
+from racer.errors import AgentError
+from racer.racing import load_agent, load_model
+from racer.shelf import DEFAULTS
+from racer.track import load_track
+from racer.training.run import find_run
+
+__all__ = ["head_to_head", "head_to_head_vector", "opponent"]
+
+
+def opponent(name: str, track: Any = DEFAULTS["tracks"]) -> Opponent:
+    """The opponent that a name means.
+
+    Args:
+        name: of a run, a model's file, or an agent that needs no training.
+        track: that is raced on.
+
+    Raises:
+        RacerError: there is none of the name, it is broken, or it has learned nothing yet.
+    """
+    if Path(name).suffix == ".model":
+        model = load_model(name)
+        return Opponent(model, model.actions, model.sensors)
+    run = find_run(name)
+    if run is not None:
+        conditions = run.conditions()
+        return Opponent(run.driver(), conditions.actions, conditions.sensors)
+    file = load_agent(name)
+    driver = file.make(TimeTrialVector(1, load_track(track), None, sensors=file.sensors()))
+    if callable(getattr(driver, "learn", None)):
+        raise AgentError(f"{name} is a recipe that has learned nothing yet, and no opponent; name a run of it")
+    return Opponent(driver, file.actions(), file.sensors())
+
+
+def head_to_head(
+    track: Any = DEFAULTS["tracks"], *given: Any, opponents: Sequence[str | Opponent] = (), **options: Any
+) -> HeadToHead:
+    """Make `racer.env.HeadToHead` with opponents by name, as `gymnasium.make("racer/HeadToHead-v0")` does.
+
+    Raises:
+        RacerError: as `opponent`, or the track or the reward cannot be used.
+        ValueError: another argument makes no sense.
+    """
+    return HeadToHead(track, *given, opponents=_named(opponents, track), **options)
+
+
+def head_to_head_vector(
+    num_envs: int = 1,
+    track: Any = DEFAULTS["tracks"],
+    *given: Any,
+    opponents: Sequence[str | Opponent] = (),
+    **options: Any,
+) -> HeadToHeadVector:
+    """Make `racer.env.HeadToHeadVector` with opponents by name.
+
+    Raises:
+        RacerError: as `opponent`, or the track or the reward cannot be used.
+        ValueError: another argument makes no sense.
+    """
+    return HeadToHeadVector(num_envs, track, *given, opponents=_named(opponents, track), **options)
+
+
+def _named(opponents: Sequence[str | Opponent], track: Any) -> list[Opponent]:
+    return [one if isinstance(one, Opponent) else opponent(one, track) for one in opponents]
