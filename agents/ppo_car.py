@@ -15,7 +15,7 @@ class Agent(PPORecipe):
         "LEFT_CAMERA",
     )
     actions = DiscreteActions(  # degrees and m/s; the car's software turns the wheels fully at the largest angle
-        ((-30, 0.8), (-20, 1.05), (-10, 1.3), (0, 1.4), (10, 1.3), (20, 1.05), (30, 0.8))
+        ((-30, 0.75), (-20, 1.0), (-10, 1.25), (0, 1.35), (10, 1.25), (20, 1.0), (30, 0.75))
     )
     randomize = "car"  # what differs from episode to episode, so that it copes with rooms, cameras and cars
     pace = 10_000  # steps per second on two cores

@@ -32,7 +32,7 @@ from racer.training.sb3.vec_env import KeepImages, VecTimeTrial
 
 __all__ = ["Recipe"]
 
-USUAL_BYTES, PACES = 80 * 32 * 2, (1.0, 0.5, 0.2, 0.1, 0.03, 0.1)  # ppo_camera's images; speeds by the first network's
+USUAL_BYTES, PACES = 80 * 32 * 2, (1.0, 0.5, 0.2, 0.06, 0.02, 0.1)  # ppo_camera's images; speeds by the first network's
 WITHOUT_END = 10**12  # steps: it is the budget that ends a training
 
 
