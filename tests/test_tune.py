@@ -1,6 +1,7 @@
 """`racer tune`: ranges read from comments, a search that finds, gives up, stops and goes on, and the file it writes."""
 
 import ast
+import dataclasses
 import json
 import subprocess
 import sys
@@ -212,8 +213,13 @@ def test_a_search_that_is_stopped_goes_on_and_does_nothing_twice(tmp_path: Path,
 
 def test_a_folder_belongs_to_one_search(tmp_path: Path) -> None:
     list(search(tmp_path / "x", 2).run(Formula(1)))
-    with pytest.raises(RunError, match=r"holds a search over .*GRIP 0.5 to 5.*choose another --name"):
+    with pytest.raises(RunError, match=r"holds the search .*GRIP 0.5 to 5.*choose another --name"):
         search(tmp_path / "x", 2, text=GRIP.replace("0.5 to", "0.7 to"))
+    with pytest.raises(RunError, match=r"holds the search .*choose another --name"):
+        search(tmp_path / "x", 2, text=GRIP.replace("** GRIP", "* GRIP"))
+    what = dataclasses.replace(asked(), budget=Budget(steps=2000))
+    with pytest.raises(RunError, match=r"1,000 steps on harbor .*2,000 steps on harbor"):
+        Search(what, ranges_of(what.rewards[0]), 2, LabFolder(tmp_path / "x"))
 
 
 def test_a_file_that_fails_with_its_own_values_ends_the_search(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`racer tune`: which constants of a reward, or which hyperparameters of a recipe, drive best."""
 
 import os
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -129,13 +130,14 @@ def _run(search: "Search", ray: str | None, jobs: int | None) -> None:
     """Try candidates, and show how it goes."""
     if not search.left:
         return
-    work = laboratory.Work(search.left * search.seeds)
+    work, trained = laboratory.Work(search.left * search.seeds), Counter[int]()
     with laboratory.workers(ray, jobs) as workers, work.shown(search.folder, workers):
         for candidate, event in search.run(workers):
             if event is not None:
+                trained[candidate.number] += event.ended
                 work.tell(event, quiet=True)
             if candidate.state != "in progress":
-                work.add(len(candidate.scores) - search.seeds)
+                work.add(trained[candidate.number] - search.seeds)  # it was given up, or known in part
                 work.say(escape(_line(candidate)))
 
 

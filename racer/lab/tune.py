@@ -9,6 +9,7 @@ on: candidates that were in progress begin anew, with the trainings that they ha
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import math
 import warnings
@@ -131,10 +132,10 @@ class Search:
             warnings.simplefilter("ignore")  # that parts of Optuna are new
             storage = optuna.storages.JournalStorage(JournalFileBackend(str(path)))
             names = [study.study_name for study in optuna.get_all_study_summaries(storage)]
-            about = f"{self.source.name}: " + "; ".join(f"{one.name} {one}" for one in self.ranges)
+            about = self._about()
             if names and names != [about]:
                 raise RunError(
-                    f"{path} holds a search over {names[0]!r:.200}, not over {about!r:.200}; choose another --name"
+                    f"{path} holds the search {names[0]!r:.300}, which is not {about!r:.300}; choose another --name"
                 )
             known = len(optuna.load_study(study_name=about, storage=storage).trials) if names else 0
             self.study: Study = optuna.create_study(
@@ -151,6 +152,14 @@ class Search:
                 self.study.enqueue_trial(trial.params)
         if not known:
             self.study.enqueue_trial({one.name: one.value for one in self.ranges})
+
+    def _about(self) -> str:
+        """What is searched over and how: only what agrees in all of this may be compared."""
+        asked = self.asked
+        ranges = "; ".join(f"{one.name} {one}" for one in self.ranges)
+        tracks = ", ".join(track.name for track in asked.tracks)
+        digest = hashlib.sha256(" ".join(task.name for task in asked.tasks).encode()).hexdigest()[:8]
+        return f"{self.source.name}: {ranges}; {asked.budget} on {tracks} with {asked.seeds} seeds; files {digest}"
 
     @property
     def source(self) -> Source:
