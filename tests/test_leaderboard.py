@@ -19,7 +19,7 @@ from racer import __version__
 from racer.errors import LeaderboardError, ReplayError
 from racer.leaderboard import AlreadyEnteredError, Board, add, add_all, as_records, standings
 from racer.replay import save_replay
-from racer.sim import CARS, physics_version
+from racer.sim import CARS, Boxes, Traffic, physics_version
 from racer.track import load_track, save_track, track_from_arrays
 
 
@@ -125,6 +125,9 @@ def test_a_race_of_several_cars_is_no_time_trial(replay):
     two = dataclasses.replace(replay, drives=replay.drives * 2)
     with pytest.raises(LeaderboardError, match="2 cars raced; a board takes one car alone"):
         add(two, "Ada")
+    among = dataclasses.replace(replay, traffic=Traffic(Boxes(1)))
+    with pytest.raises(LeaderboardError, match="it is a race object-avoidance; a board takes time trials"):
+        add(among, "Ada")
 
 
 def test_a_replay_that_does_not_hold_is_refused(replay, db):

@@ -26,7 +26,7 @@ from racer.replay import (
     save_replay,
     verify,
 )
-from racer.sim import CARS, PlanSettings, physics_version
+from racer.sim import CARS, PlanSettings, Traffic, physics_version
 from racer.track import load_track, nearest, save_track
 
 CAR = CARS["deepracer"]
@@ -99,6 +99,7 @@ def test_only_a_faster_lap_that_verifies_becomes_the_mark(small, found):
     slow, middle = drive(small, speed=1.0), drive(small, speed=1.5)
     assert mark_of(small, CAR) is None
     assert not keep_mark(middle), "where none is known, somebody has to ask for one"
+    assert not keep_mark(dataclasses.replace(middle, traffic=Traffic()), first=True), "a race is no time trial"
     assert keep_mark(middle, first=True) and mark_of(small, CAR).digest == middle.digest
     assert not keep_mark(slow) and not keep_mark(slow, first=True)
     assert not keep_mark(middle), "the same again is no faster"

@@ -114,6 +114,15 @@ def test_penalties_are_marked_on_the_time_bar(stage, race):
     assert marked == pytest.approx(3 * wide, rel=0.1) and near(without, BAD, bar, 12) == 0
 
 
+def test_a_mark_takes_no_place(race, order):
+    mark = dataclasses.replace(race.replay, drives=race.replay.drives[:1], crashes=())
+    stage = Stage([race.replay], mark=mark)
+    for instant in (3.0, 9.0, stage.playback().duration_s):
+        state = dataclasses.replace(stage.playback(), time_s=instant)
+        assert stage.listed(SIZE, state) == [*order.cars(instant), 4]
+    assert stage.best_instant() == race.placings[0].time_s
+
+
 def test_who_is_out_is_drawn_faintly(stage, race):
     last = race.replay.drives[GIVES_UP].steps[-1]
     middle = stage.view(SIZE, stage.playback()).to_screen((last["x"], last["y"])).astype(int)

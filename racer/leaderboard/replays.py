@@ -21,13 +21,15 @@ def verified(replay: Replay, where: str, terms: Terms) -> Replay:
     """A replay that holds, with the laps as they came out here.
 
     Raises:
-        LeaderboardError: it does not, has not enough laps, or was driven by other rules, on another track or with
-            another car.
+        LeaderboardError: it does not, is no time trial, has not enough laps, or was driven by other rules, on another
+            track or with another car.
     """
     if replay.imported:  # before all else: nothing that could be mended
         raise LeaderboardError(f"{where} was refused: {verify(replay).reason}")
     if len(replay.drives) != 1:
         raise LeaderboardError(f"{where} was refused: {len(replay.drives)} cars raced; a board takes one car alone")
+    if replay.traffic is not None:
+        raise LeaderboardError(f"{where} was refused: it is a race {replay.traffic.name}; a board takes time trials")
     check_car(replay.car, where)
     check_track(replay.track, course_of(replay.track).track, where)
     _check_terms(replay, where, terms)

@@ -78,7 +78,8 @@ def keep_mark(replay: Replay, *, first: bool = False, folder: Path | None = None
     from racer.sim import physics_version
 
     lap = best_clean_lap(replay)
-    if lap is None or replay.imported or len(replay.drives) != 1 or replay.physics != physics_version().motion:
+    is_trial = len(replay.drives) == 1 and replay.traffic is None
+    if lap is None or replay.imported or not is_trial or replay.physics != physics_version().motion:
         return False
     known = mark_of(replay.track, replay.car)
     if (known is None and not first) or (known is not None and round(_time_s(known) - lap.time_s, 6) <= 0.0):

@@ -39,15 +39,19 @@ class RunningOrder:
     Args:
         timelines: Of all cars.
         race: Whether they drive one race; else each has a race of its own.
+        ghosts: How many of the last ones are ghosts beside that race; they are listed after all others.
     """
 
-    def __init__(self, timelines: Sequence[Timeline], race: bool) -> None:
+    def __init__(self, timelines: Sequence[Timeline], race: bool, ghosts: int = 0) -> None:
         """Look at nothing yet."""
-        self._timelines, self._race = timelines, race
+        self._timelines, self._race, self._rivals = timelines, race, len(timelines) - ghosts
 
     def cars(self, time_s: float) -> list[int]:
         """All cars, the one that has raced farthest first; in a race those who retired last."""
-        keys = [self._key(timeline, time_s) for timeline in self._timelines]
+        keys = [
+            (self._race and car >= self._rivals, *self._key(timeline, time_s))
+            for car, timeline in enumerate(self._timelines)
+        ]
         return sorted(range(len(keys)), key=keys.__getitem__)
 
     def standings(self, time_s: float) -> list[Standing]:
@@ -57,7 +61,7 @@ class RunningOrder:
         found = []
         for car, timeline in enumerate(self._timelines):
             state, gap_s = self._state(timeline, time_s), None
-            if car != order[0] and state not in ("retired", "stopped"):
+            if car != order[0] and car < self._rivals and state not in ("retired", "stopped"):
                 now_s = min(time_s, timeline.finish_s or timeline.end_s)
                 gap_s = max(now_s - leader.reached(timeline.raced(time_s)), 0.0)
             found.append(Standing(order.index(car) + 1, state, gap_s))

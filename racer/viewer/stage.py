@@ -78,7 +78,7 @@ class Stage:
         self.colors = car_colors(len(self.timelines))
         self.scale = SpeedScale.over(np.concatenate([timeline.speed for timeline in self.timelines]))
         self._replays = replays
-        self._running = RunningOrder(self.timelines, self.race)
+        self._running = RunningOrder(self.timelines, self.race, len(self.timelines) - self._rivals)
         self._looks, self._inputs = looks, Inputs(looks.reads)
         self._ground = Ground(self.track)
         self._panel = Panel(self.scale)
