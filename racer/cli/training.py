@@ -282,4 +282,5 @@ def _show(run: "Run", replay: "Replay") -> None:
     console.note(f"  {console.command('racer', 'watch', run.replay)}")
     words = ("evaluate", run.called, *run.unshelved, "--replay", f"{run.name}.replay")
     console.note(f"  {console.command('racer', *words)}")
+    console.note(f"  {console.command('racer', 'report', run.called)}")
     console.note(f"  {screen.go_on(run, '--more-seconds', '60')}")
