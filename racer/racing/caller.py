@@ -64,7 +64,7 @@ class Caller:
         self._thread.start()
 
     def _place(self) -> str:
-        """The line that the thread is at, the innermost of a file of its own below `_serve`."""
+        """The line that the thread is at."""
         frame = sys._current_frames().get(self._thread.ident or 0)
         return "" if frame is None else f" ({frame.f_code.co_filename}, line {frame.f_lineno})"
 
