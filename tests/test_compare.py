@@ -72,6 +72,7 @@ def test_a_clear_difference_is_told(here: Path) -> None:
     assert "P(a beats b) = 100 % (100 to 100 %)" in out and ": a is better." in " ".join(out.split())
     assert "tell" not in out
     assert "10 of 10" in out
+    assert "racer watch lab/x/trainings/*-harbor-*.replay" in err
     picture = np.asarray(Image.open(here / "lab/x/comparison.png").convert("RGB")).astype(int)
     assert (np.abs(picture - (56, 189, 248)).sum(axis=2) < 30).sum() > 100, "the first reward's blue is missing"
 

@@ -110,11 +110,13 @@ def compare(
     else:
         _show(comparison)
     work.explain_problems()
-    console.note(f"Drew {console.word(picture)}; the laps of every driver: {_watch(folder.path)}")
+    console.note(f"Drew {console.word(picture)}; see the drivers: {_watch(folder.path, asked)}")
 
 
-def _watch(path: Path) -> str:
-    return f"[cyan]racer watch {escape(str(path / 'trainings'))}/*.replay[/cyan]"
+def _watch(path: Path, asked: "Asked") -> str:
+    """The command that shows the drivers of the first track; a window shows one track."""
+    some = f"*-{asked.tracks[0].name}-*.replay" if len(asked.tracks) > 1 else "*.replay"
+    return f"[cyan]racer watch {escape(str(path / 'trainings' / some))}[/cyan]"
 
 
 def _asked(rewards: list[str], tracks: list[str], seeds: int, agent: str, car: str) -> "Asked":
