@@ -1,6 +1,7 @@
-"""Pure pursuit of the mark's line, at a share of its speeds: what a program can do that knows the best lap.
+"""Pure pursuit of the mark's line, as fast as tyres hold there: what a program can do that knows the best lap.
 
-Where no mark is known it follows the centre line; `racer mark --track NAME` finds one.
+The mark slides round bends, across the last centimetres of the road. What follows a line cannot: it keeps more to the
+middle, and is no faster than its tyres hold on that way without sliding, nor much faster than the mark was. Where no mark is known it follows the centre line; `racer mark --track NAME` finds one.
 """
 
 import numpy as np
@@ -8,17 +9,20 @@ import numpy as np
 from racer.replay import best_clean_lap, line_of, mark_of
 from racer.track import point_at, smooth_curvature
 
-SHARE = 0.8  # of the mark's speeds: what follows a line strays from it, and needs grip to come back
-INWARDS = 0.85  # of the mark's distance from the centre line: it drives on the last centimetre of the road
+SHARE = 1.2  # of the mark's speeds: where it slides, it is slow along its heading
+INWARDS = 0.6  # of the mark's distance from the centre line: what follows a line strays from it
+GRIP = 3.0  # m/s2 sideways, with some left to come back
 AIM = 0.3  # s: the point to steer at is this far ahead, in time ...
 AIM_MIN = 0.6  # m: ... but no nearer than this
 CAREFUL = 1.8  # m/s2 sideways, on a centre line
 REACTION = 0.12  # s, what passes before the car's speed follows
-BRAKING = 2.4  # m/s2, deceleration to plan for
+BRAKING = 3.0  # m/s2, deceleration to plan for
 WHEELBASE = 0.252  # m, effective: what the car behaves like, see racer.car
 UNDERSTEER = 0.046  # s2/m, how much longer it seems with the square of the speed
 HASTE = 1.8  # of what the wheels still have to turn, how much to ask for: they are slow
 FRONT_POINT = 0.14  # m ahead of the car's origin; the points ahead are seen from there
+TOP_SPEED = 4.0  # m/s
+BEND = 0.4  # m of the line that one bend is measured over
 AHEAD_M = np.array([0.3, 0.6, 0.9, 1.3, 1.7, 2.2, 2.8, 3.5, 4.3, 5.2])  # where the observation's points lie
 SPACING = 0.02  # m between the places that are known
 LOOK = 160  # places looked ahead for braking
@@ -40,13 +44,14 @@ class Agent:
         ahead = point_at(track.center, places[:, None] + AHEAD_M) - here[:, None]
         self.known = (np.einsum("kij,knj->kni", self.frames, ahead) / AHEAD_M[:, None]).reshape(count, -1)
         self.here, self.spacing = here, track.length / count
+        self.line, grip, most = here, CAREFUL, np.full(count, TOP_SPEED)
         if mark is not None:
-            line, self.speeds = np.split(line_of(mark, best_clean_lap(mark), places)[:, [1, 2, 4]], [2], axis=1)
-            self.line = here + INWARDS * (line - here)
-        else:
-            bends = np.abs(smooth_curvature(track.center, self.spacing, 0.4))
-            bends = np.interp(places / track.length, np.linspace(0.0, 1.0, len(bends)), bends)
-            self.line, self.speeds = here, np.sqrt(CAREFUL / np.maximum(bends, CAREFUL / 16.0))[:, None]
+            line, speeds = np.split(line_of(mark, best_clean_lap(mark), places)[:, [1, 2, 4]], [2], axis=1)
+            self.line, grip, most = here + INWARDS * (line - here), GRIP, SHARE * speeds[:, 0]
+        ring = np.vstack([self.line, self.line[:1]])
+        bends = np.abs(smooth_curvature(ring, self.spacing, BEND))
+        bends = np.interp(np.arange(count) / count, np.linspace(0.0, 1.0, len(bends)), bends)
+        self.speeds = np.minimum(most, np.sqrt(grip / np.maximum(bends, grip / TOP_SPEED**2)))
 
     def act(self, observation):
         """Steering and speed, each -1..1, for observations of any batch shape (..., 30)."""
@@ -69,7 +74,7 @@ class Agent:
         steering = np.arctan(curvature * (WHEELBASE + UNDERSTEER * speed**2))
         turned = seen[:, 3] + HASTE * (np.degrees(steering) / 30.0 - seen[:, 3])
 
-        coming = SHARE * self.speeds[(place[:, None] + np.arange(LOOK)) % count, 0]
+        coming = self.speeds[(place[:, None] + np.arange(LOOK)) % count]
         room = np.maximum(0.0, np.arange(LOOK) * self.spacing - REACTION * speed[:, None])
         wanted = np.sqrt(np.min(coming**2 + 2.0 * BRAKING * room, axis=1))
         action = np.stack([turned, (wanted - 0.5) / 3.5 * 2.0 - 1.0], axis=-1).clip(-1.0, 1.0)

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from racer import shelf
 from racer.cli import app
+from racer.env import TimeTrial
 from racer.errors import TrackError
 from racer.racing import drive as race, find_lap, load_agent
 from racer.replay import (
@@ -171,6 +172,14 @@ def test_the_folder_of_marks_holds_no_others():
     assert len(held) == len(WAYS)
     assert {mark.physics for mark in held} == {physics_version().motion}
     assert max(path.stat().st_size for path in folder.iterdir()) < 250_000
+
+
+@pytest.mark.parametrize("name", ["harbor", "thunder", "clover"])
+def test_a_driver_that_follows_it_is_clean_and_quicker_than_the_centre_line(name):
+    track = load_track(name)
+    races = [race(load_agent(agent).load()(TimeTrial(track)), track, 2) for agent in ("mark_line", "pure_pursuit")]
+    assert [lap.complete and not lap.resets for drive in races for lap in drive.laps] == [True] * 4
+    assert races[0].best_lap_s < races[1].best_lap_s
 
 
 # --- On the command line ------------------------------------------------------------------------------------
