@@ -1,7 +1,9 @@
 """Pure pursuit of the mark's line, as fast as tyres hold there: what a program can do that knows the best lap.
 
 The mark slides round bends, across the last centimetres of the road. What follows a line cannot: it keeps more to the
-middle, and is no faster than its tyres hold on that way without sliding, nor much faster than the mark was. Where no mark is known it follows the centre line; `racer mark --track NAME` finds one.
+middle, and is no faster than its tyres hold on that way without sliding, nor much faster than the mark was.
+
+Where no mark is known it follows the centre line; `racer mark --track NAME` finds one.
 """
 
 import numpy as np
