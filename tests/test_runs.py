@@ -430,10 +430,10 @@ def test_the_list_shows_laps_and_dates(home):
 def test_printed_commands_work_as_printed(home):
     trained = racer("train", "--track", "pebble", "--agent", "climber", "--steps", 640, "--name", "first run")
     commands = [line.strip() for line in trained.stderr.splitlines() if line.startswith("  racer ")]
-    assert len(commands) == 3 and commands[2].endswith("--resume --more-seconds 60")
-    for command in (*commands[1:2], commands[2].replace("60", "0.1")):
+    assert len(commands) == 4 and commands[3].endswith("--resume --more-seconds 60")
+    for command in (*commands[1:3], commands[3].replace("60", "0.1")):
         racer(*shlex.split(command)[1:])
-    assert Path("first run.replay").exists()
+    assert Path("first run.replay").exists() and Path("first run.html").exists()
 
 
 def test_a_run_without_a_lap_says_how_far_it_got_and_what_goes_on(home):
