@@ -27,7 +27,7 @@ def export(
         bool, typer.Option("--car", help="Write what the physical car takes instead: a .tar.gz to upload.")
     ] = False,
     onnx: Annotated[
-        bool, typer.Option("--onnx", help="Also write an ONNX file beside it; needs `pip install 'racer[onnx]'`.")
+        bool, typer.Option("--onnx", help="Also write an ONNX file beside it; needs `pip install 'racer\\[onnx]'`.")
     ] = False,
     agent: Annotated[
         str | None, typer.Option(help="The run's recipe, if it is not on the shelf.", autocompletion=complete.agents)
