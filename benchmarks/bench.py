@@ -86,6 +86,8 @@ def speeds() -> Iterator[Row]:
         "native": vector_steps(256, None),
         "single": single_steps("centerline"),
         "python": vector_steps(256, "centerline"),
+        "boxes": vector_steps(256, None, "racer/ObjectAvoidance-v0"),
+        "bots": vector_steps(256, None, "racer/HeadToBot-v0"),
     }
     rates: dict[str, list[float]] = {name: [] for name in jobs}
     for k in range(ROUNDS + 1):
@@ -107,6 +109,11 @@ def speeds() -> Iterator[Row]:
     ):
         yield row(what, typical[name], mark, unit, ratios[name])
     yield row("256 cars, native reward, against CartPole-v1", ratios["native"], 8, "x")
+    yield row("256 cars, 6 boxes each, native reward, against CartPole-v1", ratios["boxes"], 8, "x")
+    yield row("256 cars, 3 bot cars each, native reward, against CartPole-v1", ratios["bots"], 5, "x")
+    for what, name in (("6 boxes", "boxes"), ("3 bot cars", "bots")):
+        costs = statistics.median(a / b for a, b in zip(rates["native"], rates[name], strict=True))
+        yield row(f"  a step with {what}, in steps of a time trial", costs, -2.5, "x")
 
 
 def replays() -> Iterator[Row]:
@@ -215,16 +222,18 @@ def alone(env: gymnasium.Env, actions: list) -> Callable[[], int]:
     return run
 
 
-def vector_steps(cars: int, reward: str | None) -> Callable[[], int]:
-    """Many cars, driven along the centre line with some noise, as a half-trained agent drives."""
+def vector_steps(cars: int, reward: str | None, name: str = "racer/TimeTrial-v0") -> Callable[[], int]:
+    """Many cars, driven along the centre line with some noise, around what is ahead, as a half-trained agent drives."""
     rewards = None if reward is None else VectorReward(load_reward(reward), cars)
-    env = gymnasium.make_vec("racer/TimeTrial-v0", num_envs=cars, reward_function=rewards)
+    env = gymnasium.make_vec(name, num_envs=cars, reward_function=rewards)
     observations, _ = env.reset(seed=0)
-    driver = load_agent("pure_pursuit").make(env)
+    driver = load_agent("pure_pursuit").make(TimeTrialVector(1))
     noise = np.random.default_rng(0)
     actions = []
     for _ in range(100):
-        action = driver.act(observations) + noise.normal(0, 0.1, (cars, 2)).astype(np.float32)
+        action = driver.act(observations[:, :30]) + noise.normal(0, 0.1, (cars, 2)).astype(np.float32)
+        if observations.shape[1] > 30:
+            action[:, 0] += dodge(observations)
         actions.append(action)
         observations = env.step(action)[0]
 
@@ -235,6 +244,13 @@ def vector_steps(cars: int, reward: str | None) -> Callable[[], int]:
         return cars * len(actions)
 
     return run
+
+
+def dodge(observations: np.ndarray) -> np.ndarray:
+    """Steering away from the nearest object ahead, or along the lane beside it."""
+    along, across, width = observations[:, 30], observations[:, 31], observations[:, 33]
+    lane = np.where(observations[:, 6] + across > 0.0, -0.5, 0.5)
+    return np.where((along < 0.3) & (width > 0.0), 1.5 * (lane - observations[:, 6]), 0.0).astype(np.float32)
 
 
 def command_s(arguments: list[str]) -> float:

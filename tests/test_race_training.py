@@ -59,6 +59,11 @@ def test_a_training_among_boxes(home):
     call("--name", "one", "--resume", "--more-steps", "300", "--agent", "climber.py")
     assert open_run(Path("runs/one")).config.traffic == run.config.traffic
     assert int(rows("one")[-1]["steps"]) >= 900
+
+
+@pytest.mark.slow
+def test_a_driver_goes_on_in_another_race(home):
+    call("--race", "object-avoidance", *SHORT, "--name", "one")
     call("--from", "one", "--race", "head-to-bot", "--bots", "2", *SHORT, "--name", "two")
     assert find_run("two").config.traffic == Traffic(bots=Bots(2, 0.5))
     call("--from", "one", "--race", "time-trial", *SHORT, "--name", "three")
@@ -73,6 +78,17 @@ def test_a_training_among_bot_cars_with_logs(home):
 
 
 @pytest.mark.slow
+def test_a_training_against_others(home):
+    call("--opponent", "pure_pursuit", "--opponent", "follow_the_gap", "--name", "duel", *SHORT)
+    run = open_run(Path("runs/duel"))
+    assert (run.config.opponents, run.config.race) == (("pure_pursuit", "follow_the_gap"), "head-to-head")
+    replay = load_replay(run.replay)
+    assert [drive.driver for drive in replay.drives] == ["duel", "pure_pursuit", "follow_the_gap"]
+    assert verify(replay).ok
+    call("--name", "duel", "--resume", "--more-steps", "300", "--agent", "climber.py")
+
+
+@pytest.mark.slow
 def test_the_same_seed_trains_the_same(home):
     for name in ("a", "b"):
         call("--random-objects", *SHORT, "--name", name)
@@ -84,9 +100,16 @@ def test_the_same_seed_trains_the_same(home):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--race", "drag"), "--race is 'drag'; it must be one of time-trial, object-avoidance, head-to-bot"),
+        (
+            ("--race", "drag"),
+            "--race is 'drag'; it must be one of time-trial, object-avoidance",
+        ),
         (("--race", "head-to-bot", "--objects", "3"), "these belong to --race object-avoidance"),
         (("--race", "time-trial", "--bots", "3"), "these belong to --race head-to-bot"),
+        (("--race", "head-to-head"), "needs somebody to race against"),
+        (("--race", "head-to-bot", "--opponent", "pure_pursuit"), "belong to --race head-to-head"),
+        (("--opponent", "ppo"), "has learned nothing yet"),
+        (("--opponent", "nobody_at_all"), "nobody_at_all"),
         (("--objects", "10000"), "there are 10000 boxes; it must be a whole number from 0 to 200"),
         (("--objects", "50"), "At most 9 fit"),
         (("--bot-speed", "11"), "the speed of bot cars is 11.0"),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["config_of", "converted", "folder_of", "traffic_of", "words"]
 
-RACES = ("time-trial", "object-avoidance", "head-to-bot")
+RACES = ("time-trial", "object-avoidance", "head-to-bot", "head-to-head")
 
 
 def traffic_of(
@@ -23,6 +23,7 @@ def traffic_of(
     bots: int | None,
     bot_speed: float | None,
     lane_changes: bool,
+    opponents: list[str] | None = None,
 ) -> "Traffic | None":
     """What `--race` and the options of a race ask for; None if that is a time trial.
 
@@ -31,15 +32,18 @@ def traffic_of(
     """
     from racer.env import bots_of, boxes_of
     from racer.errors import RunError
-    from racer.sim import Boxes
+    from racer.sim import Boxes, Traffic
 
     of_boxes, of_bots = objects is not None or random_objects, bots is not None or bot_speed is not None or lane_changes
     if race is None:
-        race = "object-avoidance" if of_boxes else "head-to-bot" if of_bots else "time-trial"
+        race = (
+            "head-to-head" if opponents else "object-avoidance" if of_boxes else "head-to-bot" if of_bots else RACES[0]
+        )
     if race not in RACES:
         raise RunError(f"--race is {race!r:.60}; it must be one of {', '.join(RACES)}")
     for wrong, options, right in (
         (of_boxes and race != "object-avoidance", "--objects, --random-objects", "object-avoidance"),
+        (bool(opponents) and race != "head-to-head", "--opponent", "head-to-head"),
         (of_bots and race != "head-to-bot", "--bots, --bot-speed, --lane-changes", "head-to-bot"),
     ):
         if wrong:
@@ -51,6 +55,10 @@ def traffic_of(
             return bots_of(3 if bots is None else bots, 0.5 if bot_speed is None else bot_speed, lane_changes)
     except ValueError as wrong:
         raise RunError(str(wrong)) from wrong
+    if race == "head-to-head":
+        if not opponents:
+            raise RunError("a race head-to-head needs somebody to race against: --opponent, a run, a model or an agent")
+        return Traffic(drawn_grid=True)
     return None
 
 

@@ -144,7 +144,10 @@ def train(
     ] = None,
     race: Annotated[
         str | None,
-        typer.Option(help="time-trial, object-avoidance or head-to-bot (default: time-trial).", rich_help_panel=RACE),
+        typer.Option(
+            help="time-trial, object-avoidance, head-to-bot or head-to-head (default: time-trial).",
+            rich_help_panel=RACE,
+        ),
     ] = None,
     objects: Annotated[
         int | None, typer.Option(help="Boxes on the track (default: 6).", rich_help_panel=RACE, show_default=False)
@@ -161,6 +164,15 @@ def train(
     lane_changes: Annotated[
         bool, typer.Option("--lane-changes", help="Let them change lanes.", rich_help_panel=RACE)
     ] = False,
+    opponent: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RUN|MODEL|AGENT",
+            help="Race against this driver; repeatable.",
+            autocompletion=complete.drivers,
+            rich_help_panel=RACE,
+        ),
+    ] = None,
     folder: Annotated[
         Path | None,
         typer.Option("--deepracer", metavar="FOLDER", help="A whole model folder.", rich_help_panel=FILES),
@@ -206,7 +218,7 @@ def train(
             "choose one of --tracks (which are driven in both directions) and --track, --reverse", param_hint="--tracks"
         )
     new = (track, tracks, seed, car, sensors, start, settings, device, folder, metadata, hyperparameters, origin)
-    in_race = (race, objects, bots, bot_speed, random_objects or None, lane_changes or None)
+    in_race = (race, objects, bots, bot_speed, random_objects or None, lane_changes or None, opponent or None)
     asked_anew = reverse or both_directions or randomize or any(one is not None for one in (*new, *in_race))
     if resume and asked_anew:
         raise typer.BadParameter(
@@ -228,7 +240,9 @@ def train(
             given |= {"both_directions": both_directions or bool(tracks) or None}
             asked = {key: value for key, value in given.items() if value is not None}
             if any(option is not None for option in in_race):  # a time trial, too, where --from names another race
-                asked["traffic"] = options.traffic_of(race, objects, random_objects, bots, bot_speed, lane_changes)
+                others = objects, random_objects, bots, bot_speed, lane_changes, opponent
+                asked["traffic"] = options.traffic_of(race, *others)
+                asked["opponents"] = tuple(opponent or ())
             converted = options.converted((folder, metadata, hyperparameters), asked, reverse)
             if settings:
                 asked["hyperparameters"] = {**asked.get("hyperparameters", {}), **parse_hyperparameters(settings)}

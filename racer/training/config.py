@@ -46,6 +46,7 @@ DEVICES = ("auto", "cpu", "cuda")
 SECONDS = 60.0
 """Seconds of training, if no budget is given."""
 
+MOST_OPPONENTS = 7
 MOST_SEED, MOST_STEPS, MOST_SECONDS = 2**32 - 1, 10**12, 1e7
 
 
@@ -71,6 +72,7 @@ class RunConfig:
         randomize: how much cars, observations and starts differ from episode to episode, one of
             `racer.sim.RANDOMIZATIONS`; None for the recipe's own choice. In races they do not differ.
         traffic: boxes or bot cars that it trains among; None for a time trial.
+        opponents: whom it trains against: names of runs, model files, or agents of the shelf.
         hyperparameters: of the recipe, where they are not its own.
         device: where the recipe calculates, one of `DEVICES`.
         logs: whether DeepRacer's logs are kept, too; there are none of random tracks.
@@ -93,6 +95,7 @@ class RunConfig:
     both_directions: bool | None = None
     randomize: str | None = None
     traffic: Traffic | None = None
+    opponents: tuple[str, ...] = ()
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
     device: str = "auto"
     logs: bool = True
@@ -135,6 +138,11 @@ class RunConfig:
                 raise RunError(f"sensors: {wrong}") from wrong
         if not isinstance(self.traffic, Traffic | None):
             raise RunError(f"traffic is {self.traffic!r:.60}; it must be a `racer.sim.Traffic`, or None")
+        object.__setattr__(self, "opponents", tuple(self.opponents))
+        if len(self.opponents) > MOST_OPPONENTS:
+            raise RunError(f"there are {len(self.opponents)} opponents; a race has room for {MOST_OPPONENTS}")
+        if self.opponents and self.traffic is None:
+            object.__setattr__(self, "traffic", Traffic(drawn_grid=True))
         tuples = {key: tuple(v) if isinstance(v, list) else v for key, v in self.hyperparameters.items()}
         object.__setattr__(self, "hyperparameters", tuples)
 
@@ -171,7 +179,7 @@ def config_text(config: RunConfig) -> str:
     """A config as `run.json` holds it."""
     data = {name: getattr(config, name) for name in RunConfig.__dataclass_fields__}
     data |= {"tracks": list(config.track_names), "reward": str(config.reward), "agent": str(config.agent)}
-    data |= {"traffic": traffic_as_json(config.traffic)}
+    data |= {"traffic": traffic_as_json(config.traffic), "opponents": list(config.opponents)}
     data |= {"sensors": list(config.sensors or ()), "actions": actions_as_json(config.actions or DEFAULT)}
     if isinstance(config.starts, Rotation):
         data["starts"] = dataclasses.asdict(config.starts)
@@ -222,6 +230,7 @@ def _upgraded(data: dict[str, Any]) -> dict[str, Any]:
         "both_directions": data.get("both_ways", False),
         "randomize": "off",
         "traffic": None,
+        "opponents": [],
         "hyperparameters": data.get("knobs", {}),
         "device": "auto",
         "logs": True,
@@ -284,6 +293,7 @@ _KINDS = {
     "starts": (lambda value: isinstance(value, str | dict), "random, rotate, line, or an advance and an offset"),
     "both_directions": _FLAG,
     "randomize": _TEXT,
+    "opponents": (lambda value: value == [] or _are_names(value), "a list of names"),
     "hyperparameters": (_are_settings, "names with numbers, texts, or lists of them"),
     "device": _TEXT,
     "logs": _FLAG,

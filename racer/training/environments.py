@@ -13,6 +13,7 @@ from racer.racing import AgentFile, Heat
 from racer.reward import VectorReward
 from racer.sim import RANDOM, RANDOMIZATIONS, TrackSampler
 from racer.track import Track
+from racer.training.rivals import opponents_of
 from racer.training.run import Run
 
 __all__ = ["LAPS", "cars_of", "evaluation_env", "evaluation_tracks", "heat_of", "shares", "training_env"]
@@ -38,11 +39,12 @@ def training_env(run: Run, rewards: Callable[[int], VectorReward], cars: int) ->
         tracks.append(run.random)
     varies = RANDOMIZATIONS[config.randomize or "off"]
     how: Any = {"actions": config.actions, "sensors": config.sensors, "randomization": varies}
-    how["traffic"] = config.traffic
+    how |= {"traffic": config.traffic, "opponents": opponents_of(run)}
     parts = []
     numbers = shares(cars, config.track_names, bool(config.both_directions))
     for number, track in zip(numbers, tracks, strict=True):
-        parts.append(TimeTrialVector(number, track, rewards(number), run.car, config.starts, **how))
+        paid = rewards(number * (1 + len(config.opponents)))
+        parts.append(TimeTrialVector(number, track, paid, run.car, config.starts, **how))
     return parts[0] if len(parts) == 1 else ConcatVectorEnv(parts)
 
 
@@ -61,13 +63,13 @@ def evaluation_env(run: Run, rewards: Callable[[int], VectorReward] | None = Non
     """
     tracks = evaluation_tracks(run)
     number = max(LEAST_EVALUATED, EVALUATED // len(tracks))
-    how: Any = {"actions": run.config.actions, "sensors": run.config.sensors, "traffic": run.config.traffic}
+    config = run.config
+    how: Any = {"actions": config.actions, "sensors": config.sensors, "traffic": config.traffic}
+    how["opponents"] = opponents_of(run)
     parts = [
-        TimeTrialVector(
-            number, track, rewards and rewards(number), run.car, "line", LAPS, track.length / SLOWEST * LAPS, **how
-        )
+        TimeTrialVector(number, track, paid, run.car, "line", LAPS, track.length / SLOWEST * LAPS, **how)
         for track in tracks
-        for paid in (rewards and rewards(number),)
+        for paid in (rewards and rewards(number * (1 + len(config.opponents))),)
     ]
     return parts[0] if len(parts) == 1 else ConcatVectorEnv(parts)
 

@@ -11,17 +11,29 @@ from racer.errors import AgentError
 from racer.racing import load_agent, load_model
 from racer.shelf import DEFAULTS
 from racer.track import load_track
-from racer.training.run import find_run
+from racer.training.folder import on_shelf
+from racer.training.run import Run, find_run
 
-__all__ = ["head_to_head", "head_to_head_vector", "opponent"]
+__all__ = ["head_to_head", "head_to_head_vector", "opponent", "opponents_of"]
 
 
-def opponent(name: str, track: Any = DEFAULTS["tracks"]) -> Opponent:
+def opponents_of(run: Run) -> tuple[Opponent, ...]:
+    """The opponents that a run trains against, on its first track; of agents only those of the shelf.
+
+    Raises:
+        RacerError: as `opponent`, or an agent is on no shelf.
+    """
+    return tuple(opponent(name, run.track(), run.folder) for name in run.config.opponents)
+
+
+def opponent(name: str, track: Any = DEFAULTS["tracks"], trained_in: Path | None = None) -> Opponent:
     """The opponent that a name means.
 
     Args:
         name: of a run, a model's file, or an agent that needs no training.
         track: that is raced on.
+        trained_in: the run whose own files name it: then an agent is to be on the shelf, as nothing that lies in a run
+            is executed.
 
     Raises:
         RacerError: there is none of the name, it is broken, or it has learned nothing yet.
@@ -33,7 +45,7 @@ def opponent(name: str, track: Any = DEFAULTS["tracks"]) -> Opponent:
     if run is not None:
         conditions = run.conditions()
         return Opponent(run.driver(), conditions.actions, conditions.sensors)
-    file = load_agent(name)
+    file = load_agent(name if trained_in is None else on_shelf("agents", name, trained_in))
     driver = file.make(TimeTrialVector(1, load_track(track), None, sensors=file.sensors()))
     if callable(getattr(driver, "learn", None)):
         raise AgentError(f"{name} is a recipe that has learned nothing yet, and no opponent; name a run of it")

@@ -16,11 +16,13 @@ from racer.env import RACE_SENSORS, TimeTrialVector
 from racer.errors import AgentError, RunError
 from racer.racing import AgentFile, Learner, State, load_agent, restore
 from racer.reward import RewardFunction, load_reward
+from racer.shelf import DEFAULTS
 from racer.sim import DEFAULT, RANDOM
 from racer.track import Track, load_track
 from racer.training.config import SECONDS, RunConfig
 from racer.training.environments import cars_of, shares
 from racer.training.folder import RUNS, free_name, locked
+from racer.training.rivals import opponent
 from racer.training.run import Run, create_run, digest, open_run, write_config
 
 __all__ = ["resume", "start", "warm_start"]
@@ -77,13 +79,15 @@ def start(
         actions=config.actions or recipe.actions(),
         randomize=config.randomize or recipe.randomize(),
         both_directions=both,
-        logs=config.logs and bool(tracks),
+        logs=config.logs and bool(tracks) and not config.opponents,
         reward_digest=digest(reward.text),
         agent_digest=recipe.digest,
         engine=__version__,
     )
     state = _tried(config, recipe, tracks[0] if tracks else RANDOM, weights)
     stem = f"{len(names)}-tracks" if len(names) > 1 else tracks[0].name if tracks else RANDOM
+    for one in config.opponents:
+        opponent(one, tracks[0] if tracks else load_track(DEFAULTS["tracks"]), RUNS)
     path = Path(name or free_name(f"{stem}-{reward.name}"))
     folder = path if len(path.parts) > 1 else RUNS / path
     run = Run(folder, config, recipe, reward)

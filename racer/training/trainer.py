@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -25,6 +26,7 @@ from racer.training.environments import LAPS, cars_of, evaluation_env, heat_of, 
 from racer.training.folder import locked
 from racer.training.meter import COLUMNS, Meter, slow_lap_s
 from racer.training.metrics import Metrics, Prints
+from racer.training.rivals import opponents_of
 from racer.training.run import Run
 from racer.training.start import warm_start
 
@@ -158,8 +160,12 @@ class Training:
     def _race(self, reward: VectorReward | None) -> Replay:
         heat = heat_of(self.run)
         if heat is not None:
-            driver = Contestant(self.run.name, self.learner, self.run.conditions())
-            return run_heat(heat, [driver]).replay
+            conditions = self.run.conditions()
+            drivers = [Contestant(self.run.name, self.learner, conditions)]
+            for name, rival in zip(self.run.config.opponents, opponents_of(self.run), strict=True):
+                own = replace(conditions, actions=rival.actions, sensors=rival.sensors)
+                drivers.append(Contestant(Path(name).stem, rival.driver, own))
+            return run_heat(heat, drivers).replay
         observers = [one for callback in self._callbacks if (one := callback.on_race_start()) is not None]
 
         def tell(*step: Any) -> None:
