@@ -334,7 +334,7 @@ HOSTILE = {
         with_header(b'{"a":{"dtype":"F32","shape":[2684354560],"data_offsets":[0,10737418240]}}'),
         "cut short, damaged",
     ),
-    "too large": (bytes(17 * 2**20), "too large, 17,825,792 bytes"),
+    "too large": (bytes(33 * 2**20), "too large, 34,603,008 bytes"),
     "cut short": (rebuilt()[:-8], "cut short, damaged"),
     "other data": (rebuilt() + b"x", "cut short, damaged"),
     "no description": (with_header(b'{"__metadata__":{"format":"pt"}}'), "it holds no description"),
@@ -461,7 +461,7 @@ def test_any_damage_is_one_clear_error_or_a_model(data):
 
 def test_networks_that_take_too_long_are_none():
     filters = Convolution(np.zeros((64, 11, 11, 4)), np.zeros(64), "relu", 1, 5)
-    with pytest.raises(ValueError, match="multiplications for an action; it may take 50,000,000"):
+    with pytest.raises(ValueError, match="multiplications for an action; it may take 120,000,000"):
         Network(
             (NetworkInput("image", (120, 160, 4), (filters,)),),
             (Linear(np.zeros((2, 120 * 160 * 64)), np.zeros(2)),),
