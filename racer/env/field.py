@@ -127,7 +127,8 @@ class Field:
     def reset(self, which: NDArray[np.bool_] | None = None) -> None:
         """Start the next episode of all races, or of those that `which`, (n,), is true for."""
         self.world.reset(which)
-        for observer in (self._observer, *(own for _, own in self._rivals)):
+        self._observer.observe(which)
+        for _, observer in self._rivals:
             observer.observe(which)
         self.rewards[slice(None) if which is None else which] = 0.0
         if which is None and self._describes:
@@ -167,7 +168,8 @@ class Field:
         if self.step_callback is not None and not self._rivals:
             rows = actions.reshape(rewards.size, *actions.shape[2:])
             self.step_callback(self.params, rows, rewards.reshape(-1), self.status.reshape(-1))
-        for observer in (self._observer, *(own for _, own in self._rivals)):
+        self._observer.observe()
+        for _, observer in self._rivals:
             observer.observe()
 
     def _commanded(self, commands: NDArray[np.float64]) -> NDArray[np.float64]:

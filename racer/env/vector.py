@@ -266,8 +266,7 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
         laps = state["laps"].copy()
         if ended:
             np.putmask(progress, status == LAP_COMPLETE, 100.0)
-        crashes = {} if self.field.world.traffic is None else {"crashes": state["crashes"].copy(), "_crashes": mask}
-        return crashes | {
+        infos = {
             "progress": progress,
             "_progress": mask,
             "laps": laps,
@@ -277,3 +276,6 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
             "status": STATUS_NAMES[status] if ended or self._pauses else self._in_progress,
             "_status": mask,
         }
+        if self.field.world.traffic is not None:
+            infos |= {"crashes": state["crashes"].copy(), "_crashes": mask}
+        return infos

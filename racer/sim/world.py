@@ -272,19 +272,20 @@ class World:
         given, gained, motion = commands[races], rewards[races], np.empty((ROWS, AT_ONCE))
         constants, rules = tuple(self.constants), tuple(self._rules)
         own = None if self.car_constants is None else (self.car_constants[races], self.top_speed)
-        driven = np.empty((1, 1, 2))
         if lanes is not None:
             things, beside = self.things[races], (tuple(road), lanes, constants)
             if own is None:
                 crowd_alike(cars, things, given, gained, *beside, rules, self._traffic, motion)
             else:
-                crowd_each(cars, things, given, gained, *beside, *own, rules, self._traffic, motion, driven)
+                crowd_each(
+                    cars, things, given, gained, *beside, *own, rules, self._traffic, motion, np.empty((1, 1, 2))
+                )
             if not whole:
                 self.things[races] = things
         elif own is None:
             drive_alike(cars, given, gained, tuple(road), constants, rules, motion)
         else:
-            drive_each(cars, given, gained, tuple(road), *own, rules, motion, driven)
+            drive_each(cars, given, gained, tuple(road), *own, rules, motion, np.empty((1, 1, 2)))
         if not whole:
             _rows(self.cars)[races], rewards[races] = _rows(cars), gained
 
