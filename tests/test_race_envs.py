@@ -204,3 +204,13 @@ def test_with_a_penalty_a_crash_costs_time_alone():
         assert info["status"] in ("in_progress", "crashed", "pause", "off_track")
     assert crashes >= 1
     assert held >= 6
+
+
+def test_the_picture_shows_boxes():
+    pictures = []
+    for places in ((Place(0.3), Place(0.7)), (Place(0.5),)):
+        env = ObjectAvoidance(objects=Boxes(places=places), render_mode="rgb_array")
+        env.reset(seed=1)
+        pictures.append(env.render())
+        env.close()
+    assert 500 < (pictures[0] != pictures[1]).any(axis=2).sum() < 5000

@@ -76,11 +76,12 @@ class Renderer:
 
             picture = self._pictures[key] = LivePicture(track, field.world.car, SIZE)
         cars = field.state[races].reshape(-1)
+        things = field.world.things[races[0]] if len(races) == 1 else None  # those of many races would cover the road
         if len(cars) > 1:
-            return picture.draw(cars, _batch_facts(field, races))
+            return picture.draw(cars, _batch_facts(field, races), things=things)
         status = int(cars["status"][0])
         ended = None if status in (IN_PROGRESS, PAUSE) else (STATUS[status].replace("_", " "), status == LAP_COMPLETE)
-        return picture.draw(cars, _facts(field, races[0]), ended)
+        return picture.draw(cars, _facts(field, races[0]), ended, things)
 
 
 def _facts(field: Field, race: int) -> list[tuple[str, str]]:

@@ -17,6 +17,7 @@ import pygame
 from racer.viewer.ground import Ground
 from racer.viewer.scene import View, draw_car, draw_path
 from racer.viewer.screen import BAD, CARD, CARD_EDGE, DIM, GOOD, SOFT, TEXT, Canvas, Ink, SpeedScale, car_colors
+from racer.viewer.things import draw_thing
 from racer.viewer.window import open_display
 
 if TYPE_CHECKING:
@@ -52,7 +53,11 @@ class LivePicture:
         self._driven = ground.copy()  # the track with the line of a car that is alone
 
     def draw(
-        self, cars: NDArray[np.void], facts: Sequence[tuple[str, str]] = (), outcome: tuple[str, bool] | None = None
+        self,
+        cars: NDArray[np.void],
+        facts: Sequence[tuple[str, str]] = (),
+        outcome: tuple[str, bool] | None = None,
+        things: NDArray[np.void] | None = None,
     ) -> NDArray[np.uint8]:
         """The picture of this moment, (height, width, 3).
 
@@ -60,8 +65,10 @@ class LivePicture:
             cars: (k,) of `racer.sim.CAR_STATE`.
             facts: Labels and values, written below the track.
             outcome: What ended the episode, and whether that is good.
+            things: (b,) of `racer.sim.THING`, boxes and bot cars; None where there are none.
         """
-        return np.ascontiguousarray(pygame.surfarray.array3d(self.paint(cars, facts, outcome)).swapaxes(0, 1))
+        surface = self.paint(cars, facts, outcome, things=things)
+        return np.ascontiguousarray(pygame.surfarray.array3d(surface).swapaxes(0, 1))
 
     def paint(
         self,
@@ -69,16 +76,19 @@ class LivePicture:
         facts: Sequence[tuple[str, str]] = (),
         outcome: tuple[str, bool] | None = None,
         ghost: tuple[float, float, float, float] | None = None,
+        things: NDArray[np.void] | None = None,
     ) -> pygame.Surface:
         """The same picture as a surface, to be shown before the next one is painted.
 
         Args:
-            cars, facts, outcome: As for `draw`.
+            cars, facts, outcome, things: As for `draw`.
             ghost: x, y (m), heading and steering (rad) of one more car, that is compared with.
         """
         if len(cars) == 1:
             self._extend_line(cars[0])
         surface = self._driven.copy()
+        for thing in () if things is None else things:
+            draw_thing(surface, self._view, self.car, thing)
         if ghost is not None:
             draw_car(surface, self._view, self.car, ghost[:3], ghost[3], car_colors(2)[1], GHOST_ALPHA)
         for state, color in zip(cars, car_colors(len(cars)), strict=True):

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from racer.replay import Replay
+    from racer.sim import Car
     from racer.viewer.playback import Moment
 
-__all__ = ["boxes_around_car", "draw_things"]
+__all__ = ["boxes_around_car", "draw_thing", "draw_things"]
 
 BOT: Color = (122, 130, 142)
 CARDBOARD: Color = (188, 146, 96)
@@ -37,6 +38,15 @@ def draw_things(surface: pygame.Surface, view: View, replay: Replay, time_s: flo
             draw_car(surface, view, replay.car, (x, y, heading), 0.0, BOT, 1.0)
         else:
             _draw_box(surface, view, (x, y, heading))
+
+
+def draw_thing(surface: pygame.Surface, view: View, car: Car, thing: np.void) -> None:
+    """Draw a box or a bot car of a running race, a record of `racer.sim.THING`."""
+    pose = float(thing["x"]), float(thing["y"]), float(thing["heading"])
+    if thing["is_car"]:
+        draw_car(surface, view, car, pose, 0.0, BOT, 1.0)
+    else:
+        _draw_box(surface, view, pose)
 
 
 def boxes_around_car(
