@@ -17,8 +17,8 @@ from racer.viewer.plot import axis_limits, marks_between, short_count
 
 __all__ = ["CHART_STYLE", "Series", "chart"]
 
-WIDTH, HEIGHT = 760, 250
-LEFT, RIGHT, TOP, BOTTOM = 52, 52, 30, 34
+WIDTH, HEIGHT = 760, 258
+LEFT, RIGHT, TOP, BOTTOM = 52, 52, 30, 42
 
 CHART_STYLE = """
 :root { --c1: #2e8b47; --c2: #2e7de6; --c3: #d6432e; --c4: #8e44ad; --start: #2e7de6; }
@@ -95,8 +95,8 @@ def chart(
         parts += [_curve(one, last, (low, high), area) for one in mine]
     for at in marks_between(0.0, last, 6):
         x = area[0] + at / last * (area[1] - area[0])
-        parts.append(f'<text x="{x:.1f}" y="{HEIGHT - 14}" text-anchor="middle">{short_count(at)}</text>')
-    parts.append(f'<text x="{WIDTH / 2}" y="{HEIGHT - 1}" text-anchor="middle">car steps</text>')
+        parts.append(f'<text x="{x:.1f}" y="{HEIGHT - 24}" text-anchor="middle">{short_count(at)}</text>')
+    parts.append(f'<text x="{WIDTH / 2}" y="{HEIGHT - 5}" text-anchor="middle">car steps</text>')
     if best is not None:
         x = area[0] + min(best / last, 1.0) * (area[1] - area[0])
         side = "end" if x > WIDTH / 2 else "start"
