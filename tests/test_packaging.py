@@ -84,6 +84,7 @@ def pins() -> dict[str, str]:
 def test_every_dependency_is_pinned() -> None:
     packaging = pytest.importorskip("packaging.requirements")
     utils = pytest.importorskip("packaging.utils")
+    pytest.importorskip("ruff", reason="the lint extra is not installed")
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
     extras = project["project"]["optional-dependencies"]
     wanted = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
