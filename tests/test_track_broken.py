@@ -368,6 +368,15 @@ def test_any_numbers_in_a_route(tmp_path, data):
         load_or_refuse(path)
 
 
+def test_numbers_whose_difference_overflows(tmp_path):
+    table = route()[::4].copy()
+    table[-1] = table[0]
+    table[:2, 0] = 1e308, -8e307
+    np.save(tmp_path / "odd.npy", table)
+    with np.errstate(over="raise", invalid="raise"), pytest.raises(TrackError, match="km away"):
+        load_track(tmp_path / "odd.npy")
+
+
 @given(st.lists(st.tuples(number, number, number, number), min_size=1, max_size=30))
 @quiet
 def test_any_numbers_in_a_csv(tmp_path, rows):

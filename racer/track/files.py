@@ -165,8 +165,9 @@ def read_npy(path: Path, scale: float = 1.0, width: float | None = None) -> Rows
 def _closed(rows: Rows) -> Rows:
     """A route as a ring, where its rows end a step or two before they began."""
     lines = [rows.center, rows.inner, rows.outer]
-    gaps = [float(np.hypot(*(line[-1] - line[0]))) for line in lines]
-    steps = [float(np.median(np.hypot(*np.diff(line, axis=0).T))) for line in lines]
+    with np.errstate(all="ignore"):  # the checks refuse what lies too far away
+        gaps = [float(np.hypot(*(line[-1] - line[0]))) for line in lines]
+        steps = [float(np.median(np.hypot(*np.diff(line, axis=0).T))) for line in lines]
     if max(gaps) == 0.0 or any(gap > CLOSING_STEPS * step for gap, step in zip(gaps, steps, strict=True)):
         return rows
     if is_closed(rows.center):
