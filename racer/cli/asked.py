@@ -57,7 +57,9 @@ def traffic_of(
         raise RunError(str(wrong)) from wrong
     if race == "head-to-head":
         if not opponents:
-            raise RunError("a race head-to-head needs somebody to race against: --opponent, a run, a model or an agent")
+            raise RunError(
+                "a race head-to-head needs somebody to race against: --opponent, a run, a model, an agent or self"
+            )
         return Traffic(drawn_grid=True)
     return None
 

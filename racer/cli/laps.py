@@ -10,8 +10,9 @@ from racer.cli import console
 if TYPE_CHECKING:
     from racer.racing import Trial
     from racer.replay import Lap, Replay
+    from racer.training import Run
 
-__all__ = ["percent", "record", "share_driven", "show", "show_trials", "trial_records"]
+__all__ = ["percent", "record", "share_driven", "show", "show_pool", "show_trials", "trial_records"]
 
 
 def record(replay: "Replay") -> dict[str, Any]:
@@ -48,6 +49,18 @@ def show(replay: "Replay") -> None:
         rows.append([str(lap.index), f"{lap.time_s:.3f} s", share, *_remarks(lap, replay, best)])
     title = f"{replay.driver} on {replay.track.name}{' (reverse)' if replay.track.reversed else ''}"
     console.show(console.table(["lap>", "time>", "of the mark>?", "mean speed>?", ""], rows, title))
+
+
+def show_pool(run: "Run") -> None:
+    """Print how strong the earlier drivers are that a run trained against; nothing where there are none."""
+    from racer.training import read_ratings
+
+    rows = [
+        [f"{one.steps:,}", f"{one.elo:.0f}", f"{one.points:g}", str(one.heats)] for one in reversed(read_ratings(run))
+    ]
+    if rows:
+        title = f"{run.name} against itself: its drivers by their steps of training"
+        console.show(console.table(["steps>", "Elo>", "points>", "of heats>?"], rows, title))
 
 
 def percent(value: float | None) -> str:

@@ -167,8 +167,8 @@ def train(
     opponent: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="RUN|MODEL|AGENT",
-            help="Race against this driver; repeatable.",
+            metavar="RUN|MODEL|AGENT|self",
+            help="Race against this driver, or the run's own earlier ones; repeatable.",
             autocompletion=complete.drivers,
             rich_help_panel=RACE,
         ),
@@ -206,6 +206,7 @@ def train(
       [cyan]racer train --tracks harbor,needle,random --seconds 300[/cyan]
       [cyan]racer train --reward speed --watch[/cyan]
       [cyan]racer train --race object-avoidance --objects 6 --reward avoid_boxes[/cyan]
+      [cyan]racer train --race head-to-head --opponent self --reward overtake[/cyan]
       [cyan]racer train --deepracer my-model/[/cyan]
     """
     if steps is not None and seconds is not None:
@@ -291,6 +292,7 @@ def _show(run: "Run", replay: "Replay") -> None:
     else:
         laps.show(replay)
         mark.offer(replay)
+    laps.show_pool(run)
     screen.explain_laps(run, replay)
     console.note(f"Kept in [bold]{escape(str(run.folder))}[/bold]. Next:")
     console.note(f"  {console.command('racer', 'watch', run.replay)}")

@@ -27,6 +27,7 @@ from racer.sim import (
     DiscreteActions,
     TrackSampler,
     World,
+    spread,
 )
 from racer.track import load_track
 
@@ -35,6 +36,7 @@ Observation = Any  # an array, or a dict of arrays where there are several senso
 Action = Any  # an array of float32, or a whole number where actions are discrete
 
 # By the number of a status:
+OPPONENT = 63  # the draw of a car's episode that says who drives it
 OPPONENTS_PENALTY_S = 1.0  # in training, where the learner's mistakes cost no time but end the episode
 TRUNCATES = np.isin(np.arange(len(STATUS)), (LAP_COMPLETE, TIME_UP))
 IS_MISTAKE = np.isin(np.arange(len(STATUS)), MISTAKES)
@@ -70,6 +72,7 @@ class Field:
         self.world = World(where, races, cars, setup.kind, rules, setup.threads, drawn, traffic)
         self._rivals = [(one, Observer(self.world, make_sensors(one.sensors))) for one in setup.opponents]
         self._learners = cars - len(setup.opponents)
+        self._draws = np.zeros((races, len(setup.opponents)))  # who drives an opponent's car in this episode
         self.params = Params(self.world.track, races * cars)
         self._reward = _vector_reward(setup.reward_function, races * cars)
         self.rewards = np.zeros((races, cars))
@@ -128,8 +131,13 @@ class Field:
         """Start the next episode of all races, or of those that `which`, (n,), is true for."""
         self.world.reset(which)
         self._observer.observe(which)
-        for _, observer in self._rivals:
+        for k, (one, observer) in enumerate(self._rivals):
             observer.observe(which)
+            if one.drawn:
+                car = self._learners + k
+                started = np.arange(len(self._draws)) if which is None else np.flatnonzero(which)
+                drawn = [spread(state, car, OPPONENT) for state in self.world.cars[started, car]]
+                self._draws[started, k] = np.add(drawn, 1.0) / 2.0
         self.rewards[slice(None) if which is None else which] = 0.0
         if which is None and self._describes:
             self.params.prepare(self.world)
@@ -180,7 +188,9 @@ class Field:
         every[:, : self._learners] = commands
         for car, (one, observer) in enumerate(self._rivals, self._learners):
             seen: Any = {s.name: v[:, car].copy() for s, v in zip(observer.sensors, observer.values, strict=True)}
-            every[:, car] = one.actions.commands(one.driver.act(seen["state"] if list(seen) == ["state"] else seen))
+            seen = seen["state"] if list(seen) == ["state"] else seen
+            drawn = (self._draws[:, car - self._learners],) if one.drawn else ()
+            every[:, car] = one.actions.commands(one.driver.act(seen, *drawn))
         return every
 
     def observed(self, race: int | slice, car: int | slice) -> Observation:

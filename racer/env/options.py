@@ -33,11 +33,14 @@ class Opponent:
         driver: has a method `act(observations)`, as every agent of racer's, for the cars of all races at once.
         actions: what its actions mean.
         sensors: what it observes.
+        drawn: whether the driver is another one from episode to episode. Then `act(observations, draws)` is given
+            (n,) numbers in [0, 1) besides, one for each race, which stay the same all through its episode.
     """
 
     driver: Any
     actions: ActionSpace = DEFAULT
     sensors: tuple[str, ...] = ("state",)
+    drawn: bool = False
 
 
 class Options(TypedDict, total=False):

@@ -35,7 +35,7 @@ from racer.replay import (
 )
 from racer.shelf import LIMITS, read_text, refuse_existing, write_atomically
 from racer.track import Track
-from racer.training import Run, meter_says, read_metrics
+from racer.training import Run, meter_says, read_metrics, read_ratings
 
 __all__ = ["report_page", "save_report"]
 
@@ -106,6 +106,7 @@ def report_page(run: Run) -> str:
             'Space plays, the arrow keys seek.</p><div data-player="player-0"></div></section>'
         )
         parts.append(_sectors(replay, mark))
+    parts.append(_pool(run))
     if (samples := _samples(run, track, replay)) is not None:
         maps = "".join(
             f"<figure><figcaption>{escape(caption)}</figcaption>{picture_of(track, samples, kind)}</figure>"
@@ -238,6 +239,21 @@ def _sectors(replay: Replay, mark: Replay | None) -> str:
 
 def _cell(value: float | None, digits: int = 3) -> str:
     return f'<td class="number">{"" if value is None else f"{value:.{digits}f}"}</td>'
+
+
+def _pool(run: Run) -> str:
+    """How strong the earlier drivers are that a run trained against."""
+    rows = "".join(
+        f'<tr><td class="number">{one.steps:,}</td>{_cell(one.elo, 0)}{_cell(one.points, 1)}'
+        f'<td class="number">{one.heats}</td></tr>'
+        for one in read_ratings(run)
+    )
+    heads = "".join(f'<th class="number">{head}</th>' for head in ("steps", "Elo", "points", "of heats"))
+    return rows and (
+        "<section><h2>Against itself</h2><p>Elo ratings of the drivers that the training kept, by their steps, from "
+        f'heats between them.</p><div class="scroll"><table><thead><tr>{heads}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div></section>"
+    )
 
 
 def _samples(run: Run, track: Track, replay: Replay | None) -> Samples | None:

@@ -13,6 +13,7 @@ from .folder import (
 )
 from .meter import Judgement as Judgement, meter_says as meter_says, rank_correlation as rank_correlation
 from .metrics import Prints as Prints, read_metrics as read_metrics
+from .pool import SELF as SELF, Rating as Rating, read_ratings as read_ratings
 from .rivals import (
     head_to_head as head_to_head,
     head_to_head_vector as head_to_head_vector,

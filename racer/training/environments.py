@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from racer.env import ConcatVectorEnv, TimeTrialVector
+from racer.env import ConcatVectorEnv, Opponent, TimeTrialVector
 from racer.errors import AgentError, RunError
 from racer.racing import AgentFile, Heat
 from racer.reward import VectorReward
@@ -25,13 +25,16 @@ EVALUATED_RANDOM = 6  # random tracks in each evaluation, if such are trained on
 SLOWEST = 0.5  # m/s: a car slower than this does not finish its laps in an evaluation
 
 
-def training_env(run: Run, rewards: Callable[[int], VectorReward], cars: int) -> TimeTrialVector | ConcatVectorEnv:
+def training_env(
+    run: Run, rewards: Callable[[int], VectorReward], cars: int, pool: Opponent | None = None
+) -> TimeTrialVector | ConcatVectorEnv:
     """The cars that train, part by part: see `shares`.
 
     Args:
         run: whose.
         rewards: gives the reward function at work on a number of cars.
         cars: how many, in all.
+        pool: its own earlier drivers, where it trains against itself.
     """
     config = run.config
     tracks: list[Track | TrackSampler] = [*run.training_tracks()]
@@ -39,7 +42,7 @@ def training_env(run: Run, rewards: Callable[[int], VectorReward], cars: int) ->
         tracks.append(run.random)
     varies = RANDOMIZATIONS[config.randomize or "off"]
     how: Any = {"actions": config.actions, "sensors": config.sensors, "randomization": varies}
-    how |= {"traffic": config.traffic, "opponents": opponents_of(run)}
+    how |= {"traffic": config.traffic, "opponents": opponents_of(run, pool)}
     parts = []
     numbers = shares(cars, config.track_names, bool(config.both_directions))
     for number, track in zip(numbers, tracks, strict=True):

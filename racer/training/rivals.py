@@ -12,18 +12,30 @@ from racer.racing import load_agent, load_model
 from racer.shelf import DEFAULTS
 from racer.track import load_track
 from racer.training.folder import on_shelf
+from racer.training.pool import SELF
 from racer.training.run import Run, find_run
 
-__all__ = ["head_to_head", "head_to_head_vector", "opponent", "opponents_of"]
+__all__ = ["YARDSTICK", "head_to_head", "head_to_head_vector", "opponent", "opponents_of"]
+
+YARDSTICK = "pure_pursuit"
+"""Whom a run that trains against itself is evaluated against, so that its evaluations can be compared."""
 
 
-def opponents_of(run: Run) -> tuple[Opponent, ...]:
+def opponents_of(run: Run, pool: Opponent | None = None) -> tuple[Opponent, ...]:
     """The opponents that a run trains against, on its first track; of agents only those of the shelf.
+
+    Args:
+        run: whose.
+        pool: who stands for its own earlier drivers; by default, `YARDSTICK` does.
 
     Raises:
         RacerError: as `opponent`, or an agent is on no shelf.
     """
-    return tuple(opponent(name, run.track(), run.folder) for name in run.config.opponents)
+    track, names = run.track(), run.config.opponents
+    return tuple(
+        pool if pool is not None and name == SELF else opponent(YARDSTICK if name == SELF else name, track, run.folder)
+        for name in names
+    )
 
 
 def opponent(name: str, track: Any = DEFAULTS["tracks"], trained_in: Path | None = None) -> Opponent:

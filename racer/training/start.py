@@ -22,7 +22,8 @@ from racer.track import Track, load_track
 from racer.training.config import SECONDS, RunConfig
 from racer.training.environments import cars_of, shares
 from racer.training.folder import RUNS, free_name, locked
-from racer.training.rivals import opponent
+from racer.training.pool import SELF
+from racer.training.rivals import YARDSTICK, opponent
 from racer.training.run import Run, create_run, digest, open_run, write_config
 
 __all__ = ["resume", "start", "warm_start"]
@@ -86,7 +87,7 @@ def start(
     )
     state = _tried(config, recipe, tracks[0] if tracks else RANDOM, weights)
     stem = f"{len(names)}-tracks" if len(names) > 1 else tracks[0].name if tracks else RANDOM
-    for one in config.opponents:
+    for one in (YARDSTICK if one == SELF else one for one in config.opponents):
         opponent(one, tracks[0] if tracks else load_track(DEFAULTS["tracks"]), RUNS)
     path = Path(name or free_name(f"{stem}-{reward.name}"))
     folder = path if len(path.parts) > 1 else RUNS / path
@@ -114,6 +115,10 @@ def _tried(config: RunConfig, recipe: AgentFile, track: Track | str, weights: Ru
     how: Any = {"actions": config.actions or DEFAULT, "sensors": config.sensors or (), "traffic": config.traffic}
     env = TimeTrialVector(2, track, None, config.car, **how)
     learner = recipe.make(env, config.seed, config.hyperparameters, config.device)
+    if SELF in config.opponents and not callable(getattr(learner, "policy_network", None)):
+        raise AgentError(
+            f"{config.agent} cannot race against itself: its Agent has no policy_network(), a `racer.racing.Network`"
+        )
     if weights is None:
         return None
     path = weights.best if weights.best.exists() else weights.checkpoint

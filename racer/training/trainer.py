@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO, cast
 
-from racer.env import ConcatVectorEnv
+from racer.env import ConcatVectorEnv, Opponent
 from racer.errors import ModelError, RacerError, RewardError, RunError
 from racer.racing import Contestant, EvaluationResult, Learner, Network, drive, evaluate, failure, restore, run_heat
 from racer.replay import Replay, mark_of, save_replay
@@ -26,6 +26,7 @@ from racer.training.environments import LAPS, cars_of, evaluation_env, heat_of, 
 from racer.training.folder import locked
 from racer.training.meter import COLUMNS, Meter, slow_lap_s
 from racer.training.metrics import Metrics, Prints
+from racer.training.pool import SELF, Pool
 from racer.training.rivals import opponents_of
 from racer.training.run import Run
 from racer.training.start import warm_start
@@ -75,7 +76,9 @@ class Training:
         self.run, self._callbacks, self._reward = run, callbacks, run.reward()
         recipe = run.agent()
         self._prints = Prints(run.folder / "rewards.log")
-        self._env = training_env(run, lambda count: self._rewards(count, self._prints), cars_of(recipe))
+        self._pool = Pool(run) if SELF in run.config.opponents else None
+        mine = None if self._pool is None else self._pool.opponent
+        self._env = training_env(run, lambda count: self._rewards(count, self._prints), cars_of(recipe), mine)
         self._unread = OutputBuffer()  # an evaluation's prints would stand between those of the training
         self._evaluation_env = evaluation_env(run, lambda count: self._rewards(count, self._unread))
         config = run.config
@@ -97,6 +100,8 @@ class Training:
             if run.initial.exists():
                 warm_start(learner, run.load(run.initial)[0], run.initial)
             self._evaluated()  # compiles what an evaluation needs before the clock starts
+        if self._pool is not None:
+            self._pool.begin(self._steps, self._decides())
         where = run.track()
         top_mps = (config.actions or DEFAULT).top_speed
         self._meter = Meter(slow_lap_s(fast_lap_s(where), where.length, top_mps), mark_of(where, run.car))
@@ -162,9 +167,10 @@ class Training:
         if heat is not None:
             conditions = self.run.conditions()
             drivers = [Contestant(self.run.name, self.learner, conditions)]
-            for name, rival in zip(self.run.config.opponents, opponents_of(self.run), strict=True):
+            for name, rival in zip(self.run.config.opponents, opponents_of(self.run, self._strongest()), strict=True):
                 own = replace(conditions, actions=rival.actions, sensors=rival.sensors)
-                drivers.append(Contestant(Path(name).stem, rival.driver, own))
+                called = rival.driver.name if name == SELF else Path(name).stem
+                drivers.append(Contestant(called, rival.driver, own))
             return run_heat(heat, drivers).replay
         observers = [one for callback in self._callbacks if (one := callback.on_race_start()) is not None]
 
@@ -224,6 +230,8 @@ class Training:
         if self._best is None or self._result.rank > self._best.rank:
             self._best = self._result
             self._keep(self.run.best, {"completed": self._result.completed, "best_lap_s": self._result.best_lap_s})
+        if self._pool is not None:
+            self._pool.add(self._steps, self._decides())
         self._pause = max(1.0, 10.0 * (time.monotonic() - began))  # evaluations take a tenth of the time at most
         in_steps = self.run.config.steps is not None
         self._evaluated_at = float(self._steps) if in_steps else self._seconds() - self._before
@@ -247,6 +255,17 @@ class Training:
             raise failure(self.learner, wrong) from wrong
         network = self._network() if path == self.run.best else None
         self.run.save(path, state, {"steps": self._steps, "seconds": self._seconds(), **notes}, network)
+
+    def _strongest(self) -> Opponent | None:
+        """Whom the best driver races in the end, where it trained against itself."""
+        if self._pool is None:
+            return None
+        model = self._pool.members[self._pool.strongest]
+        return Opponent(model, model.actions, model.sensors)
+
+    def _decides(self) -> Network:
+        """What the driver decides by, as data."""
+        return cast(Network, cast(Any, self.learner).policy_network())
 
     def _network(self) -> Network | None:
         """What the driver decides by, as data, if its recipe can say it."""
