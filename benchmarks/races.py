@@ -18,9 +18,18 @@ from pathlib import Path
 from typing import Any
 
 from racer.env import bots_of, boxes_of
-from racer.racing import CrowdedResult, evaluate_crowded, parse_hyperparameters
+from racer.racing import (
+    Contestant,
+    CrowdedResult,
+    Heat,
+    Model,
+    evaluate_crowded,
+    load_model,
+    parse_hyperparameters,
+    run_heat,
+)
 from racer.sim import Traffic
-from racer.training import Run, RunConfig, start, train
+from racer.training import SELF, Run, RunConfig, read_ratings, start, train
 
 RACES, FIRST_SEED = 20, 1000  # of one lap, where the seeds differ: the training had others
 LAPS = 3  # of the one race where they do not
@@ -35,6 +44,7 @@ class Figure:
         seconds: of training.
         reward, agent: names on the shelves.
         differs: whether each seed gives another race.
+        opponents: whom it trains against.
     """
 
     traffic: Traffic
@@ -42,6 +52,7 @@ class Figure:
     reward: str
     agent: str = "ppo"
     differs: bool = False
+    opponents: tuple[str, ...] = ()
 
 
 FIGURES = {
@@ -49,6 +60,7 @@ FIGURES = {
     "random-boxes": Figure(boxes_of(6, True), 300.0, "avoid_boxes", differs=True),
     "bots": Figure(bots_of(3, 0.5, True), 300.0, "overtake", differs=True),
     "camera": Figure(boxes_of(6, False), 300.0, "avoid_boxes", "ppo_camera"),
+    "self-play": Figure(Traffic(drawn_grid=True), 300.0, "overtake", opponents=(SELF,)),
 }
 
 
@@ -87,6 +99,7 @@ def measured(figure: Figure, folder: Path, asked: argparse.Namespace) -> dict[st
             seconds=None if steps is not None else asked.seconds or figure.seconds,
             seed=asked.seed,
             traffic=figure.traffic,
+            opponents=figure.opponents,
             hyperparameters=parse_hyperparameters(asked.set),
             logs=False,
         ),
@@ -102,6 +115,8 @@ def measured(figure: Figure, folder: Path, asked: argparse.Namespace) -> dict[st
 
 def raced(run: Run, figure: Figure) -> dict[str, Any]:
     """How the best driver races: without noise, under seeds that it has not trained with."""
+    if figure.opponents:
+        return against_itself(run)
     laps = 1 if figure.differs else LAPS
     seeds = range(FIRST_SEED, FIRST_SEED + (RACES if figure.differs else 1))
     driver, where, conditions = run.driver(), run.track(), run.conditions()
@@ -111,6 +126,33 @@ def raced(run: Run, figure: Figure) -> dict[str, Any]:
         forgiven = evaluate_crowded(driver, where, figure.traffic, seeds, laps, run.conditions(penalty_s=5.0))
         found["clean_laps_with_penalties"] = clean_laps(forgiven)
     return found
+
+
+def against_itself(run: Run) -> dict[str, Any]:
+    """How often the last driver of the pool beats earlier ones: each starts in front in every other heat."""
+    ratings = read_ratings(run)
+    first, middle, last = (ratings[k].steps for k in (0, len(ratings) // 2, -1))
+    models = {steps: load_model(run.folder / f"pool/{steps:012}.model") for steps in (first, middle, last)}
+    best = max(ratings, key=lambda one: one.elo)
+    return {
+        "heats": RACES,
+        "won_against_first": heats_won(run, models[last], models[first]),
+        "won_against_middle": heats_won(run, models[last], models[middle]),
+        "pool_steps": [first, middle, last],
+        "elo": [round(one.elo) for one in ratings],
+        "strongest_steps": best.steps,
+    }
+
+
+def heats_won(run: Run, one: Model, other: Model) -> int:
+    """How many heats of three laps a driver wins, of which no two are alike: the distance at the start differs."""
+    won = 0
+    for seed in range(FIRST_SEED, FIRST_SEED + RACES):
+        grid = Traffic(grid_gap_m=0.6 + 0.05 * ((seed - FIRST_SEED) // 2))
+        pair = [Contestant(name, model, model.conditions()) for name, model in (("one", one), ("other", other))]
+        result = run_heat(Heat(run.track(), LAPS, grid, seed=seed), pair if seed % 2 else pair[::-1])
+        won += result.placings[0].driver == "one"
+    return won
 
 
 def result_of(result: CrowdedResult) -> dict[str, Any]:
