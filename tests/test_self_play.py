@@ -107,10 +107,10 @@ def test_the_faster_driver_wins_from_either_place():
     conditions = RaceConditions(sensors=("state:objects=3",))
     heat = Heat(load_track("harbor"), 1, Traffic(grid="pairs"))
     still, slow, fast = steering(-1.0, -2.0), steering(-0.8), steering(-0.5)
-    pairs = [(1, 2), (2, 1), (0, 2), (2, 0), (1, 1)]
-    won = duels(heat, [still, slow, fast], pairs, conditions)
-    assert won[:4].tolist() == [0.0, 1.0, 0.0, 1.0]
-    assert won.tolist() == [duels(heat, [still, slow, fast], [pair], conditions)[0] for pair in pairs]
+    pairs = [(1, 2), (2, 1), (0, 2), (2, 0)]
+    ahead = duels(heat, [still, slow, fast], pairs, conditions)
+    assert np.sign(ahead).tolist() == [-1.0, 1.0, -1.0, 1.0]
+    assert ahead.tolist() == [duels(heat, [still, slow, fast], [pair], conditions)[0] for pair in pairs]
 
 
 def test_cars_of_several_networks_are_driven_as_each_of_them_drives():
@@ -169,8 +169,8 @@ def test_the_run_keeps_its_pool_as_data_and_says_how_strong_it_is(trained):
     assert [path.name for path in models] == ["000000000000.model", "000000000640.model"]
     assert [load_model(path).sensors for path in models] == [("state:objects=3",)] * 2
     ratings = read_ratings(run)
-    assert [(one.steps, one.heats) for one in ratings] == [(0, 2), (640, 2)]
-    assert ratings[0].elo == 1000.0 and sum(one.points for one in ratings) == 2.0
+    assert [(one.steps, one.meetings) for one in ratings] == [(0, 1), (640, 1)]
+    assert ratings[0].elo == 1000.0 and sum(one.points for one in ratings) == 1.0
     assert "one against itself" in printed and "Elo" in printed
     assert max(map(len, printed.splitlines())) <= 200
     assert "Against itself" in report_page(run)
@@ -216,7 +216,7 @@ def test_the_pool_is_bounded_and_its_first_driver_stays(home):
 def test_a_damaged_pool_is_told_of(home):
     table = Path("runs/one/elo.json")
     good = json.loads(table.read_text())
-    for spoilt in ({**good, "heats": [[0, 640, 9.0, 2]]}, {**good, "members": [{"steps": "x"}]}, {"format": 3}, []):
+    for spoilt in ({**good, "results": [[0, 640, 9.0, 2]]}, {**good, "members": [{"steps": "x"}]}, {"format": 3}, []):
         table.write_text(json.dumps(spoilt))
         with pytest.raises(RunError, match=r"elo\.json is damaged"):
             read_ratings(find_run("one"))

@@ -56,11 +56,12 @@ def show_pool(run: "Run") -> None:
     from racer.training import read_ratings
 
     rows = [
-        [f"{one.steps:,}", f"{one.elo:.0f}", f"{one.points:g}", str(one.heats)] for one in reversed(read_ratings(run))
+        [f"{one.steps:,}", f"{one.elo:.0f}", f"{one.points:g}", str(one.meetings)]
+        for one in reversed(read_ratings(run))
     ]
     if rows:
         title = f"{run.name} against itself: its drivers by their steps of training"
-        console.show(console.table(["steps>", "Elo>", "points>", "of heats>?"], rows, title))
+        console.show(console.table(["steps>", "Elo>", "points>", "of meetings>?"], rows, title))
 
 
 def percent(value: float | None) -> str:

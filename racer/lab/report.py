@@ -245,14 +245,14 @@ def _pool(run: Run) -> str:
     """How strong the earlier drivers are that a run trained against."""
     rows = "".join(
         f'<tr><td class="number">{one.steps:,}</td>{_cell(one.elo, 0)}{_cell(one.points, 1)}'
-        f'<td class="number">{one.heats}</td></tr>'
+        f'<td class="number">{one.meetings}</td></tr>'
         for one in read_ratings(run)
     )
-    heads = "".join(f'<th class="number">{head}</th>' for head in ("steps", "Elo", "points", "of heats"))
+    heads = "".join(f'<th class="number">{head}</th>' for head in ("steps", "Elo", "points", "of meetings"))
     return rows and (
         "<section><h2>Against itself</h2><p>Elo ratings of the drivers that the training kept, by their steps, from "
-        f'heats between them.</p><div class="scroll"><table><thead><tr>{heads}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div></section>"
+        f'meetings of two heats, from either place of the grid.</p><div class="scroll"><table>'
+        f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div></section>"
     )
 
 

@@ -11,7 +11,7 @@ from .agents import (
     save_state as save_state,
 )
 from .crowded import CrowdedResult as CrowdedResult, evaluate_crowded as evaluate_crowded
-from .duels import act_each as act_each, duels as duels, elo as elo
+from .duels import ANCHOR as ANCHOR, act_each as act_each, duels as duels, elo as elo
 from .heat import MOST_DRIVERS as MOST_DRIVERS, Contestant as Contestant, Heat as Heat, run_heat as run_heat
 from .heat_result import HeatResult as HeatResult, Placing as Placing, heat_result as heat_result
 from .hyperparameters import (

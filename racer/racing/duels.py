@@ -50,15 +50,15 @@ def duels(
     """Race networks against each other in pairs, all heats side by side.
 
     Args:
-        heat: what for; who first completes its laps wins. When a car of 1 m/s would have, who has come farther.
+        heat: what for; it is over when one of the two has completed its laps, or when a car of 1 m/s would have.
         networks: the drivers.
         pairs: for each heat the indices of who starts in front and of who starts behind.
         conditions: their car, actions and sensors.
 
     Returns:
-        For each heat the points of who started in front: 1 if it won, 0.5 for a tie, 0.
+        For each heat how far who started in front is ahead at its end, m.
     """
-    who, won = np.array(pairs), np.full(len(pairs), 0.5)
+    who, ahead = np.array(pairs), np.zeros(len(pairs))
     world = World(heat.track, len(pairs), 2, conditions.car, heat.rules, traffic=heat.traffic)
     world.top_speed = conditions.actions.top_speed
     world.seed([heat.seed] * len(pairs))
@@ -73,22 +73,22 @@ def duels(
         world.step(commands, gained)
         observer.observe()
         come = world.cars["distance"]
-        won = np.where(over, won, 0.5 + 0.5 * np.sign(come[:, 0] - come[:, 1]))
+        ahead = np.where(over, ahead, come[:, 0] - come[:, 1])
         over |= (world.cars["laps"] >= heat.laps).any(axis=1)
         if over.all():
             break
     world.close()
-    return won
+    return ahead
 
 
 def elo(results: Mapping[tuple[int, int], tuple[float, int]]) -> dict[int, float]:
     """Elo ratings (Elo 1978): the most likely ones, by the model of Bradley and Terry (1952).
 
-    Everybody who met has drawn one heat more, so that who never lost has a rating, too. They are found as Hunter (2004)
+    Everybody who met has drawn once more, so that who never lost has a rating, too. They are found as Hunter (2004)
     does (MM algorithms for generalized Bradley-Terry models, Annals of Statistics 32).
 
     Args:
-        results: for each two who met, the points of the first, and how many heats there were.
+        results: for each two who met, the points of the first, and how often they met.
 
     Returns:
         The rating of each; the lowest number has `ANCHOR` points.
@@ -97,12 +97,12 @@ def elo(results: Mapping[tuple[int, int], tuple[float, int]]) -> dict[int, float
     if not names:
         return {}
     points, met = np.zeros(len(names)), np.zeros((len(names), len(names)))
-    for (one, other), (own, heats) in results.items():
+    for (one, other), (own, times) in results.items():
         i, j = names.index(one), names.index(other)
         points[i] += own + 0.5
-        points[j] += heats - own + 0.5
-        met[i, j] += heats + 1
-        met[j, i] += heats + 1
+        points[j] += times - own + 0.5
+        met[i, j] += times + 1
+        met[j, i] += times + 1
     strength = np.ones(len(names))
     for _ in range(ROUNDS):
         strength = points / (met / (strength[:, None] + strength)).sum(axis=1)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from racer.env import Opponent
 from racer.errors import RunError
-from racer.racing import Heat, Model, Network, act_each, duels, elo, load_model, save_model
+from racer.racing import ANCHOR, Heat, Model, Network, act_each, duels, elo, load_model, save_model
 from racer.shelf import make_folder, read_json, write_atomically
 from racer.sim import DEFAULT, Traffic
 from racer.training.run import Run
@@ -30,9 +30,9 @@ SELF = "self"
 
 MOST = 12  # drivers in the pool
 AT_WORK = 4  # of them at a time: the newest, and some that are drawn when it joins
-LAPS = 2  # of a heat between two of them, who start abreast: behind the other, the better driver may lose
+LAPS = 2  # of a heat between two of them, who start abreast: behind, the better driver may lose
 NEWEST = 0.5  # share of the episodes that it drives in
-RIVALS = 4  # whom a new driver meets, twice each: the first, the one before it, and some that are drawn
+RIVALS = 4  # whom a new driver meets: the first, the one before it, and some that are drawn
 FORMAT, VERSION = "racer pool", 1
 
 
@@ -43,13 +43,13 @@ class Rating:
     Attributes:
         steps: of training behind it, in car steps.
         elo: the rating; the first driver of the pool has 1000.
-        heats: that it drove against others of the pool.
-        points: of these: 1 for each that it won, 0.5 for a tie.
+        meetings: with others of the pool: two heats each, from either place of the grid.
+        points: of these: 1 where it was ahead in sum, 0.5 for a tie.
     """
 
     steps: int
     elo: float
-    heats: int
+    meetings: int
     points: float
 
 
@@ -139,10 +139,10 @@ class Pool:
         """How strong each member is, the first one first."""
         found, rows = elo(self._results), []
         for steps in self.members:
-            own = [(points, heats) for (one, _), (points, heats) in self._results.items() if one == steps]
-            own += [(heats - points, heats) for (_, other), (points, heats) in self._results.items() if other == steps]
-            points, heats = sum(points for points, _ in own), sum(heats for _, heats in own)
-            rows.append(Rating(steps, round(found.get(steps, 1000.0), 1), heats, points))
+            own = [(points, times) for (one, _), (points, times) in self._results.items() if one == steps]
+            own += [(times - points, times) for (_, other), (points, times) in self._results.items() if other == steps]
+            points, meetings = sum(points for points, _ in own), sum(times for _, times in own)
+            rows.append(Rating(steps, round(found.get(steps, ANCHOR), 1), meetings, points))
         return rows
 
     @property
@@ -169,14 +169,16 @@ class Pool:
         met += self._drawn(steps, [one for one in known if one not in met], RIVALS - len(met)) if known[2:] else []
         networks = [model.network, *(self.members[one].network for one in met)]
         pairs = [pair for k in range(1, len(networks)) for pair in ((0, k), (k, 0))]
-        won = duels(self._heat, networks, pairs, self._run.conditions())
+        ahead = duels(self._heat, networks, pairs, self._run.conditions())
         for k, one in enumerate(met):
-            self._results[one, steps] = (float(1.0 - won[2 * k] + won[2 * k + 1]), 2)
+            self._results[one, steps] = (0.5 + 0.5 * float(np.sign(ahead[2 * k + 1] - ahead[2 * k])), 1)
 
     def _text(self) -> str:
         members = [vars(one) for one in self.ratings()]
-        heats = [[*pair, points, count] for pair, (points, count) in sorted(self._results.items())]
-        return json.dumps({"format": FORMAT, "version": VERSION, "members": members, "heats": heats}, indent=1) + "\n"
+        results = [[*pair, points, times] for pair, (points, times) in sorted(self._results.items())]
+        return (
+            json.dumps({"format": FORMAT, "version": VERSION, "members": members, "results": results}, indent=1) + "\n"
+        )
 
 
 def read_ratings(run: Run) -> list[Rating]:
@@ -195,18 +197,18 @@ def _read(path: Path) -> tuple[list[Rating], dict[tuple[int, int], tuple[float, 
         if not isinstance(data, Mapping) or (data["format"], data["version"]) != (FORMAT, VERSION):
             raise ValueError(f"it is no table of {FORMAT} {VERSION}")
         ratings = [_rating(**one) for one in data["members"]]
-        results = {(int(one), int(other)): (float(p), int(n)) for one, other, p, n in data["heats"]}
+        results = {(int(one), int(other)): (float(p), int(n)) for one, other, p, n in data["results"]}
         if not all(
             0.0 <= points <= heats < MOST**4 and one != other for (one, other), (points, heats) in results.items()
         ):
-            raise ValueError("heats make no sense")
+            raise ValueError("its results make no sense")
     except (KeyError, TypeError, ValueError, OverflowError) as wrong:
         raise RunError(f"{path} is damaged: {wrong!r:.100}; remove it, and the ratings begin anew") from wrong
     return ratings, results
 
 
-def _rating(steps: int, elo: float, heats: int, points: float) -> Rating:
-    found = Rating(int(steps), float(elo), int(heats), float(points))
-    if not np.isfinite([found.steps, found.elo, found.heats, found.points]).all():
+def _rating(steps: int, elo: float, meetings: int, points: float) -> Rating:
+    found = Rating(int(steps), float(elo), int(meetings), float(points))
+    if not np.isfinite([found.steps, found.elo, found.meetings, found.points]).all():
         raise ValueError("a rating is no number")
     return found
