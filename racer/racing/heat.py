@@ -61,8 +61,8 @@ class Heat:
         penalty_s: simulated time for which a car is held that left the track or drove backwards, s.
         crash_penalty_s: the same for a car that is to blame for a crash, s.
         seed: random seed of the race.
-        grace_s: simulated time that the others have when the first has finished, s. Then, or after 180 s a lap, the
-            race is over.
+        grace_s: simulated time that the others have when the first has finished, s. Then the race is over.
+        lap_limit_s: simulated time for each lap, s, after which it is over, too, whoever is still driving.
     """
 
     track: Track
@@ -72,12 +72,13 @@ class Heat:
     crash_penalty_s: float = 5.0
     seed: int = 0
     grace_s: float = GRACE_S
+    lap_limit_s: float = LAP_LIMIT_S
 
     @property
     def rules(self) -> Rules:
         """What the simulation needs of it."""
         costs: Any = {"penalty_s": self.penalty_s, "crash_penalty_s": self.crash_penalty_s}
-        return Rules("line", self.laps, LAP_LIMIT_S * self.laps, **costs)
+        return Rules("line", self.laps, self.lap_limit_s * self.laps, **costs)
 
 
 def run_heat(heat: Heat, contestants: Sequence[Contestant]) -> HeatResult:

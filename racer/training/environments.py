@@ -79,8 +79,10 @@ def evaluation_env(run: Run, rewards: Callable[[int], VectorReward] | None = Non
 
 def heat_of(run: Run) -> Heat | None:
     """The race with traffic that the drivers of a run train for, on its first track; None for a time trial."""
-    traffic = run.config.traffic
-    return None if traffic is None else Heat(run.track(), LAPS, traffic, seed=run.config.seed)
+    traffic, track = run.config.traffic, run.track()
+    if traffic is None:
+        return None
+    return Heat(track, LAPS, traffic, seed=run.config.seed, lap_limit_s=track.length / SLOWEST)
 
 
 def cars_of(recipe: AgentFile) -> int:
