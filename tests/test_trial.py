@@ -12,6 +12,7 @@ from racer.deepracer.logs import TrainingLogs
 from racer.env import ConcatVectorEnv, TimeTrialVector
 from racer.errors import RunError, ShelfError, TrackError
 from racer.racing import EvaluationResult, both_directions, drive, evaluate, load_agent, load_state, trials
+from racer.sim import OFF, RANDOMIZATIONS
 from racer.track import load_track, make_track
 from racer.training import RunConfig, open_run, resume, start, train
 
@@ -135,6 +136,20 @@ def test_a_driver_is_judged_by_every_track():
     assert [lap.time_s for lap in good.laps] == pytest.approx(alone[0], abs=1e-9)
     means = [sum(times) / 2 for times in alone]
     assert good.lap_time_s == pytest.approx((means[0] * means[1]) ** 0.5)
+
+
+def test_the_undisturbed_car_is_not_randomised():
+    """Randomised cars say how well a driver copes; its lap time is that of the car as simulated."""
+
+    def cars(count, varies):
+        return TimeTrialVector(count, "pebble", None, start="line", laps=2, time_limit_s=100.0, randomization=varies)
+
+    both = ConcatVectorEnv([cars(1, OFF), cars(3, RANDOMIZATIONS["car"])])
+    driver = load_agent("pure_pursuit").make(both)
+    result = evaluate(both, driver, 2, seed=0)
+    alone = evaluate(cars(1, OFF), driver, 2, seed=0)
+    assert len(result.attempts) == 8
+    assert (result.laps, result.lap_time_s, result.clean) == (alone.laps, alone.lap_time_s, True)
 
 
 # --- Trials ----------------------------------------------------------------------------------------------------------

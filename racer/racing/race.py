@@ -29,6 +29,7 @@ from racer.sim import (
     DEFAULT,
     IN_PROGRESS,
     LAP_COMPLETE,
+    OFF,
     STATUS,
     ActionSpace,
     Car,
@@ -191,8 +192,8 @@ def evaluate(env: TimeTrialVector | ConcatVectorEnv, driver: Driver, laps: int, 
     Undisturbed laps repeat themselves and say little about how close to the edge they were driven.
 
     Args:
-        env: with `start="line"` and at least `laps` laps; the first car, in a `ConcatVectorEnv` the first of each part,
-            is the undisturbed one.
+        env: with `start="line"` and at least `laps` laps; the first car is the undisturbed one, in a `ConcatVectorEnv`
+            the first of each part whose cars are not randomised.
         driver: who drives all the cars.
         laps: tried by each car.
         seed: of the disturbance.
@@ -214,9 +215,11 @@ def evaluate(env: TimeTrialVector | ConcatVectorEnv, driver: Driver, laps: int, 
 
 
 def _undisturbed(env: TimeTrialVector | ConcatVectorEnv) -> list[int]:
-    """Places of the cars that are driven without noise: the first of each part."""
+    """Places of the cars that are driven without noise: the first of each part that is not randomised, or of all."""
     parts = env.parts if isinstance(env, ConcatVectorEnv) else [env]
-    return list(accumulate((part.num_envs for part in parts[:-1]), initial=0))
+    places = accumulate((part.num_envs for part in parts[:-1]), initial=0)
+    firsts = [(place, part.field.world.randomization == OFF) for place, part in zip(places, parts, strict=True)]
+    return [place for place, steady in firsts if steady] or [place for place, _ in firsts]
 
 
 def _race(

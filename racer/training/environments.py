@@ -11,7 +11,7 @@ from racer.env import ConcatVectorEnv, Opponent, TimeTrialVector
 from racer.errors import AgentError, RunError
 from racer.racing import AgentFile, Heat
 from racer.reward import VectorReward
-from racer.sim import RANDOM, RANDOMIZATIONS, TrackSampler
+from racer.sim import OFF, RANDOM, RANDOMIZATIONS, TrackSampler
 from racer.track import Track
 from racer.training.rivals import opponents_of
 from racer.training.run import Run
@@ -19,7 +19,7 @@ from racer.training.run import Run
 __all__ = ["LAPS", "cars_of", "evaluation_env", "evaluation_tracks", "heat_of", "shares", "training_env"]
 
 LAPS = 3  # of each car in an evaluation, and of the best driver in the end
-EVALUATED = 8  # cars in each evaluation: one undisturbed, the others with noise on their actions ...
+EVALUATED = 8  # cars in each evaluation: one undisturbed, the others with noise on their actions, and randomised ...
 LEAST_EVALUATED = 3  # ... on each track, where there are several
 EVALUATED_RANDOM = 6  # random tracks in each evaluation, if such are trained on
 SLOWEST = 0.5  # m/s: a car slower than this does not finish its laps in an evaluation
@@ -65,15 +65,18 @@ def evaluation_env(run: Run, rewards: Callable[[int], VectorReward] | None = Non
         rewards: gives the reward function at work on a number of cars; nobody learns from it. None: laps earn nothing.
     """
     tracks = evaluation_tracks(run)
-    number = max(LEAST_EVALUATED, EVALUATED // len(tracks))
     config = run.config
+    varies = RANDOMIZATIONS[config.randomize or "off"]
+    # Who trains with variation is chosen by how well it copes with it; one car tells the lap time as simulated.
+    cars = [(max(LEAST_EVALUATED, EVALUATED // len(tracks)), OFF)] if varies == OFF else [(1, OFF), (EVALUATED, varies)]
     how: Any = {"actions": config.actions, "sensors": config.sensors, "traffic": config.traffic}
     how["opponents"] = opponents_of(run)
-    parts = [
-        TimeTrialVector(number, track, paid, run.car, "line", LAPS, track.length / SLOWEST * LAPS, **how)
-        for track in tracks
-        for paid in (rewards and rewards(number * (1 + len(config.opponents))),)
-    ]
+    parts = []
+    for track in tracks:
+        for number, level in cars:
+            paid = rewards and rewards(number * (1 + len(config.opponents)))
+            limit = track.length / SLOWEST * LAPS
+            parts.append(TimeTrialVector(number, track, paid, run.car, "line", LAPS, limit, randomization=level, **how))
     return parts[0] if len(parts) == 1 else ConcatVectorEnv(parts)
 
 
