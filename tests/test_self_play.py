@@ -213,6 +213,22 @@ def test_the_pool_is_bounded_and_its_first_driver_stays(home):
     assert np.array_equal(acted[draws < 0.5], steering(-0.6).act(seen[draws < 0.5])), "the newest has half the episodes"
 
 
+def test_a_training_that_was_given_up_leaves_nothing_to_the_next(home):
+    Path("runs/one/checkpoint.safetensors").unlink()
+    Path("runs/one/best.safetensors").unlink()
+    own = Path("runs/one/pool/mine.model")
+    own.write_bytes(b"a file of the user's")
+    call(*SELF, "--name", "one", "--seed", "1")
+    assert [one.steps for one in read_ratings(find_run("one"))] == [0, 640]
+    assert own.exists()
+
+
+@pytest.mark.slow
+def test_each_track_has_its_own_opponents(home):
+    call("--tracks", "harbor,needle", *SELF, "--name", "both")
+    assert [one.steps for one in read_ratings(find_run("both"))] == [0, 640]
+
+
 def test_a_damaged_pool_is_told_of(home):
     table = Path("runs/one/elo.json")
     good = json.loads(table.read_text())

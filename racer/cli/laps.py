@@ -60,7 +60,7 @@ def show_pool(run: "Run") -> None:
         for one in reversed(read_ratings(run))
     ]
     if rows:
-        title = f"{run.name} against itself: its drivers by their steps of training"
+        title = f"{run.name} against itself"
         console.show(console.table(["steps>", "Elo>", "points>", "of meetings>?"], rows, title))
 
 

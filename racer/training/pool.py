@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,8 @@ from numpy.typing import NDArray
 
 from racer.env import Opponent
 from racer.errors import RunError
-from racer.racing import ANCHOR, Heat, Model, Network, act_each, duels, elo, load_model, save_model
-from racer.shelf import make_folder, read_json, write_atomically
+from racer.racing import ANCHOR, Heat, Model, Network, act_each, duels, elo, load_model
+from racer.shelf import file_error, make_folder, read_json, write_atomically
 from racer.sim import DEFAULT, Traffic
 from racer.training.run import Run
 
@@ -87,9 +86,9 @@ class Pool:
             FileError: it cannot be written.
         """
         make_folder(self._folder, within=self._run.folder)
-        for path in sorted(self._folder.glob("*.model")):
-            if not path.stem.isdecimal() or int(path.stem) > steps:
-                path.unlink()  # its checkpoint was never made
+        for path in sorted(self._folder.glob("[0-9]*.model")):
+            if steps == 0 or not path.stem.isdecimal() or int(path.stem) > steps:
+                self._remove(path)  # its checkpoint was never made, or it is of a training that was given up
                 continue
             model, config = load_model(path), self._run.config
             if (model.sensors, model.actions) != (config.sensors, config.actions or DEFAULT):
@@ -115,7 +114,7 @@ class Pool:
         model = Model(f"{steps} steps", config.car, config.sensors or (), config.actions or DEFAULT, network)
         self._meet(steps, model)
         self.members[steps] = model
-        save_model(model, self._folder / f"{steps:012}.model", overwrite=True)
+        write_atomically(self._folder / f"{steps:012}.model", model.as_bytes(), within=self._run.folder)
         gone = None
         if len(self.members) > MOST:  # the first and the newest stay, the others at distances as even as can be
             known = list(self.members)
@@ -126,8 +125,7 @@ class Pool:
         self._choose()
         write_atomically(self._path, self._text(), within=self._run.folder)
         if gone is not None:
-            with suppress(FileNotFoundError):
-                (self._folder / f"{gone:012}.model").unlink()
+            self._remove(self._folder / f"{gone:012}.model")
 
     def act(self, observations: Any, draws: NDArray[np.float64]) -> NDArray[Any]:
         """What those who are at work do, each in its races."""
@@ -148,6 +146,12 @@ class Pool:
     @property
     def _path(self) -> Path:
         return self._run.folder / "elo.json"
+
+    def _remove(self, path: Path) -> None:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as wrong:
+            raise file_error("remove", path, wrong) from wrong
 
     def _drawn(self, steps: int, among: list[int], count: int) -> list[int]:
         """Some members, drawn by the run's seed and a number of steps."""
