@@ -138,6 +138,7 @@ def at_width(columns: int, *arguments: str) -> list[str]:
     return [line.rstrip() for line in re.sub("\x1b\\[[0-9;]*m|\r", "", shown.decode()).splitlines()]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
 @pytest.mark.parametrize("columns", [80, 60])
 def test_the_table_is_readable_on_narrow_screens(replay, columns):

@@ -72,6 +72,7 @@ def test_check_warns_of_a_reward_that_pays_for_crawling(home: Path) -> None:
     assert report["verdict"] == report["findings"][0] and report["verdict"]["judgement"] == "Laps"
 
 
+@pytest.mark.slow
 def test_check_draws_and_trains(home: Path) -> None:
     shown = run("check", "speed", "--plot", "speed.png", "--train", "0.1")
     assert shown.exit_code == 0 and "After 0.1 s of training" in shown.stderr

@@ -179,6 +179,7 @@ def test_runs_of_the_first_format_have_the_defaults(tmp_path):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "key, value, message",
     [
@@ -275,6 +276,7 @@ def heading_of(said, name):
     return next(line for line in reversed(lines[:row]) if line.startswith(("Converted", "Replaced", "Without")))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [60, 80])
 def test_the_report_is_readable_on_a_narrow_screen(at_home, width):
     """On a terminal: no line is wider, no name is cut, and no word is broken that need not be."""
@@ -319,6 +321,7 @@ def packed(tmp_path, monkeypatch):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["folder", "archive"])
 def test_nothing_is_executed_but_the_reward_function(packed, tmp_path, kind):
     source = {"folder": packed, "archive": "my-model.tar.gz"}[kind]
@@ -348,6 +351,7 @@ def test_reverse_does_not_flip_a_folder_s_own_reverse_direction(packed, option):
     assert open_run(Path("runs/model-1")).track().reversed
 
 
+@pytest.mark.slow
 def test_what_was_trained_with_discrete_actions_is_evaluated_and_goes_on(at_home):
     done = racer("evaluate", "model-1", "--laps", 1, "--json", "--replay", "one.replay")
     assert done.exit_code == 0, done.output

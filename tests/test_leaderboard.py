@@ -367,6 +367,7 @@ def enter_many(replay, name, tries, go, outcomes=None):
         outcomes.put(type(outcome).__name__)
 
 
+@pytest.mark.slow
 @fork
 def test_processes_lose_and_double_nothing(replay):
     """All at once make the database, too; and all enter the same drive, which counts once."""

@@ -41,6 +41,7 @@ def rows(name):
 SHORT = ("--agent", "climber.py", "--steps", "600", "--no-logs")
 
 
+@pytest.mark.slow
 def test_a_training_among_boxes(home):
     call("--race", "object-avoidance", "--objects", "5", "--random-objects", *SHORT, "--name", "one")
     run = open_run(Path("runs/one"))

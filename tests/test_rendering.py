@@ -284,6 +284,7 @@ print(given[0], given[-1])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("actions", "noop", "printed"),
     [

@@ -84,6 +84,7 @@ OPENING = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", OPENING, ids=lambda command: " ".join(map(str, command)))
 @pytest.mark.parametrize(
     "named",
@@ -134,6 +135,7 @@ def test_what_the_user_names_is_the_users(home):
     assert "--agent own.py" in went_on.stderr, "the commands that it prints name it, too"
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize(
     "name",
@@ -279,6 +281,7 @@ def test_more_is_more_and_the_total_is_the_total(home):
     racer("train", "--name", "base", "--resume", "--more-steps", 64, "--steps", 99, code=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("text", "steps"), [("1e3", 1000), ("1_280", 1280), ("1,280", 1280), ("640.0", 640)])
 def test_steps_as_people_write_them(home, text, steps):
     racer("train", "--track", "pebble", "--agent", "climber", "--steps", text, "--name", "written")
@@ -406,6 +409,7 @@ def test_an_edited_run_is_told_and_hides_no_other(home, damage):
     assert records["edited"]["problem"] or damage.get("tracks") in (["pebble", "bean"], ["random"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("items", [[1], [{}], [{"episode": {}}], {"a": 1}, "x"])
 def test_odd_metrics_of_deepracers_logs_are_told(home, items):
     for number in (0, 1):

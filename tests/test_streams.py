@@ -45,6 +45,7 @@ def test_a_strangers_text_is_shown_not_obeyed(capsys: pytest.CaptureFixture[str]
     assert "\\x1b]0;owned" in printed and "\\u202eabc" in printed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "ascii", "utf-8"])
 def test_no_character_stops_a_command(encoding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -135,6 +135,7 @@ def test_a_saved_track_is_the_same_road(tmp_path, seed):
     assert (loaded.turns, loaded.difficulty, loaded.is_ccw) == (track.turns, track.difficulty, track.is_ccw)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS[:6])
 def test_pure_pursuit_drives_three_clean_laps(seed):
     for track in (made(seed), made(seed).reverse()):

@@ -402,6 +402,7 @@ def test_a_reward_that_fails_stops_the_training_and_what_was_learned_is_kept():
     assert notes(run.checkpoint)["steps"] == learned + 640
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "message"),
     [

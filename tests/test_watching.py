@@ -125,6 +125,7 @@ def test_train_watch_opens_a_window_that_ends_with_the_training(tmp_path):
     assert Path(tmp_path / "a.png").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a screen is always there")
 def test_without_a_screen_the_training_goes_on(tmp_path):
     (tmp_path / "climber.py").write_text(CLIMBER)
