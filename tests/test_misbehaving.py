@@ -169,7 +169,11 @@ def test_ctrl_c_always_works(tmp_path, body):
             except subprocess.TimeoutExpired:
                 continue
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+        try:
+            _, said = process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:  # Python misses a signal that comes just before it waits for a lock
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=40)
     finally:
         process.kill()
     assert process.returncode and "Traceback" not in said, said
