@@ -236,7 +236,6 @@ def test_rewards_of_the_shelf_are_not_called_wrong():
 # Rewards with a label: what a training did with them, see `benchmarks/label_rewards.py`
 
 LABELLED = sorted(path for kind in ("bad", "good") for path in (REWARDS / kind).glob("*.py"))
-SLOW = pytest.mark.slow
 PARTS = {"harbor": LABELLED[::2], "needle": LABELLED[1::4], "thunder": LABELLED[3::4]}
 
 
@@ -252,7 +251,9 @@ def test_every_reward_has_a_label():
     assert count("bad") >= 28 and count("good") >= 28 and set(labels().values()) <= {"bad", "good", "between"}
 
 
-@pytest.mark.parametrize("track", ["harbor", *(pytest.param(name, marks=SLOW) for name in ("needle", "thunder"))])
+@pytest.mark.parametrize(
+    "track", ["harbor", *(pytest.param(name, marks=pytest.mark.slow) for name in ("needle", "thunder"))]
+)
 def test_verdicts_agree_with_what_trainings_did(track):
     """Every reward on one of three tracks: bad ones are called wrong, good ones are not, with few exceptions."""
     levels = {f"{path.parent.name}/{path.stem}": report_of(path, track).verdict.level for path in PARTS[track]}
