@@ -169,14 +169,32 @@ def test_ctrl_c_always_works(tmp_path, body):
             except subprocess.TimeoutExpired:
                 continue
         process.send_signal(signal.SIGINT)
-        try:
-            _, said = process.communicate(timeout=20)
-        except subprocess.TimeoutExpired:  # Python misses a signal that comes just before it waits for a lock
-            process.send_signal(signal.SIGINT)
-            _, said = process.communicate(timeout=40)
+        _, said = process.communicate(timeout=60)
     finally:
         process.kill()
     assert process.returncode and "Traceback" not in said, said
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
+def test_ctrl_c_wakes_what_waits_for_a_lock(tmp_path):
+    """A signal that another thread takes does not wake the main one by itself, nor one just before it waits."""
+    path = written(
+        tmp_path,
+        """
+        import signal, threading
+
+        def press():
+            threading.Event().wait(0.5)
+            signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+            threading.Event().wait()
+
+        def reward_function(params):
+            threading.Thread(target=press, daemon=True).start()
+            threading.Event().wait()
+        """,
+    )
+    done = racer("check", str(path), folder=tmp_path, RACER_REWARD_TIMEOUT="5")
+    assert done.returncode == 130 and "Traceback" not in done.stderr, done.stderr
 
 
 def test_a_thread_does_not_keep_the_command_alive(tmp_path):

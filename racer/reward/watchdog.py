@@ -16,6 +16,7 @@ import ctypes
 import math
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -175,12 +176,17 @@ class _Patrol:
         self.dogs: weakref.WeakSet[Watchdog] = weakref.WeakSet()
         self.ends_process = False
         self.interrupted = False
+        self._bell: socket.socket | None = None  # rings for each signal, until `_interrupt` answers
         self.reset()
 
     def reset(self) -> None:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._reporter: Reporter | None = None
+        if self._bell is not None:
+            signal.set_wakeup_fd(-1)  # a child's signals are not its parent's
+        self._bell = None
+        self._sleeps = False  # whether it rang in the last round
         self._timed = False  # whether a timer ends the process unless a round of the patrol sets it again
         self._renewing = False  # set by the patrol while it decides about the timer
 
@@ -192,8 +198,37 @@ class _Patrol:
         if self._thread is None:
             with self._lock:
                 if self._thread is None:
+                    self._listen()
                     self._thread = threading.Thread(target=self._run, daemon=True, name="racer-watchdog")
                     self._thread.start()
+
+    def _listen(self) -> None:
+        """Have a byte sent here for each signal as it arrives, also where no handler in Python runs."""
+        ours = signal.getsignal(signal.SIGINT) is _interrupt and hasattr(signal, "pthread_kill")
+        if ours and threading.current_thread() is threading.main_thread():
+            self._bell, ringing = socket.socketpair()
+            self._bell.setblocking(False)
+            ringing.setblocking(False)
+            signal.set_wakeup_fd(ringing.detach(), warn_on_full_buffer=False)
+
+    def _wake(self) -> None:
+        """Repeat a Ctrl-C that the main thread has slept through for a round.
+
+        A signal just before it waits for a lock, or one that another thread takes, does not wake it.
+        """
+        slept, self._sleeps = self._sleeps, False
+        with contextlib.suppress(BlockingIOError):
+            self._sleeps = self._bell is not None and signal.SIGINT in self._bell.recv(4096, socket.MSG_PEEK)
+        main = threading.main_thread().ident
+        if slept and self._sleeps and main is not None:
+            signal.pthread_kill(main, signal.SIGINT)
+
+    def answer(self) -> None:
+        """Note that Python handles a Ctrl-C."""
+        self.interrupted = True
+        if self._bell is not None:
+            with contextlib.suppress(BlockingIOError):
+                self._bell.recv(4096)
 
     def check_interrupt(self) -> None:
         """Repeat a Ctrl-C that somebody swallowed."""
@@ -225,6 +260,7 @@ class _Patrol:
             passed_s, before = min(now - before, 2.0 * ROUND_S), now  # a suspended process was not silent
             with self._lock:
                 dogs = list(self.dogs)
+            self._wake()
             if self._reporter is not None:
                 self._renew(self._reporter, dogs)
             while dogs:
@@ -271,7 +307,7 @@ def _place(stack: list[FrameType]) -> str:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     """Handle Ctrl-C as Python does; that it was pressed is noted in case that somebody swallows it."""
-    _PATROL.interrupted = True
+    _PATROL.answer()
     signal.default_int_handler(number, frame)
 
 
