@@ -228,8 +228,10 @@ def test_record_video_films_an_episode(tmp_path):
     env.close()
     (film,) = tmp_path.glob("*.mp4")
     frames = frames_of(film)
-    assert len(seen) == 13 and len(frames) in (12, 13), "the oldest encoders leave out the last one"
-    for frame, picture in zip(frames, seen, strict=False):
+    if imageio_ffmpeg.__version__.startswith("0.5."):  # its encoder leaves out the last one
+        seen.pop()
+    assert len(frames) == len(seen) >= 12
+    for frame, picture in zip(frames, seen, strict=True):
         assert np.abs(frame.astype(int) - picture).mean() < 6.0, "but for the film's compression"
 
 
