@@ -248,8 +248,8 @@ def test_every_drive_stays_sane(commands, car, speed):
     motion = drive(commands * 4, car, speed=speed)
     for name, _ in MOTION:
         assert np.isfinite(motion[name]).all()
-    # Its wheels go no faster than this; a car that slides keeps some of its speed across them. 40,000 random drives that
-    # steer to and fro in full gained 7 % so.
+    # Its wheels go no faster than this; a car that slides keeps some of its speed across them. 40,000 random drives
+    # that steer to and fro in full gained 7 % so.
     fastest = 1.1 * max(speed, 4.0 * car.speed_gain + car.speed_offset)
     assert total_speed(motion).max() <= fastest
     assert np.abs(motion["yaw_rate"]).max() < 30.0
