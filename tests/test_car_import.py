@@ -73,14 +73,14 @@ def test_a_graph_becomes_the_network_that_it_is(network, choices):
 @pytest.mark.parametrize(
     "network", [pytest.param(SHALLOW, marks=pytest.mark.slow), *sorted(SCHEMES.keys() - {SHALLOW})]
 )
-def test_a_recipe_takes_the_network_over(network):
+def test_a_recipe_loads_the_network(network):
     """Its driver, PyTorch's policy and the graph itself give the same numbers."""
     made = coach_graph(network, 0)
     read = network_from_graph(made.as_bytes())
     recipe = load_agent("clipped_ppo")
     env = TimeTrialVector(2, "pebble", None, sensors=CAMERA)
     driver = recipe.make(env, 0, recipe.load().hyperparameters_like(read), "cpu")
-    driver.take_network(read)
+    driver.load_network(read)
     seen = frames(2)
     expected = np.clip(made.calculate(seen), -1.0, 1.0)
     library = driver.model.predict({CAMERA: seen}, deterministic=True)[0]
@@ -88,7 +88,7 @@ def test_a_recipe_takes_the_network_over(network):
         np.testing.assert_allclose(acted, expected, atol=1e-3)
     for other in ("ppo_car", "clipped_ppo"):
         with pytest.raises(ModelError):
-            load_agent(other).make(env, 0).take_network(read)
+            load_agent(other).make(env, 0).load_network(read)
 
 
 def test_an_old_model_becomes_a_run(tmp_path, monkeypatch):

@@ -22,7 +22,7 @@ def adopt(model: Model, config: RunConfig, name: str | None = None) -> Run:
     What the recipe learns beside the network, such as the value of a state, it still has to learn.
 
     Args:
-        model: what to take over.
+        model: what was trained elsewhere.
         config: the tracks, the reward and the recipe of the run; sensors, actions and hyperparameters become the
             model's.
         name: of the run, as for `start`.
@@ -33,17 +33,17 @@ def adopt(model: Model, config: RunConfig, name: str | None = None) -> Run:
     recipe = load_agent(config.agent)
     like = getattr(recipe.load(), "hyperparameters_like", None)
     if like is None:
-        raise AgentError(f"{recipe.path} takes over no network; use --agent clipped_ppo")
+        raise AgentError(f"{recipe.path} cannot load the network of a model; use the recipe clipped_ppo")
     chosen = {**config.hyperparameters, **like(model.network)}
     own = replace(config, sensors=model.sensors, actions=model.actions, car=model.car, hyperparameters=chosen)
     run = start(own, name)
     env = TimeTrialVector(
         1, run.track(), None, run.car, actions=run.config.actions or DEFAULT, sensors=run.config.sensors or ()
     )
-    taking: Any = recipe.make(env, run.config.seed, run.config.hyperparameters, "cpu")
-    taking.take_network(model.network)
-    state = taking.state_dict()
+    learner: Any = recipe.make(env, run.config.seed, run.config.hyperparameters, "cpu")
+    learner.load_network(model.network)
+    state = learner.state_dict()
     notes = {"steps": 0, "seconds": 0.0}
     run.save(run.checkpoint, state, notes)
-    run.save(run.best, state, notes, taking.policy_network())  # it scales pictures in its own way
+    run.save(run.best, state, notes, learner.policy_network())  # it scales pictures in its own way
     return run

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from racer.errors import ModelError
 from racer.racing import Convolution, Flatten, Layer, Linear, Network, NetworkInput, Patches, Scale
 from racer.training.sb3.networks import (
+    ACTIVATIONS,
     MIDDLE,
     SPREAD,
     CameraExtractor,
@@ -27,7 +28,7 @@ from racer.training.sb3.networks import (
 __all__ = ["network_of"]
 
 ALONE = "state"
-ACTIVATIONS = {nn.ReLU: "relu", nn.Tanh: "tanh"}
+ACTIVATION_OF = {kind: name for name, kind in ACTIVATIONS.items()}
 
 
 def network_of(policy: BasePolicy) -> Network:
@@ -105,8 +106,8 @@ def _sequence(modules: Iterable[nn.Module], what: str) -> Iterable[Linear]:
     found = list(modules)
     for module, after in zip(found, [*found, None][1:], strict=True):
         if isinstance(module, nn.Linear):
-            yield _linear(module, "none" if after is None else ACTIVATIONS.get(type(after), "none"))
-        elif type(module) not in ACTIVATIONS:
+            yield _linear(module, "none" if after is None else ACTIVATION_OF.get(type(after), "none"))
+        elif type(module) not in ACTIVATION_OF:
             raise ModelError(f"a layer of the kind {type(module).__name__} in the {what} cannot be exported")
 
 

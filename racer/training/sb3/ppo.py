@@ -13,9 +13,9 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 from racer.env import ConcatVectorEnv, TimeTrialVector
 from racer.racing import Network
 from racer.training.sb3.dense import DensePolicy, VariablePPO
+from racer.training.sb3.loading import hyperparameters_like, load_network
 from racer.training.sb3.networks import NETWORKS, ImagePolicy, ImageRolloutBuffer
 from racer.training.sb3.recipe import Recipe
-from racer.training.sb3.taking import hyperparameters_like, take_network
 
 __all__ = ["PPORecipe"]
 
@@ -127,13 +127,13 @@ class PPORecipe(Recipe):
         """
         return hyperparameters_like(network)
 
-    def take_network(self, network: Network) -> None:
+    def load_network(self, network: Network) -> None:
         """Decide as a network does that was trained elsewhere, and go on from it.
 
         Raises:
             ModelError: this recipe was made with other hyperparameters than `hyperparameters_like` says.
         """
-        take_network(cast(ActorCriticPolicy, self.model.policy), network)
+        load_network(cast(ActorCriticPolicy, self.model.policy), network)
 
     def _policy(self) -> str | type[ActorCriticPolicy]:
         if self.images:

@@ -17,7 +17,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.save_util import recursive_getattr
 from stable_baselines3.common.torch_layers import CombinedExtractor
-from stable_baselines3.common.vec_env import VecNormalize
+from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from racer.env import ConcatVectorEnv, TimeTrialVector
 from racer.errors import AgentError, ModelError
@@ -26,7 +26,7 @@ from racer.sim import ActionSpace, DiscreteActions
 from racer.training.sb3.device import device_of, torch_threads
 from racer.training.sb3.export import network_of
 from racer.training.sb3.networks import ENCODERS, CameraExtractor
-from racer.training.sb3.pooling import LookImages, looking_network, looks_of
+from racer.training.sb3.preprocessing import PreprocessImages, preprocessed_network, preprocessing_layers
 from racer.training.sb3.schedule import LapSchedule
 from racer.training.sb3.vec_env import KeepImages, VecTimeTrial
 
@@ -129,11 +129,11 @@ class Recipe:
         if "network" in hyperparameters and not self.images:
             raise AgentError(f"{self.network} is for images, and there are none; add a camera with --sensors")
         self.device, self._where = device_of(device, self.images)
-        self._looks = looks_of(self.crop, self.pool, self.standardize, self._parts)
-        cars = VecTimeTrial(env)
-        self.env = VecNormalize(
-            KeepImages(LookImages(cars, self._looks) if self._looks else cars), norm_obs=False, gamma=self.gamma
-        )
+        self._preprocessing = preprocessing_layers(self.crop, self.pool, self.standardize, self._parts)
+        cars: VecEnv = VecTimeTrial(env)
+        if self._preprocessing:
+            cars = PreprocessImages(cars, self._preprocessing)
+        self.env = VecNormalize(KeepImages(cars), norm_obs=False, gamma=self.gamma)
         self.schedule = LapSchedule()
         self.build(env, seed)
         if self.images:
@@ -186,8 +186,8 @@ class Recipe:
             return self.policy_network().act(observation)
         except ModelError:  # a network of a learner's own kind
             rows, batch = rows_of(observation, {name: tuple(space.shape) for name, space in self._parts.items()})
-            if self._looks:
-                rows = {k: _looked(self._looks, v) if v.ndim == 4 else v for k, v in rows.items()}
+            if self._preprocessing:
+                rows = {k: _preprocessed(self._preprocessing, v) if v.ndim == 4 else v for k, v in rows.items()}
             seen = rows if hasattr(self._space, "spaces") else rows["state"]
             actions = self.model.predict(seen, deterministic=True)[0]
             return np.asarray(actions.reshape(*batch, *actions.shape[1:]))
@@ -199,7 +199,7 @@ class Recipe:
             ModelError: it is none that racer can describe.
         """
         network = network_of(self.model.policy)
-        return looking_network(network, self._looks, self._parts) if self._looks else network
+        return preprocessed_network(network, self._preprocessing, self._parts) if self._preprocessing else network
 
     def learn(self, report: Callable[[int, Mapping[str, float]], float]) -> None:
         """Learn until the budget is used up.
@@ -335,9 +335,9 @@ def _check_ranges(values: Mapping[str, Any]) -> None:
             raise AgentError(f"{name} is {value!r}; it must be {wrong}")
 
 
-def _looked(looks: tuple[Layer, ...], images: NDArray[Any]) -> NDArray[np.float32]:
+def _preprocessed(layers: tuple[Layer, ...], images: NDArray[Any]) -> NDArray[np.float32]:
     made = images.astype(np.float64)
-    for layer in looks:
+    for layer in layers:
         made = layer(made)
     return made.astype(np.float32)
 

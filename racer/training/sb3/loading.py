@@ -15,7 +15,7 @@ from racer.errors import ModelError
 from racer.racing import Convolution, Flatten, Linear, Network, Scale
 from racer.training.sb3.networks import MIDDLE, RL_COACH, SPREAD, CameraExtractor, Convolutions
 
-__all__ = ["hyperparameters_like", "take_network"]
+__all__ = ["hyperparameters_like", "load_network"]
 
 
 def hyperparameters_like(network: Network) -> Mapping[str, Any]:
@@ -35,7 +35,7 @@ def hyperparameters_like(network: Network) -> Mapping[str, Any]:
     )
 
 
-def take_network(policy: ActorCriticPolicy, network: Network) -> None:
+def load_network(policy: ActorCriticPolicy, network: Network) -> None:
     """Let a policy decide as a network does; its value network keeps what it has.
 
     Raises:
@@ -45,7 +45,7 @@ def take_network(policy: ActorCriticPolicy, network: Network) -> None:
     extractor = policy.pi_features_extractor
     encoders = list(extractor.encoders.values()) if isinstance(extractor, CameraExtractor) else []
     if len(encoders) != 1 or not isinstance(encoders[0], Convolutions) or encoders[0].scheme.padded:
-        raise ModelError("this policy has no network of RL Coach's to take weights over")
+        raise ModelError("this policy has no network of RL Coach's whose weights could be loaded")
     encoder = encoders[0]
     behind = [*policy.mlp_extractor.policy_net, policy.action_net]
     theirs = [one for one in encoder.filters if isinstance(one, nn.Conv2d)]

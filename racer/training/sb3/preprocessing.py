@@ -15,10 +15,10 @@ from racer.errors import AgentError
 from racer.racing import Layer, Network, Pool, Standardize
 from racer.training.sb3.networks import MIDDLE, SPREAD
 
-__all__ = ["LookImages", "looking_network", "looks_of"]
+__all__ = ["PreprocessImages", "preprocessed_network", "preprocessing_layers"]
 
 
-def looks_of(
+def preprocessing_layers(
     crop: tuple[int, ...], pool: tuple[int, ...], standardize: bool, parts: Mapping[str, spaces.Space[Any]]
 ) -> tuple[Layer, ...]:
     """The layers that a recipe's hyperparameters ask for; none where there are no images.
@@ -44,59 +44,61 @@ def looks_of(
     return (layer, *alike)
 
 
-def looking_network(network: Network, looks: tuple[Layer, ...], parts: Mapping[str, spaces.Space[Any]]) -> Network:
-    """A network of images as they are, made of one of what `looks` leave of them; `parts` are as they are."""
+def preprocessed_network(
+    network: Network, layers: tuple[Layer, ...], parts: Mapping[str, spaces.Space[Any]]
+) -> Network:
+    """A network of images as they are, `parts`, made of one of what `layers` leave of them."""
     inputs = [
-        replace(one, shape=parts[one.sensor].shape or (), layers=(*looks, *one.layers)) if len(one.shape) == 3 else one
+        replace(one, shape=parts[one.sensor].shape or (), layers=(*layers, *one.layers)) if len(one.shape) == 3 else one
         for one in network.inputs
     ]
     return replace(network, inputs=tuple(inputs))
 
 
-class LookImages(VecEnvWrapper):
+class PreprocessImages(VecEnvWrapper):
     """Passes images through layers before anything else sees them, as 32-bit numbers: what the layers calculate.
 
     In a network that is trained, the same would be calculated again for each image in each pass over the experience,
     and an image that is kept would take many times the memory.
     """
 
-    def __init__(self, venv: VecEnv, looks: tuple[Layer, ...]) -> None:
+    def __init__(self, venv: VecEnv, layers: tuple[Layer, ...]) -> None:
         """Wrap `venv`, whose observations have names.
 
         Raises:
             ValueError: a layer does not fit an image.
         """
         assert isinstance(venv.observation_space, spaces.Dict)
-        self._looks = looks
+        self._layers = layers
         parts: dict[str, spaces.Space[Any]] = {}
         for name, space in venv.observation_space.items():
             shape = space.shape or ()
             if len(shape) == 3:
-                for layer in looks:
+                for layer in layers:
                     shape = layer.shape(shape)
                 space = spaces.Box(-np.inf, np.inf, shape, np.float32)
             parts[name] = space
         super().__init__(venv, spaces.Dict(parts))
 
     def reset(self) -> Any:
-        """The first observations, looked at."""
-        return self._looked(self.venv.reset())
+        """The first observations, preprocessed."""
+        return self._preprocessed(self.venv.reset())
 
     def step_wait(self) -> Any:
-        """Those of a step, looked at."""
+        """Those of a step, preprocessed."""
         observations, rewards, done, infos = self.venv.step_wait()
         for info in infos:
             if "terminal_observation" in info:
                 alone = {name: values[None] for name, values in info["terminal_observation"].items()}
-                info["terminal_observation"] = {name: values[0] for name, values in self._looked(alone).items()}
-        return self._looked(observations), rewards, done, infos
+                info["terminal_observation"] = {name: values[0] for name, values in self._preprocessed(alone).items()}
+        return self._preprocessed(observations), rewards, done, infos
 
-    def _looked(self, observations: Any) -> dict[str, NDArray[Any]]:
+    def _preprocessed(self, observations: Any) -> dict[str, NDArray[Any]]:
         return {name: self._image(v) if v.ndim == 4 else v for name, v in observations.items()}
 
     def _image(self, images: NDArray[Any]) -> NDArray[np.float32]:
         made = images
-        for layer in self._looks:
+        for layer in self._layers:
             made = _pooled(layer, made) if isinstance(layer, Pool) else layer(made)
         return np.asarray(made, dtype=np.float32)
 
