@@ -11,7 +11,7 @@ from racer.racing import Attempt, EvaluationResult
 from racer.replay import STEP_S, Lap
 from racer.reward import check, fast_lap_s, load_reward
 from racer.track import load_track
-from racer.training import meter_says, rank_correlation
+from racer.training import meter_reading, rank_correlation
 from racer.training.meter import Meter, slow_lap_s
 
 REWARDS = Path(__file__).parent / "rewards"
@@ -53,7 +53,7 @@ def judged(*evaluations):
     meter = Meter(SLOW_S)
     for number, one in enumerate(evaluations, start=1):
         numbers = meter.add(one, number * STEPS)
-    return numbers, meter.says()
+    return numbers, meter.reading()
 
 
 def test_faster_laps_that_earn_more_agree():
@@ -90,7 +90,7 @@ def test_a_reward_that_no_lap_comes_of_is_called_out_where_getting_farther_earns
 def test_it_is_silent_at_first_and_of_old_metrics():
     rounds = [evaluation(np.linspace(20.0, 30.0, 8), lambda time: time) for _ in range(4)]
     assert judged(*rounds[:2])[1] is None and judged(*rounds)[1].warns
-    assert meter_says({"steps": np.arange(3.0), "eval/success_rate": np.ones(3)}) is None
+    assert meter_reading({"steps": np.arange(3.0), "eval/success_rate": np.ones(3)}) is None
 
 
 @pytest.mark.parametrize(

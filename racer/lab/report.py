@@ -35,7 +35,7 @@ from racer.replay import (
 )
 from racer.shelf import LIMITS, read_text, refuse_existing, write_atomically
 from racer.track import Track
-from racer.training import Run, meter_says, read_metrics, read_ratings
+from racer.training import Run, meter_reading, read_metrics, read_ratings
 
 __all__ = ["report_page", "save_report"]
 
@@ -95,7 +95,7 @@ def report_page(run: Run) -> str:
         f"seed {config.seed}, {config.budget}."
     )
     parts = [f"<h1>{escape(run.name)}</h1><p>{escape(about)}</p>", _facts(metrics, notes, replay, mark)]
-    if said := meter_says(metrics):
+    if said := meter_reading(metrics):
         parts.append(f'<p class="meter{" warns" if said.warns else ""}">{escape(said.text)}</p>')
     parts.append(_curves(metrics, notes, mark))
     players = []

@@ -11,7 +11,11 @@ from .folder import (
     run_names as run_names,
     trained as trained,
 )
-from .meter import Judgement as Judgement, meter_says as meter_says, rank_correlation as rank_correlation
+from .meter import (
+    MeterReading as MeterReading,
+    meter_reading as meter_reading,
+    rank_correlation as rank_correlation,
+)
 from .metrics import Prints as Prints, read_metrics as read_metrics
 from .pool import SELF as SELF, Rating as Rating, read_ratings as read_ratings
 from .rivals import (

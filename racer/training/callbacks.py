@@ -10,7 +10,7 @@ from racer.env import ConcatVectorEnv, StepCallback, TimeTrialVector
 from racer.errors import RewardError
 from racer.racing import EvaluationResult, Learner
 from racer.replay import Replay
-from racer.training.meter import Judgement
+from racer.training.meter import MeterReading
 
 __all__ = ["Callback", "Progress"]
 
@@ -43,7 +43,7 @@ class Progress:
     evaluated: bool
     elapsed_s: float = 0.0
     usual_steps_per_s: float = 0.0
-    meter: Judgement | None = None
+    meter: MeterReading | None = None
 
 
 class Callback(Protocol):

@@ -117,8 +117,8 @@ def check_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep a run folder to this process: a second training in it is refused.
+def locked(folder: Path, doing: str = "being trained") -> Iterator[None]:
+    """Keep a run folder to this process: a second training in it is refused, with what it is said to be doing.
 
     The system lets go of the lock when the process ends, however it ends, so no lock outlives its process.
 
@@ -131,7 +131,7 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout as wrong:
-        raise RunError(f"{folder} is being trained {_owner(folder)}; wait for it, or choose another --name") from wrong
+        raise RunError(f"{folder} is {doing} {_owner(folder)}; wait for it, or choose another --name") from wrong
     except OSError as wrong:
         raise file_error("write", folder / LOCK, wrong) from wrong
     try:

@@ -1,6 +1,6 @@
 """The meter: does what the reward pays agree with what matters, progress and lap time?
 
-Invariant: it judges by the laps of evaluations, by their whole sums; nobody learns from it. It warns only where the
+Invariant: it goes by the laps of evaluations, by their whole sums; nobody learns from it. It warns only where the
 laps themselves are bad, too: many a sound reward pays a slow lap more in sum, and still teaches fast ones.
 """
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from racer.racing import Attempt, EvaluationResult
 from racer.replay import Replay, percent_of_mark
 
-__all__ = ["COLUMNS", "Judgement", "Meter", "meter_says", "rank_correlation", "slow_lap_s"]
+__all__ = ["COLUMNS", "Meter", "MeterReading", "meter_reading", "rank_correlation", "slow_lap_s"]
 
 WINDOW = 8  # evaluations whose laps are compared
 LEAST_EVALUATIONS, LEAST_STEPS = 3, 100_000  # before it says anything: at first nothing is learned
@@ -42,7 +42,7 @@ COLUMNS = (
 """What an evaluation adds to `metrics.csv`."""
 
 
-class Judgement(NamedTuple):
+class MeterReading(NamedTuple):
     """What the meter says: a sentence or two, and whether it is a warning."""
 
     text: str
@@ -76,9 +76,9 @@ class Meter:
         self._rows.append({key: math.nan if value is None else value for key, value in row.items()} | {"steps": steps})
         return row
 
-    def says(self) -> Judgement | None:
+    def reading(self) -> MeterReading | None:
         """What is to be said by now; None while it is too early."""
-        return meter_says({key: np.array([row[key] for row in self._rows]) for key in ("steps", *COLUMNS)})
+        return meter_reading({key: np.array([row[key] for row in self._rows]) for key in ("steps", *COLUMNS)})
 
 
 def agreement(attempts: Sequence[Attempt]) -> tuple[float | None, float | None]:
@@ -100,7 +100,7 @@ def rank_correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> fl
     return float(np.corrcoef(_ranks(one), _ranks(other))[0, 1])
 
 
-def meter_says(metrics: Mapping[str, NDArray[np.float64]]) -> Judgement | None:
+def meter_reading(metrics: Mapping[str, NDArray[np.float64]]) -> MeterReading | None:
     """What the meter says of a training by its metrics, as `racer.training.read_metrics` gives them.
 
     None: it is too early to say anything, or the metrics are of an earlier racer.
@@ -117,29 +117,27 @@ def meter_says(metrics: Mapping[str, NDArray[np.float64]]) -> Judgement | None:
         if math.isnan(progress):
             return None
         if progress < NEAR_NOTHING:
-            return Judgement(
+            return MeterReading(
                 f"The reward pays for something other than getting around: {_in_words(progress)} between what laps "
                 f"earn and how far they come, and {completed:.0%} of them are completed{_drift(values)}.",
                 warns=True,
             )
-        return Judgement(f"No safe laps yet, but who gets farther earns more ({progress:+.2f}).", warns=False)
-    best_s, slow_s = (
-        float(np.nanmin(values["eval/best_lap_s"][-LATELY:], initial=math.inf)),
-        values["meter/slow_lap_s"][-1],
-    )
+        return MeterReading(f"No safe laps yet, but who gets farther earns more ({progress:+.2f}).", warns=False)
     if math.isnan(pace):
         return None
+    best_s = float(np.nanmin(values["eval/best_lap_s"][-LATELY:], initial=math.inf))
+    slow_s = values["meter/slow_lap_s"][-1]
     if best_s > slow_s and pace < NEAR_NOTHING:
-        return Judgement(
+        return MeterReading(
             f"The reward pays for something other than fast laps: {_in_words(pace)} between what laps earn and how "
             f"fast they are, and the best takes {best_s:.1f} s, a simple driver's {slow_s:.1f} s{_drift(values)}.",
             warns=True,
         )
     if pace < NEAR_NOTHING:
-        return Judgement(
+        return MeterReading(
             f"The laps are fast, though what a lap earns in all does not rank them ({pace:+.2f}).", warns=False
         )
-    return Judgement(f"The reward agrees with what matters: faster laps earn more ({pace:+.2f}).", warns=False)
+    return MeterReading(f"The reward agrees with what matters: faster laps earn more ({pace:+.2f}).", warns=False)
 
 
 def slow_lap_s(fast_lap_s: float, length_m: float, top_mps: float) -> float:
