@@ -14,7 +14,7 @@ from racer.errors import RunError
 from racer.shelf import DEFAULTS, refuse_existing
 
 if TYPE_CHECKING:
-    from racer.lab import Asked, Cell, Comparison, Pair
+    from racer.lab import Asked, Budget, Cell, Comparison, Pair
 
 __all__ = ["compare"]
 
@@ -28,10 +28,7 @@ def compare(
         list[str],
         typer.Argument(metavar="REWARD REWARD...", help="Names or files.", autocompletion=complete.rewards),
     ],
-    track: Annotated[
-        list[str] | None,
-        typer.Option(help=f"Where; repeatable (default: {DEFAULTS['tracks']}).", autocompletion=complete.tracks),
-    ] = None,
+    track: Annotated[list[str] | None, laboratory.TRACK] = None,
     seeds: Annotated[int, typer.Option(min=1, max=1000, help="Trainings of each reward on each track.")] = 5,
     seconds: Annotated[
         float | None, typer.Option(min=0.1, help=f"Train each for this long (default: {USUAL_S:g}).")
@@ -84,8 +81,7 @@ def compare(
     with console.busy("Reading"):
         from racer.lab import Comparison, lab_folder
 
-        asked = _asked(rewards, track or [DEFAULTS["tracks"]], seeds, agent, car)
-        asked = _with_budget(asked, steps, seconds)
+        asked = _asked(rewards, track, seeds, laboratory.budget(steps, seconds, USUAL_S), agent, car)
         folder = lab_folder(name, "compare", resume)
     tasks = asked.tasks
     with folder.locked():
@@ -119,32 +115,26 @@ def _watch(path: Path, asked: "Asked") -> str:
     return f"[cyan]racer watch {escape(str(path / 'trainings' / some))}[/cyan]"
 
 
-def _asked(rewards: list[str], tracks: list[str], seeds: int, agent: str, car: str) -> "Asked":
-    """What is to be compared, its budget aside.
+def _asked(rewards: list[str], tracks: list[str] | None, seeds: int, budget: "Budget", agent: str, car: str) -> "Asked":
+    """What is to be compared.
 
     Raises:
         RacerError: a name means nothing, or two files have one name.
         typer.BadParameter: there is nothing to compare.
     """
-    from racer.lab import Asked, Budget
+    from racer.lab import Asked
     from racer.sim import CARS
 
     sources = [laboratory.source_of_reward(one) for one in rewards]
     names = [source.name for source in sources]
     if len(set(names)) < len(names):
         raise typer.BadParameter(f"two of {', '.join(names)} have the same name; rename one of the files")
-    if len(set(tracks)) < len(tracks):
+    if tracks is not None and len(set(tracks)) < len(tracks):
         raise typer.BadParameter("name each track once", param_hint="--track")
     if car not in CARS:
         raise typer.BadParameter(f"{car!r} is none of {', '.join(CARS)}", param_hint="--car")
-    routes = tuple(laboratory.track_of(one) for one in tracks)
-    return Asked(tuple(sources), laboratory.source_of_recipe(agent), routes, seeds, Budget(seconds=USUAL_S), car)
-
-
-def _with_budget(asked: "Asked", steps: int | None, seconds: float | None) -> "Asked":
-    from dataclasses import replace
-
-    return replace(asked, budget=laboratory.budget(steps, seconds, USUAL_S))
+    routes = laboratory.tracks_of(tracks)
+    return Asked(tuple(sources), laboratory.source_of_recipe(agent), routes, seeds, budget, car)
 
 
 def _draw(comparison: "Comparison", path: Path) -> None:
@@ -188,8 +178,8 @@ def _row(cell: "Cell") -> list[str]:
 def _pair_row(pair: "Pair") -> list[str]:
     low, high = (f"{100.0 * end:.0f}" for end in pair.interval)
     needed = "by more than 1,000 seeds" if pair.seeds is None else f"by {pair.seeds} seeds, if so"
-    told = "yes" if pair.told_apart else f"no; {needed}"
-    return [pair.better, pair.worse, f"{100.0 * pair.probability:.0f} %", f"{low}-{high} %", f"{pair.p:.2g}", told]
+    answer = "yes" if pair.told_apart else f"no; {needed}"
+    return [pair.better, pair.worse, f"{100.0 * pair.probability:.0f} %", f"{low}-{high} %", f"{pair.p:.2g}", answer]
 
 
 def _figure(mean: float, interval: Any, digits: int) -> list[str]:

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.markup import escape
 
-from racer.cli import console, inputs
+from racer.cli import complete, console, inputs
+from racer.shelf import DEFAULTS
 
 if TYPE_CHECKING:
     from racer.lab import Budget, Event, LabFolder, Outcome, Source, Task, Workers
     from racer.track import Track
 
-__all__ = ["JOBS", "RAY", "Work", "budget", "seconds_of", "source_of_recipe", "source_of_reward", "track_of", "workers"]
+__all__ = ["JOBS", "RAY", "TRACK", "Work", "budget", "source_of_recipe", "source_of_reward", "tracks_of", "workers"]
 
+TRACK = typer.Option(help=f"Where; repeatable (default: {DEFAULTS['tracks']}).", autocompletion=complete.tracks)
 JOBS = typer.Option(min=1, help="Trainings at a time (default: one for each core).", rich_help_panel="Where")
 RAY = typer.Option(
     metavar="ADDRESS",
@@ -66,16 +68,18 @@ def source_of_recipe(name: str) -> "Source":
     return Source(found.name, str(found.path.absolute()), found.text)
 
 
-def track_of(name: str) -> "Track":
-    """A track by its name or path.
+def tracks_of(names: list[str] | None) -> "tuple[Track, ...]":
+    """Tracks by their names or paths; the default one if no name is given.
 
     Raises:
-        RacerError: there is none, or it cannot be driven.
+        RacerError: there is none of a name, or it cannot be driven.
     """
     from racer.track import load_track
 
-    inputs.expect("a track", name, "route")
-    return load_track(name)
+    names = names or [DEFAULTS["tracks"]]
+    for name in names:
+        inputs.expect("a track", name, "route")
+    return tuple(map(load_track, names))
 
 
 def workers(ray: str | None, jobs: int | None) -> "Workers":
@@ -89,7 +93,7 @@ def workers(ray: str | None, jobs: int | None) -> "Workers":
     return LocalWorkers(jobs or cores()) if ray is None else RayWorkers(ray, jobs)
 
 
-def seconds_of(outcome: "Outcome") -> str:
+def _seconds(outcome: "Outcome") -> str:
     """A lap time as it is printed, or that there is none."""
     return "no complete laps" if outcome.lap_time_s is None else f"laps of {outcome.lap_time_s:.2f} s"
 
@@ -141,7 +145,7 @@ class Work:
         """Show what a worker says; `quiet`: no line for each outcome."""
         task = event.task
         if event.outcome is not None and not quiet:
-            self.say(f"{escape(_named(task))}: {seconds_of(event.outcome)}")
+            self.say(f"{escape(_named(task))}: {_seconds(event.outcome)}")
         if event.problem:
             first, times = self.problems.get(task.reward.name, (event.problem, 0))
             self.problems[task.reward.name] = first, times + 1

@@ -43,8 +43,8 @@ def plot(
     """Draw how runs learned, or the laps of replays.
 
     Runs give learning curves: return, progress, completed laps and best lap, in
-    percent of the mark, too, over the steps that were driven. Replays give laps on their track, coloured by
-    speed; so do runs with --laps.
+    percent of the mark, too, over the steps that were driven. Replays give laps
+    on their track, coloured by speed; so do runs with --laps.
 
     Examples:
       [cyan]racer plot first second --out curves.png[/cyan]

@@ -77,11 +77,11 @@ def shown(run: "Run") -> "Iterator[Callback]":
             if not bar.tasks[0].started:
                 bar.start_task(task)
             bar.update(task, completed=state.used, speed=f"{state.steps_per_s:,.0f} steps/s")
-            lines = [_facts(state, mark), _pace(state, config)]
-            told = [Text(line, style="dim") for line in lines if line]
+            facts = [_facts(state, mark), _pace(state, config)]
+            lines = [Text(fact, style="dim") for fact in facts if fact]
             if state.meter is not None:
-                told.append(Text(state.meter.text, style="yellow" if state.meter.warns else "dim"))
-            live.update(Group(bar, *told))
+                lines.append(Text(state.meter.text, style="yellow" if state.meter.warns else "dim"))
+            live.update(Group(bar, *lines))
 
         yield Shown(show)
 

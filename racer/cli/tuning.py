@@ -33,10 +33,7 @@ def tune(
         typer.Option("--range", metavar="'NAME: RANGE'", help="Search over this constant, too; repeatable."),
     ] = None,
     candidates: Annotated[int, typer.Option(min=2, help="How many values to try, the file's own included.")] = 30,
-    track: Annotated[
-        list[str] | None,
-        typer.Option(help=f"Where; repeatable (default: {DEFAULTS['tracks']}).", autocompletion=complete.tracks),
-    ] = None,
+    track: Annotated[list[str] | None, laboratory.TRACK] = None,
     seeds: Annotated[int, typer.Option(min=1, max=1000, help="Trainings of each candidate on each track.")] = 5,
     seconds: Annotated[
         float | None, typer.Option(min=0.1, help=f"Train each for this long (default: {USUAL_S:g}).")
@@ -95,7 +92,7 @@ def tune(
         asked = Asked(
             (laboratory.source_of_reward(reward if recipe else what),),
             laboratory.source_of_recipe(what if recipe else agent),
-            tuple(laboratory.track_of(one) for one in track or [DEFAULTS["tracks"]]),
+            laboratory.tracks_of(track),
             seeds,
             laboratory.budget(steps, seconds, USUAL_S),
         )

@@ -1,4 +1,4 @@
-"""The reward laboratory: what trainings did, side by side and told on a page."""
+"""The reward laboratory: what trainings did, compared and reported."""
 
 import lazy_loader
 

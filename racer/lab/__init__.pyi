@@ -1,6 +1,6 @@
 from .cluster import RayWorkers as RayWorkers
 from .compare import Asked as Asked, Cell as Cell, Comparison as Comparison, Pair as Pair
-from .folder import LAB as LAB, LabFolder as LabFolder, lab_folder as lab_folder
+from .folder import LabFolder as LabFolder, lab_folder as lab_folder
 from .ranges import Range as Range, changed as changed, ranges_of as ranges_of
 from .report import report_page as report_page, save_report as save_report
 from .showing import show as show
@@ -14,6 +14,6 @@ from .statistics import (
     seeds_needed as seeds_needed,
     wilson_interval as wilson_interval,
 )
-from .task import Budget as Budget, Outcome as Outcome, Source as Source, Task as Task, carry_out as carry_out
+from .task import Budget as Budget, Outcome as Outcome, Source as Source, Task as Task
 from .tune import Candidate as Candidate, Search as Search, score as score
 from .workers import Event as Event, LocalWorkers as LocalWorkers, Workers as Workers, cores as cores, each as each

@@ -11,7 +11,7 @@ import socket
 import sys
 from typing import Any
 
-from racer.errors import RacerError, RunError
+from racer.errors import RunError
 from racer.lab.task import Outcome, Task, carry_out
 from racer.lab.workers import Event
 
@@ -43,9 +43,8 @@ class RayWorkers:
             _knock(address)
             ray.init(address, log_to_driver=False, logging_level="warning", configure_logging=False)
         except Exception as wrong:  # Ray raises whatever its layers raise
-            first = (str(wrong).strip().splitlines() or [type(wrong).__name__])[0]
             raise RunError(
-                f"there is no Ray cluster at {address}: {first}. Start one with: ray start --head"
+                f"there is no Ray cluster at {address}: {_first_line(wrong)}. Start one with: ray start --head"
             ) from wrong
         self._ray: Any = ray
         self._words = contextlib.redirect_stdout(sys.stderr)  # Ray prints what becomes of its nodes; it is no result
@@ -82,9 +81,12 @@ class RayWorkers:
         try:
             said = self._ray.get(reference)
         except self._ray.exceptions.RayError as wrong:
-            first = (str(wrong).strip().splitlines() or [type(wrong).__name__])[0]
-            return Event(task, 0.0, problem=f"the cluster lost it: {first}")
-        return Event(task, 1.0, **{"outcome" if isinstance(said, Outcome) else "problem": said})
+            return Event(task, 0.0, problem=f"the cluster lost it: {_first_line(wrong)}")
+        return Event.end(task, said)
+
+
+def _first_line(wrong: Exception) -> str:
+    return (str(wrong).strip().splitlines() or [type(wrong).__name__])[0]
 
 
 def _knock(address: str) -> None:
@@ -103,7 +105,4 @@ def _carried_out(task: Task) -> Outcome | str:
     from racer.reward import end_process_when_stuck
 
     end_process_when_stuck()
-    try:
-        return carry_out(task)
-    except (RacerError, OSError) as wrong:
-        return str(wrong) or type(wrong).__name__
+    return carry_out(task)

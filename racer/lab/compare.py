@@ -197,14 +197,14 @@ class Comparison:
             "format": "racer comparison",
             "version": 1,
             "asked": self.asked.as_json(),
-            "rewards": [_plain(cell) for cell in self.cells],
-            "pairs": [{**_plain(pair), "told_apart": pair.told_apart, "sentence": str(pair)} for pair in self.pairs],
+            "rewards": [vars(cell) for cell in self.cells],
+            "pairs": [{**vars(pair), "told_apart": pair.told_apart, "sentence": str(pair)} for pair in self.pairs],
             "trainings": [
                 {
                     "reward": task.reward.name,
                     "track": task.track_name,
                     "seed": task.seed,
-                    **{key: value for key, value in _plain(outcome).items() if key != "replay"},
+                    **outcome.as_json(),
                 }
                 for task in self.asked.tasks
                 if (outcome := self.outcomes.get(task.name)) is not None
@@ -245,7 +245,3 @@ def _mean(groups: list[FloatArray]) -> tuple[float, Interval]:
     if not groups:
         return math.nan, (math.nan, math.nan)
     return float(iqm(np.concatenate(groups))), bootstrap_interval(groups)
-
-
-def _plain(record: Any) -> dict[str, Any]:
-    return {name: getattr(record, name) for name in type(record).__dataclass_fields__}

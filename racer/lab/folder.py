@@ -6,21 +6,21 @@ lies in the folder is data, and none of it is executed.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from racer.errors import FileError, RunError
-from racer.lab.task import Outcome, Task, outcome_as_json, outcome_from_json
+from racer.lab.task import Outcome, Task, outcome_from_json
 from racer.lab.workers import Event, Workers, each
 from racer.shelf import make_folder, read_json, write_atomically
 from racer.training import locked
 
-__all__ = ["LAB", "LabFolder", "lab_folder"]
+__all__ = ["LabFolder", "lab_folder"]
 
 LAB = Path("lab")
 """Where comparisons and searches are kept, in the working folder."""
@@ -52,18 +52,13 @@ class LabFolder:
         """
         write_atomically(self.path / ABOUT, json.dumps(dict(asked), indent=2) + "\n", within=self.path)
 
-    @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> AbstractContextManager[None]:
         """Keep it to this process.
 
         Raises:
             RunError: another process works in it.
         """
-        try:
-            with locked(self.path):
-                yield
-        except RunError as wrong:
-            raise RunError(str(wrong).replace("is being trained", "is in use")) from wrong
+        return locked(self.path, "in use")
 
     def outcome(self, task: Task) -> Outcome | None:
         """What became of a task; None if that is not known yet.
@@ -90,7 +85,7 @@ class LabFolder:
             FileError: it cannot be written.
         """
         write_atomically(self.replay(task), outcome.replay, within=self.path)
-        write_atomically(self._path(task), outcome_as_json(outcome), within=self.path)
+        write_atomically(self._path(task), json.dumps(outcome.as_json(), indent=2) + "\n", within=self.path)
 
     def work(self, tasks: Iterable[Task], workers: Workers) -> Iterator[Event]:
         """Carry out tasks whose outcome is not known, and keep what comes of them.

@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from racer import __version__
-from racer.errors import RunError
+from racer.errors import RacerError, RunError
 
 if TYPE_CHECKING:
     from racer.track import Track
 
-__all__ = ["Budget", "Outcome", "Source", "Task", "carry_out", "outcome_as_json", "outcome_from_json", "use_one_thread"]
+__all__ = ["Budget", "Outcome", "Source", "Task", "carry_out", "outcome_from_json", "use_one_thread"]
 
-Tell = Callable[[float], None]
+Report = Callable[[float], None]
 """Called now and then with the share of the budget that is used, 0..1."""
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -120,15 +120,13 @@ class Outcome:
     engine: str = __version__
     replay: bytes = dataclasses.field(default=b"", repr=False)
 
-
-def outcome_as_json(outcome: Outcome) -> str:
-    """An outcome without its replay."""
-    data = {field.name: getattr(outcome, field.name) for field in dataclasses.fields(outcome) if field.name != "replay"}
-    return json.dumps(data, indent=2) + "\n"
+    def as_json(self) -> dict[str, Any]:
+        """All of it but the replay."""
+        return {name: value for name, value in vars(self).items() if name != "replay"}
 
 
 def outcome_from_json(data: Any, where: Path) -> Outcome:
-    """Read what `outcome_as_json` wrote, trusting nothing in it.
+    """Read what `Outcome.as_json` gave, trusting nothing in it.
 
     Raises:
         RunError: it is damaged.
@@ -156,12 +154,16 @@ def use_one_thread() -> None:
         os.environ[variable] = "1"
 
 
-def carry_out(task: Task, tell: Tell = lambda used: None) -> Outcome:
-    """Train in a temporary folder, of which the best driver's laps and the figures are kept.
+def carry_out(task: Task, report: Report = lambda used: None) -> Outcome | str:
+    """The outcome of a task, or what went wrong: the reward or the recipe fails, or the disk is full."""
+    try:
+        return _trained(task, report)
+    except (RacerError, OSError) as wrong:
+        return str(wrong) or type(wrong).__name__
 
-    Raises:
-        RacerError: the reward or the recipe fails, or the disk is full.
-    """
+
+def _trained(task: Task, report: Report) -> Outcome:
+    """Train in a temporary folder, of which the best driver's laps and the figures are kept."""
     from racer.racing import AgentFile, EvaluationResult
     from racer.reward import reward_from_text
     from racer.training import Callback, Progress, RunConfig, start, train
@@ -172,7 +174,7 @@ def carry_out(task: Task, tell: Tell = lambda used: None) -> Outcome:
 
         def on_update(self, progress: Progress) -> None:
             self.best, self.steps, self.seconds = progress.best, progress.steps, progress.seconds
-            tell(progress.used)
+            report(progress.used)
 
     began, processor = time.monotonic(), time.process_time()
     watched = Watched()

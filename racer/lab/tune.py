@@ -3,7 +3,7 @@
 A candidate is a file with other values. It is trained with several seeds, one after the other, and given up as soon as
 it is probably worse than the best one so far. Candidates are tried side by side.
 
-Invariant: what Optuna is told lies in its journal, and outcomes lie in the folder, so a search that was stopped goes
+Invariant: what Optuna knows lies in its journal, and outcomes lie in the folder, so a search that was stopped goes
 on: candidates that were in progress begin anew, with the trainings that they had.
 """
 

@@ -19,13 +19,12 @@ from multiprocessing.process import BaseProcess
 from tempfile import TemporaryDirectory
 from typing import Protocol
 
-from racer.errors import RacerError
 from racer.lab.task import Outcome, Task, carry_out, use_one_thread
 
 __all__ = ["Event", "LocalWorkers", "Workers", "cores", "each"]
 
 TRIES = 2  # of a task whose worker dies
-TOLD = 0.01  # share of the budget between two words of a worker
+REPORT_EVERY = 0.01  # share of the budget
 
 
 @dataclass(frozen=True)
@@ -43,6 +42,11 @@ class Event:
     used: float
     outcome: Outcome | None = None
     problem: str = ""
+
+    @classmethod
+    def end(cls, task: Task, answer: Outcome | str) -> Event:
+        """The end of a task, by what `carry_out` gave."""
+        return cls(task, 1.0, problem=answer) if isinstance(answer, str) else cls(task, 1.0, answer)
 
     @property
     def ended(self) -> bool:
@@ -161,7 +165,7 @@ class LocalWorkers:
         if isinstance(said, float):
             return Event(worker.task, said)
         self._idle.append(self._busy.pop(pipe))
-        return Event(worker.task, 1.0, **{"outcome" if isinstance(said, Outcome) else "problem": said})
+        return Event.end(worker.task, said)
 
 
 class _Worker:
@@ -199,22 +203,18 @@ def _work(pipe: connection.Connection, scratch: str) -> None:
     from racer.reward import end_process_when_stuck
 
     end_process_when_stuck()
-    said = 0.0
+    reported = 0.0
 
-    def tell(used: float) -> None:
-        nonlocal said
-        if used >= said + TOLD:
-            said = used
+    def report(used: float) -> None:
+        nonlocal reported
+        if used >= reported + REPORT_EVERY:
+            reported = used
             pipe.send(min(used, 1.0))
 
     with contextlib.suppress(EOFError):
         while True:
-            task, said = pipe.recv(), 0.0
-            try:
-                answer: Outcome | str = carry_out(task, tell)
-            except (RacerError, OSError) as wrong:
-                answer = str(wrong) or type(wrong).__name__
-            pipe.send(answer)
+            task, reported = pipe.recv(), 0.0
+            pipe.send(carry_out(task, report))
 
 
 def _end_with_parent(scratch: str) -> None:

@@ -31,8 +31,7 @@ def read_car_model(path: str | Path) -> tuple[Model, ModelMetadata]:
         DeepRacerError: the metadata make no sense.
     """
     source = Path(path)
-    documents = _packed(source) if is_archive(source) else _beside(source)
-    graph, metadata = documents
+    graph, metadata = _packed(source) if is_archive(source) else _beside(source)
     read = read_model_metadata(metadata)
     if read.training_algorithm != "clipped_ppo":
         raise ModelError(
@@ -44,7 +43,7 @@ def read_car_model(path: str | Path) -> tuple[Model, ModelMetadata]:
         raise ModelError(
             f"{metadata.path} says that it observes {', '.join(read.sensors)}, but {graph.path} observes {seen.sensor}"
         )
-    name = source.name.split(".")[0] if documents[0].packed else source.resolve().parent.name
+    name = source.name.split(".")[0] if graph.packed else source.resolve().parent.name
     try:
         return Model((name or "imported")[:NAME_LIMIT], "deepracer", read.sensors, read.actions, network), read
     except ModelError as wrong:

@@ -15,7 +15,7 @@ import numpy as np
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
-from racer.deepracer.car.graph import FLOAT, OUTPUT
+from racer.deepracer.car.graph import ACTIVATIONS, FLOAT, OUTPUT
 from racer.errors import ModelError
 from racer.racing import Convolution, Flatten, Layer, Linear, Network, NetworkInput, Scale
 
@@ -27,7 +27,7 @@ MOST_BYTES = 64 * 2**20
 MOST_NODES = 10_000  # RL Coach's frozen graphs have some sixty
 PASSED = ("Identity", "StopGradient", "Reshape", "Pack", "StridedSlice", "Switch", "Squeeze")
 """Operations that give on what they are given; the shapes of the weights show whether they did anything else."""
-ACTIVATIONS = {"Relu": "relu", "Tanh": "tanh"}
+ACTIVATION_OF = {operation: name for name, operation in ACTIVATIONS.items()}
 NORMS = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
 
 
@@ -144,8 +144,8 @@ class _Graph:
     def _step(self, node: Any) -> _Step:
         """What an operation on what is before it does."""
         op, name = node.op, node.name
-        if op in ACTIVATIONS:
-            return _Step(name, "activation", about=ACTIVATIONS[op])
+        if op in ACTIVATION_OF:
+            return _Step(name, "activation", about=ACTIVATION_OF[op])
         if op == "Conv2D":
             steps = list(node.attr["strides"].list.i)
             spread = [n for n in node.attr["dilations"].list.i if n != 1]
