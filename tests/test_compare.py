@@ -17,7 +17,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from racer.cli import app
-from racer.lab import Asked, Budget, Event, LabFolder, LocalWorkers, Outcome, Source, Task, each
+from racer.lab import Budget, Event, Experiment, LabFolder, LocalWorkers, Outcome, Source, Task, each
 from racer.racing import load_agent
 from racer.replay import Replay, load_replay, mark_of, percent_of_mark
 from racer.reward import load_reward
@@ -39,9 +39,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def asked(*rewards: str, tracks: tuple[str, ...] = ("harbor", "needle"), seeds: int = 5) -> Asked:
+def asked(*rewards: str, tracks: tuple[str, ...] = ("harbor", "needle"), seeds: int = 5) -> Experiment:
     recipe = load_agent("ppo")
-    return Asked(
+    return Experiment(
         tuple(Source(name, str(Path(f"{name}.py").absolute()), Path(f"{name}.py").read_text()) for name in rewards),
         Source(recipe.name, str(recipe.path.absolute()), recipe.text),
         tuple(load_track(track) for track in tracks),
@@ -50,7 +50,7 @@ def asked(*rewards: str, tracks: tuple[str, ...] = ("harbor", "needle"), seeds: 
     )
 
 
-def known(folder: str, what: Asked, lap_time: Callable[[Task], float | None]) -> None:
+def known(folder: str, what: Experiment, lap_time: Callable[[Task], float | None]) -> None:
     """Write down outcomes as if everything had been trained."""
     place = LabFolder(Path("lab") / folder)
     for task in what.tasks:

@@ -15,9 +15,9 @@ from typer.testing import CliRunner
 from racer.cli import app
 from racer.errors import RunError
 from racer.lab import (
-    Asked,
     Budget,
     Event,
+    Experiment,
     LabFolder,
     Outcome,
     Search,
@@ -162,10 +162,10 @@ class Formula:
 GRIP = 'GRIP = 3.5  # tune: 0.5 to 5.0\n\ndef reward_function(params):\n    return params["speed"] ** GRIP\n'
 
 
-def asked(text: str = GRIP, seeds: int = 5) -> Asked:
+def asked(text: str = GRIP, seeds: int = 5) -> Experiment:
     recipe = load_agent("ppo")
     other = Source(recipe.name, str(recipe.path.absolute()), recipe.text)
-    return Asked((source(text),), other, (load_track("harbor"),), seeds, Budget(steps=1000))
+    return Experiment((source(text),), other, (load_track("harbor"),), seeds, Budget(steps=1000))
 
 
 def search(folder: Path, candidates: int, seed: int = 0, text: str = GRIP) -> Search:

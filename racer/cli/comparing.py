@@ -14,7 +14,7 @@ from racer.errors import RunError
 from racer.shelf import DEFAULTS, refuse_existing
 
 if TYPE_CHECKING:
-    from racer.lab import Asked, Budget, Cell, Comparison, Pair
+    from racer.lab import Budget, Cell, Comparison, Experiment, Pair
 
 __all__ = ["compare"]
 
@@ -81,11 +81,11 @@ def compare(
     with console.busy("Reading"):
         from racer.lab import Comparison, lab_folder
 
-        asked = _asked(rewards, track, seeds, laboratory.budget(steps, seconds, USUAL_S), agent, car)
+        experiment = _experiment(rewards, track, seeds, laboratory.budget(steps, seconds, USUAL_S), agent, car)
         folder = lab_folder(name, "compare", resume)
-    tasks = asked.tasks
+    tasks = experiment.tasks
     with folder.locked():
-        folder.describe(asked.as_json())
+        folder.describe(experiment.as_json())
         known = {task.name: outcome for task in tasks if (outcome := folder.outcome(task)) is not None}
         missing = [task for task in tasks if task.name not in known]
         work = laboratory.Work(len(tasks))
@@ -98,7 +98,7 @@ def compare(
                         known[event.task.name] = event.outcome
     if not known:
         raise RunError(f"no training came to its end: {next(iter(work.problems.values()))[0]}")
-    comparison = Comparison(asked, known)
+    comparison = Comparison(experiment, known)
     picture = folder.path / FIGURE if plot is None else plot
     _draw(comparison, picture)
     if json:
@@ -106,23 +106,25 @@ def compare(
     else:
         _show(comparison)
     work.explain_problems()
-    console.note(f"Drew {console.word(picture)}; see the drivers: {_watch(folder.path, asked)}")
+    console.note(f"Drew {console.word(picture)}; see the drivers: {_watch(folder.path, experiment)}")
 
 
-def _watch(path: Path, asked: "Asked") -> str:
+def _watch(path: Path, experiment: "Experiment") -> str:
     """The command that shows the drivers of the first track; a window shows one track."""
-    some = f"*-{asked.tracks[0].name}-*.replay" if len(asked.tracks) > 1 else "*.replay"
+    some = f"*-{experiment.tracks[0].name}-*.replay" if len(experiment.tracks) > 1 else "*.replay"
     return f"[cyan]racer watch {escape(str(path / 'trainings' / some))}[/cyan]"
 
 
-def _asked(rewards: list[str], tracks: list[str] | None, seeds: int, budget: "Budget", agent: str, car: str) -> "Asked":
+def _experiment(
+    rewards: list[str], tracks: list[str] | None, seeds: int, budget: "Budget", agent: str, car: str
+) -> "Experiment":
     """What is to be compared.
 
     Raises:
         RacerError: a name means nothing, or two files have one name.
         typer.BadParameter: there is nothing to compare.
     """
-    from racer.lab import Asked
+    from racer.lab import Experiment
     from racer.sim import CARS
 
     sources = [laboratory.source_of_reward(one) for one in rewards]
@@ -134,18 +136,18 @@ def _asked(rewards: list[str], tracks: list[str] | None, seeds: int, budget: "Bu
     if car not in CARS:
         raise typer.BadParameter(f"{car!r} is none of {', '.join(CARS)}", param_hint="--car")
     routes = laboratory.tracks_of(tracks)
-    return Asked(tuple(sources), laboratory.source_of_recipe(agent), routes, seeds, budget, car)
+    return Experiment(tuple(sources), laboratory.source_of_recipe(agent), routes, seeds, budget, car)
 
 
 def _draw(comparison: "Comparison", path: Path) -> None:
     from racer.viewer.plot import Strip, comparison as draw
 
-    asked = comparison.asked
+    experiment = comparison.experiment
     strips = []
     for cell in comparison.cells:
-        reward = next(source for source in asked.rewards if source.name == cell.reward)
-        for track in asked.tracks:
-            if asked.task(reward, track, 0).track_name == cell.track:
+        reward = next(source for source in experiment.rewards if source.name == cell.reward)
+        for track in experiment.tracks:
+            if experiment.task(reward, track, 0).track_name == cell.track:
                 values = comparison.percents(reward, track)
                 strips.append(Strip(cell.reward, cell.track, values, cell.percent, cell.percent_interval))
     draw(strips, [(f"{pair.better} beats {pair.worse}", pair) for pair in comparison.pairs], path)
@@ -153,9 +155,11 @@ def _draw(comparison: "Comparison", path: Path) -> None:
 
 def _show(comparison: "Comparison") -> None:
     """Print the table, then what can be said of each pair."""
-    asked = comparison.asked
+    experiment = comparison.experiment
     rows = [_row(cell) for cell in comparison.cells]
-    title = f"{asked.seeds} trainings of {asked.budget} for each reward and track, with {asked.recipe.name}"
+    title = (
+        f"{experiment.seeds} trainings of {experiment.budget} for each reward and track, with {experiment.recipe.name}"
+    )
     columns = ["reward", "track", "drive laps>", "?", "lap, s>", "?", "% of mark>", "?"]
     console.show(console.table(columns, rows, title))
     if len(comparison.pairs) > MOST_SENTENCES:

@@ -86,17 +86,17 @@ def tune(
     if out is not None:
         refuse_existing(out)
     with console.busy("Reading"):
-        from racer.lab import Asked, Search, lab_folder, ranges_of
+        from racer.lab import Experiment, Search, lab_folder, ranges_of
 
         recipe = _is_recipe(what)
-        asked = Asked(
+        experiment = Experiment(
             (laboratory.source_of_reward(reward if recipe else what),),
             laboratory.source_of_recipe(what if recipe else agent),
             laboratory.tracks_of(track),
             seeds,
             laboratory.budget(steps, seconds, USUAL_S),
         )
-        source = asked.recipe if recipe else asked.rewards[0]
+        source = experiment.recipe if recipe else experiment.rewards[0]
         found = ranges_of(source, ranges or ())
         if not found:
             raise RunError(
@@ -105,8 +105,8 @@ def tune(
             )
         folder = lab_folder(name, "tune", resume)
     with folder.locked():
-        search = Search(asked, found, candidates, folder, seed, recipe)
-        folder.describe({**asked.as_json(), "searched": {one.name: str(one) for one in found}})
+        search = Search(experiment, found, candidates, folder, seed, recipe)
+        folder.describe({**experiment.as_json(), "searched": {one.name: str(one) for one in found}})
         _run(search, ray, jobs)
     best = search.best
     path = None if best.number == 0 else _write(search, best, out)
@@ -190,7 +190,7 @@ def _record(search: "Search", best: "Candidate", path: Path | None) -> dict[str,
     return {
         "format": "racer search",
         "version": 1,
-        "asked": search.asked.as_json(),
+        "asked": search.experiment.as_json(),
         "ranges": {one.name: str(one) for one in search.ranges},
         "candidates": [plain(one) for one in search.tried],
         "best": plain(best),
@@ -208,5 +208,5 @@ def _show(search: "Search", best: "Candidate") -> None:
         [str(one.number) + (" (own)" if one.number == 0 else ""), f"{one.mean:.1f}", _values(one.values)]
         for one in shown
     ]
-    title = f"{len(search.tried)} candidates, up to {search.seeds} trainings of {search.asked.budget} each"
+    title = f"{len(search.tried)} candidates, up to {search.seeds} trainings of {search.experiment.budget} each"
     console.show(console.table(["candidate", "of the mark, %>", "values"], rows, title))

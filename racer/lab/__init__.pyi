@@ -1,5 +1,5 @@
 from .cluster import RayWorkers as RayWorkers
-from .compare import Asked as Asked, Cell as Cell, Comparison as Comparison, Pair as Pair
+from .compare import Cell as Cell, Comparison as Comparison, Experiment as Experiment, Pair as Pair
 from .folder import LabFolder as LabFolder, lab_folder as lab_folder
 from .ranges import Range as Range, changed as changed, ranges_of as ranges_of
 from .report import report_page as report_page, save_report as save_report

@@ -33,14 +33,14 @@ from racer.replay import mark_of, percent_of_mark
 from racer.sim import CARS
 from racer.track import Track
 
-__all__ = ["Asked", "Cell", "Comparison", "Pair"]
+__all__ = ["Cell", "Comparison", "Experiment", "Pair"]
 
 FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
-    """What is to be compared.
+class Experiment:
+    """The trainings of a comparison, or of one candidate of a search.
 
     Attributes:
         rewards: the rewards' files.
@@ -146,30 +146,30 @@ class Comparison:
     """What is known of a comparison so far.
 
     Attributes:
-        asked: what is compared.
+        experiment: what is compared.
         outcomes: by the names of tasks.
     """
 
-    def __init__(self, asked: Asked, outcomes: Mapping[str, Outcome]) -> None:
+    def __init__(self, experiment: Experiment, outcomes: Mapping[str, Outcome]) -> None:
         """Take outcomes; those of other tasks do not matter."""
-        self.asked, self.outcomes = asked, outcomes
+        self.experiment, self.outcomes = experiment, outcomes
 
     @cached_property
     def cells(self) -> list[Cell]:
         """Each reward on each track, and on all of them if there are several."""
         found = []
-        for reward in self.asked.rewards:
-            found += [self._cell(reward, [track]) for track in self.asked.tracks]
-            if len(self.asked.tracks) > 1:
-                found.append(self._cell(reward, self.asked.tracks))
+        for reward in self.experiment.rewards:
+            found += [self._cell(reward, [track]) for track in self.experiment.tracks]
+            if len(self.experiment.tracks) > 1:
+                found.append(self._cell(reward, self.experiment.tracks))
         return found
 
     @cached_property
     def pairs(self) -> list[Pair]:
         """Every two rewards that have a training on every track, the clearest differences first."""
-        asked, known = self.asked, {}
-        for reward in asked.rewards:
-            groups = [-self._times(reward, track) for track in asked.tracks]
+        experiment, known = self.experiment, {}
+        for reward in experiment.rewards:
+            groups = [-self._times(reward, track) for track in experiment.tracks]
             if all(len(group) for group in groups):
                 known[reward.name] = groups
         names = [
@@ -179,13 +179,13 @@ class Comparison:
         found = []
         for (a, b), p in zip(names, p_values, strict=True):
             probability = improvement(known[a], known[b])
-            needed = seeds_needed(probability, len(asked.tracks), len(names))
+            needed = seeds_needed(probability, len(experiment.tracks), len(names))
             found.append(Pair(a, b, probability, improvement_interval(known[a], known[b]), p, needed))
         return sorted(found, key=lambda pair: (pair.p, -pair.probability))
 
     def percents(self, reward: Source, track: Track) -> FloatArray:
         """Percent of the mark of each training, 0 without complete laps; empty where no mark is known."""
-        mark = mark_of(track, CARS[self.asked.car])
+        mark = mark_of(track, CARS[self.experiment.car])
         if mark is None:
             return np.empty(0)
         shares = [percent_of_mark(float(time), mark) for time in self._times(reward, track)]
@@ -196,7 +196,7 @@ class Comparison:
         return {
             "format": "racer comparison",
             "version": 1,
-            "asked": self.asked.as_json(),
+            "asked": self.experiment.as_json(),
             "rewards": [vars(cell) for cell in self.cells],
             "pairs": [{**vars(pair), "told_apart": pair.told_apart, "sentence": str(pair)} for pair in self.pairs],
             "trainings": [
@@ -206,14 +206,14 @@ class Comparison:
                     "seed": task.seed,
                     **outcome.as_json(),
                 }
-                for task in self.asked.tasks
+                for task in self.experiment.tasks
                 if (outcome := self.outcomes.get(task.name)) is not None
             ],
         }
 
     def _known(self, reward: Source, track: Track) -> list[Outcome]:
-        asked = self.asked
-        found = (self.outcomes.get(asked.task(reward, track, seed).name) for seed in range(asked.seeds))
+        experiment = self.experiment
+        found = (self.outcomes.get(experiment.task(reward, track, seed).name) for seed in range(experiment.seeds))
         return [outcome for outcome in found if outcome is not None]
 
     def _times(self, reward: Source, track: Track) -> FloatArray:
@@ -230,7 +230,7 @@ class Comparison:
             percents = []
         return Cell(
             reward.name,
-            self.asked.task(reward, tracks[0], 0).track_name if len(tracks) == 1 else "",
+            self.experiment.task(reward, tracks[0], 0).track_name if len(tracks) == 1 else "",
             len(outcomes),
             done,
             wilson_interval(done, len(outcomes)),

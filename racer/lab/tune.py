@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from racer.errors import RunError
-from racer.lab.compare import Asked
+from racer.lab.compare import Experiment
 from racer.lab.folder import LabFolder
 from racer.lab.ranges import Range, changed
 from racer.lab.task import Outcome, Source, Task
@@ -97,7 +97,7 @@ class Search:
     """A search for better values.
 
     Attributes:
-        asked: recipe, tracks, seeds and budget; its one reward is searched over unless `recipe` is true.
+        experiment: recipe, tracks, seeds and budget; its one reward is searched over unless `recipe` is true.
         ranges: of the constants.
         candidates: how many to try in all.
         folder: where it is kept.
@@ -106,7 +106,7 @@ class Search:
         problems: why candidates failed.
     """
 
-    asked: Asked
+    experiment: Experiment
     ranges: list[Range]
     candidates: int
     folder: LabFolder
@@ -155,21 +155,22 @@ class Search:
 
     def _about(self) -> str:
         """What is searched over and how: only what agrees in all of this may be compared."""
-        asked = self.asked
+        experiment = self.experiment
         ranges = "; ".join(f"{one.name} {one}" for one in self.ranges)
-        tracks = ", ".join(track.name for track in asked.tracks)
-        digest = hashlib.sha256(" ".join(task.name for task in asked.tasks).encode()).hexdigest()[:8]
-        return f"{self.source.name}: {ranges}; {asked.budget} on {tracks} with {asked.seeds} seeds; files {digest}"
+        tracks = ", ".join(track.name for track in experiment.tracks)
+        digest = hashlib.sha256(" ".join(task.name for task in experiment.tasks).encode()).hexdigest()[:8]
+        trainings = f"{experiment.budget} on {tracks} with {experiment.seeds} seeds"
+        return f"{self.source.name}: {ranges}; {trainings}; files {digest}"
 
     @property
     def source(self) -> Source:
         """The file that is searched over."""
-        return self.asked.recipe if self.recipe else self.asked.rewards[0]
+        return self.experiment.recipe if self.recipe else self.experiment.rewards[0]
 
     @property
     def seeds(self) -> int:
         """How many trainings a candidate has that is not given up."""
-        return self.asked.seeds * len(self.asked.tracks)
+        return self.experiment.seeds * len(self.experiment.tracks)
 
     @property
     def left(self) -> int:
@@ -236,8 +237,8 @@ class Search:
         values = {one.name: one.rounded(_suggested(trial, one)) for one in self.ranges}
         trial.set_user_attr(VALUES, values)
         own = replace(self.source, text=self.text(values))
-        asked = replace(self.asked, recipe=own) if self.recipe else replace(self.asked, rewards=(own,))
-        return _Trying(trial, number, values, asked.tasks)
+        experiment = replace(self.experiment, recipe=own) if self.recipe else replace(self.experiment, rewards=(own,))
+        return _Trying(trial, number, values, experiment.tasks)
 
     def _go_on(
         self, current: _Trying, trying: dict[str, _Trying], workers: Workers
