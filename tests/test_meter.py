@@ -53,7 +53,7 @@ def judged(*evaluations):
     meter = Meter(SLOW_S)
     for number, one in enumerate(evaluations, start=1):
         numbers = meter.add(one, number * STEPS)
-    return numbers, meter.reading()
+    return numbers, meter.reading
 
 
 def test_faster_laps_that_earn_more_agree():

@@ -50,7 +50,11 @@ class MeterReading(NamedTuple):
 
 
 class Meter:
-    """Compares what laps earned with how far and how fast they were, evaluation after evaluation."""
+    """Compares what laps earned with how far and how fast they were, evaluation after evaluation.
+
+    Attributes:
+        reading: what it says by now; None while it is too early.
+    """
 
     def __init__(self, slow_s: float, mark: Replay | None = None) -> None:
         """Begin without an evaluation.
@@ -62,6 +66,7 @@ class Meter:
         self._slow_s, self._mark = slow_s, mark
         self._attempts: deque[tuple[Attempt, ...]] = deque(maxlen=WINDOW)
         self._rows: list[dict[str, float]] = []
+        self.reading: MeterReading | None = None
 
     def add(self, result: EvaluationResult, steps: int) -> dict[str, float | None]:
         """Take an evaluation after so many steps; gives its numbers for `metrics.csv`, which docs/lab.md documents."""
@@ -74,11 +79,8 @@ class Meter:
         values = (result.completed, best_s, percent, *means, result.crashed, progress, pace, self._slow_s)
         row = dict(zip(COLUMNS, values, strict=True))
         self._rows.append({key: math.nan if value is None else value for key, value in row.items()} | {"steps": steps})
+        self.reading = meter_reading({key: np.array([one[key] for one in self._rows]) for key in ("steps", *COLUMNS)})
         return row
-
-    def reading(self) -> MeterReading | None:
-        """What is to be said by now; None while it is too early."""
-        return meter_reading({key: np.array([row[key] for row in self._rows]) for key in ("steps", *COLUMNS)})
 
 
 def agreement(attempts: Sequence[Attempt]) -> tuple[float | None, float | None]:

@@ -139,7 +139,7 @@ class Training:
         if steps > self._first_steps:
             self._log.write(steps, seconds, {"time/fps": speed, **evaluation, **metrics})
         used, pace = min(1.0, self._used), usual_pace(self.learner)
-        best, meter = self._best, self._meter.reading()
+        best, meter = self._best, self._meter.reading
         state = Progress(steps, seconds, used, speed, metrics, self._result, best, due, elapsed, pace, meter)
         for callback in self._callbacks:
             callback.on_update(state)
