@@ -56,16 +56,12 @@ for _name, (_one, _many) in _RACES.items():
     if f"racer/{_name}-v0" not in registry:  # registering twice, as a reload would, makes Gymnasium warn
         register(id=f"racer/{_name}-v0", entry_point=_one, vector_entry_point=_many)
 
+_FUNCTIONS = {"load_track": "racer.track", "show": "racer.lab"}
+
 
 def __getattr__(name: str) -> Any:
-    if name == "load_track":
-        from racer.track import load_track
-
-        return load_track
-    if name == "show":
-        from racer.lab import show
-
-        return show
+    if name in _FUNCTIONS:
+        return getattr(importlib.import_module(_FUNCTIONS[name]), name)
     if name in __all__:
         return importlib.import_module(f"racer.{name}")
     raise AttributeError(f"module 'racer' has no attribute {name!r}")
