@@ -18,8 +18,8 @@ from racer.lab.workers import Event
 __all__ = ["RayWorkers"]
 
 RETRIES = 5  # of a task whose worker or node is lost; the next ones may be lost, too
-PATIENCE_S = 10.0  # for an answer of the head
-FREE_S = 5.0  # to wait for a word, between two looks
+CONNECT_S = 10.0  # for an answer of the head
+POLL_S = 5.0  # between two looks for what has ended
 
 
 class RayWorkers:
@@ -40,21 +40,21 @@ class RayWorkers:
         except ImportError as missing:
             raise RunError("a cluster needs a library more: run pip install 'racer[ray]'") from missing
         try:
-            _knock(address)
+            _check_reachable(address)
             ray.init(address, log_to_driver=False, logging_level="warning", configure_logging=False)
         except Exception as wrong:  # Ray raises whatever its layers raise
             raise RunError(
                 f"there is no Ray cluster at {address}: {_first_line(wrong)}. Start one with: ray start --head"
             ) from wrong
         self._ray: Any = ray
-        self._words = contextlib.redirect_stdout(sys.stderr)  # Ray prints what becomes of its nodes; it is no result
+        self._redirected = contextlib.redirect_stdout(sys.stderr)  # Ray prints what becomes of its nodes: no result
         self._carry_out = ray.remote(num_cpus=1, max_retries=RETRIES)(_carried_out)
         self._tasks: dict[Any, Task] = {}
         self.size = jobs or max(1, int(ray.cluster_resources().get("CPU", 1)))
 
     def __enter__(self) -> RayWorkers:
         """Take up work."""
-        self._words.__enter__()
+        self._redirected.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -63,7 +63,7 @@ class RayWorkers:
             self._ray.cancel(reference, force=True)
         self._tasks = {}
         self._ray.shutdown()
-        self._words.__exit__(None, None, None)
+        self._redirected.__exit__(None, None, None)
 
     def submit(self, task: Task) -> None:
         """Hand a task to the cluster."""
@@ -73,7 +73,7 @@ class RayWorkers:
         """Wait for something new; empty if there is no task left."""
         done: list[Any] = []
         while self._tasks and not done:
-            done, _ = self._ray.wait(list(self._tasks), timeout=FREE_S)
+            done, _ = self._ray.wait(list(self._tasks), timeout=POLL_S)
         return [self._event(reference) for reference in done]
 
     def _event(self, reference: Any) -> Event:
@@ -89,7 +89,7 @@ def _first_line(wrong: Exception) -> str:
     return (str(wrong).strip().splitlines() or [type(wrong).__name__])[0]
 
 
-def _knock(address: str) -> None:
+def _check_reachable(address: str) -> None:
     """Fail where nobody listens; Ray itself would wait there for minutes.
 
     Raises:
@@ -97,7 +97,7 @@ def _knock(address: str) -> None:
     """
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if colon and port.isdecimal():
-        socket.create_connection((host.strip("[]"), int(port)), PATIENCE_S).close()
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
 
 
 def _carried_out(task: Task) -> Outcome | str:

@@ -25,7 +25,7 @@ __all__ = ["LabFolder", "lab_folder"]
 LAB = Path("lab")
 """Where comparisons and searches are kept, in the working folder."""
 
-ABOUT, RESULTS = "asked.json", "trainings"
+DESCRIPTION, RESULTS = "asked.json", "trainings"
 
 
 class LabFolder:
@@ -44,13 +44,13 @@ class LabFolder:
         self.path = make_folder(path)
         make_folder(path / RESULTS, within=path)
 
-    def describe(self, asked: Mapping[str, Any]) -> None:
+    def describe(self, experiment: Mapping[str, Any]) -> None:
         """Write down, for people, what was asked for last.
 
         Raises:
             FileError: it cannot be written.
         """
-        write_atomically(self.path / ABOUT, json.dumps(dict(asked), indent=2) + "\n", within=self.path)
+        write_atomically(self.path / DESCRIPTION, json.dumps(dict(experiment), indent=2) + "\n", within=self.path)
 
     def locked(self) -> AbstractContextManager[None]:
         """Keep it to this process.

@@ -90,11 +90,11 @@ def report_page(run: Run) -> str:
     replay = load_replay(run.replay) if run.replay.exists() else None
     mark = mark_of(track, run.car)
     config = run.config
-    about = (
+    description = (
         f"{config.agent} learned with the reward {config.reward} on {', '.join(config.track_names)}, "
         f"seed {config.seed}, {config.budget}."
     )
-    parts = [f"<h1>{escape(run.name)}</h1><p>{escape(about)}</p>", _facts(metrics, notes, replay, mark)]
+    parts = [f"<h1>{escape(run.name)}</h1><p>{escape(description)}</p>", _facts(metrics, notes, replay, mark)]
     if said := meter_reading(metrics):
         parts.append(f'<p class="meter{" warns" if said.warns else ""}">{escape(said.text)}</p>')
     parts.append(_curves(metrics, notes, mark))

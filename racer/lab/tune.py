@@ -77,7 +77,7 @@ def score(task: Task, outcome: Outcome) -> float:
 
 
 @dataclass
-class _Trying:
+class _InProgress:
     """A candidate in progress."""
 
     trial: Trial
@@ -132,14 +132,15 @@ class Search:
             warnings.simplefilter("ignore")  # that parts of Optuna are new
             storage = optuna.storages.JournalStorage(JournalFileBackend(str(path)))
             names = [study.study_name for study in optuna.get_all_study_summaries(storage)]
-            about = self._about()
-            if names and names != [about]:
+            description = self._description()
+            if names and names != [description]:
                 raise RunError(
-                    f"{path} holds the search {names[0]!r:.300}, which is not {about!r:.300}; choose another --name"
+                    f"{path} holds the search {names[0]!r:.300}, which is not {description!r:.300}; "
+                    "choose another --name"
                 )
-            known = len(optuna.load_study(study_name=about, storage=storage).trials) if names else 0
+            known = len(optuna.load_study(study_name=description, storage=storage).trials) if names else 0
             self.study: Study = optuna.create_study(
-                study_name=about,
+                study_name=description,
                 storage=storage,
                 direction="maximize",
                 load_if_exists=True,
@@ -153,7 +154,7 @@ class Search:
         if not known:
             self.study.enqueue_trial({one.name: one.value for one in self.ranges})
 
-    def _about(self) -> str:
+    def _description(self) -> str:
         """What is searched over and how: only what agrees in all of this may be compared."""
         experiment = self.experiment
         ranges = "; ".join(f"{one.name} {one}" for one in self.ranges)
@@ -206,7 +207,7 @@ class Search:
         Raises:
             RunError: the file's own values fail.
         """
-        trying: dict[str, _Trying] = {}
+        trying: dict[str, _InProgress] = {}
         number, last = len(self.tried), len(self.tried) + self.left
         while number < last or trying:
             if number < last and len(trying) < workers.size:
@@ -225,11 +226,11 @@ class Search:
                     self._fail(current, event.problem)
                     yield current.now, event
                 else:
-                    self._tell(current, event.outcome)
+                    self._report(current, event.outcome)
                     yield current.now, event
                     yield from self._go_on(current, trying, workers)
 
-    def _next(self, number: int) -> _Trying:
+    def _next(self, number: int) -> _InProgress:
         """Another candidate."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -238,10 +239,10 @@ class Search:
         trial.set_user_attr(VALUES, values)
         own = replace(self.source, text=self.text(values))
         experiment = replace(self.experiment, recipe=own) if self.recipe else replace(self.experiment, rewards=(own,))
-        return _Trying(trial, number, values, experiment.tasks)
+        return _InProgress(trial, number, values, experiment.tasks)
 
     def _go_on(
-        self, current: _Trying, trying: dict[str, _Trying], workers: Workers
+        self, current: _InProgress, trying: dict[str, _InProgress], workers: Workers
     ) -> Iterator[tuple[Candidate, Event | None]]:
         """Hand over the next training of a candidate, unless it is decided; outcomes that are known are taken."""
         from optuna.trial import TrialState
@@ -258,17 +259,17 @@ class Search:
                 trying[task.name] = current
                 workers.submit(task)
                 return
-            self._tell(current, outcome)
+            self._report(current, outcome)
         current.state = STATES["COMPLETE"]
         self.study.tell(current.trial, float(np.mean(current.scores)))
         yield current.now, None
 
-    def _tell(self, current: _Trying, outcome: Outcome) -> None:
+    def _report(self, current: _InProgress, outcome: Outcome) -> None:
         step = len(current.scores)
         current.scores.append(score(current.tasks[step], outcome))
         current.trial.report(current.scores[-1], step)
 
-    def _fail(self, current: _Trying, problem: str) -> None:
+    def _fail(self, current: _InProgress, problem: str) -> None:
         from optuna.trial import TrialState
 
         current.state = FAILED
@@ -278,7 +279,7 @@ class Search:
         if current.number == 0:
             raise RunError(f"{self.source.path} fails with its own values: {problem}")
 
-    def _is_worse(self, current: _Trying) -> bool:
+    def _is_worse(self, current: _InProgress) -> bool:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return len(current.scores) >= LEAST_SEEDS and current.trial.should_prune()

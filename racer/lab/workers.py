@@ -126,7 +126,7 @@ class LocalWorkers:
 
     def submit(self, task: Task) -> None:
         """Hand a task to an idle process, or to a new one."""
-        self._hand(task, 1)
+        self._assign(task, 1)
 
     def wait(self) -> list[Event]:
         """Wait for something new; empty if there is no task left."""
@@ -134,11 +134,11 @@ class LocalWorkers:
         while self._busy and not found:
             for pipe in connection.wait(list(self._busy)):
                 assert isinstance(pipe, connection.Connection)
-                if (event := self._heard(pipe)) is not None:
+                if (event := self._receive(pipe)) is not None:
                     found.append(event)
         return found
 
-    def _hand(self, task: Task, tries: int) -> None:
+    def _assign(self, task: Task, tries: int) -> None:
         while True:
             worker = self._idle.pop() if self._idle else _Worker(self._scratch.name)
             try:
@@ -150,7 +150,7 @@ class LocalWorkers:
             self._busy[worker.pipe] = worker
             return
 
-    def _heard(self, pipe: connection.Connection) -> Event | None:
+    def _receive(self, pipe: connection.Connection) -> Event | None:
         worker = self._busy[pipe]
         assert worker.task is not None
         try:
@@ -159,7 +159,7 @@ class LocalWorkers:
             del self._busy[pipe]
             code = worker.end()
             if worker.tries < TRIES:
-                self._hand(worker.task, worker.tries + 1)
+                self._assign(worker.task, worker.tries + 1)
                 return None
             return Event(worker.task, 0.0, problem=f"its process ended {TRIES} times, last {_how(code)}")
         if isinstance(said, float):

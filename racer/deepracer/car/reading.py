@@ -64,13 +64,13 @@ class _Step:
         node: its name.
         kind: what it does: `scale`, `filters`, `matrix`, `bias`, `norm` or `activation`.
         values: what it does it with.
-        about: more of it, such as a step or an activation.
+        detail: more of it, such as a step or an activation.
     """
 
     node: str
     kind: str
     values: list[NDArray[Any]] = field(default_factory=list)
-    about: Any = None
+    detail: Any = None
 
 
 class _Graph:
@@ -145,7 +145,7 @@ class _Graph:
         """What an operation on what is before it does."""
         op, name = node.op, node.name
         if op in ACTIVATION_OF:
-            return _Step(name, "activation", about=ACTIVATION_OF[op])
+            return _Step(name, "activation", detail=ACTIVATION_OF[op])
         if op == "Conv2D":
             steps = list(node.attr["strides"].list.i)
             spread = [n for n in node.attr["dilations"].list.i if n != 1]
@@ -233,7 +233,7 @@ def _layers(graph: _Graph, steps: list[_Step]) -> tuple[list[Layer], str]:
     middle, spread, activation, k = 0.0, 1.0, "none", 0
     while k < len(steps) and steps[k].kind == "scale":
         value = float(steps[k].values[0])
-        match steps[k].about:
+        match steps[k].detail:
             case "Sub":
                 middle += value * spread
             case "RealDiv":
@@ -257,13 +257,13 @@ def _layers(graph: _Graph, steps: list[_Step]) -> tuple[list[Layer], str]:
                 bias = bias + steps[k].values[0]
             else:  # a batch normalisation that no longer learns is a factor and a bias
                 factor, shift, mean, variance = steps[k].values
-                factor = factor / np.sqrt(np.maximum(variance, 0.0) + max(steps[k].about, 1e-12))
+                factor = factor / np.sqrt(np.maximum(variance, 0.0) + max(steps[k].detail, 1e-12))
                 weight, bias = weight * factor, (bias - mean) * factor + shift
             k += 1
         if k < len(steps) and steps[k].kind == "activation":
-            activation, k = steps[k].about, k + 1
+            activation, k = steps[k].detail, k + 1
         if first.kind == "filters":
-            layers.append(Convolution(weight.transpose(3, 0, 1, 2), bias, activation, first.about))
+            layers.append(Convolution(weight.transpose(3, 0, 1, 2), bias, activation, first.detail))
         else:
             if not any(isinstance(layer, Flatten) for layer in layers):
                 layers.append(Flatten())

@@ -44,7 +44,7 @@ class Outcome:
 def rule_outcomes(settings: Settings) -> Iterator[Outcome]:
     """The rules of a training; the outcomes of the track's settings come with the track."""
     yield Outcome("RACE_TYPE", settings.race_type, Status.CONVERTED)
-    for key, value in settings.about_traffic.items():
+    for key, value in settings.traffic_settings.items():
         yield Outcome(key, value, Status.CONVERTED)
     both = "half of the cars drive in each direction all the time; evaluations are in the track's direction"
     status = Status.REPLACED if settings.alternate else Status.CONVERTED

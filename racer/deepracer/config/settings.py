@@ -76,7 +76,7 @@ class Settings:
         others: what the file says under the keys of `REPLACED`.
         files: what it says under the keys that name the other files.
         traffic: boxes or bot cars; None in other races.
-        about_traffic: what the file says of these, by its own keys.
+        traffic_settings: what the file says of these, by its own keys.
     """
 
     world: str | None = None
@@ -91,7 +91,7 @@ class Settings:
     others: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     traffic: Traffic | None = None
-    about_traffic: Mapping[str, str] = field(default_factory=dict)
+    traffic_settings: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_settings(source: Source) -> Settings:
@@ -126,7 +126,7 @@ def read_settings(source: Source) -> Settings:
         others=MappingProxyType({key: section.text(found[key], "") for key in REPLACED if key in found}),
         files=MappingProxyType({key: section.text(found[key], "") for key in FILES if key in found}),
         traffic=traffic,
-        about_traffic=MappingProxyType(
+        traffic_settings=MappingProxyType(
             {key: section.text(found[key], "") for key in RACE_NAMES if traffic is not None and key in found}
         ),
     )
