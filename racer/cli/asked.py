@@ -1,8 +1,13 @@
-"""What `racer train` is asked for: its options, DeepRacer's files, and a run to begin with, as one `RunConfig`."""
+"""What `racer train` is asked for: its options, DeepRacer's files, and a run to begin with, as one `RunConfig`.
+
+The options that say what is on the track are those of `racer evaluate`, too.
+"""
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from racer.cli import deepracer, inputs, runs
 
@@ -11,8 +16,34 @@ if TYPE_CHECKING:
     from racer.sim import Traffic
     from racer.training import Run, RunConfig
 
-__all__ = ["config_of", "converted", "folder_of", "traffic_of", "words"]
+__all__ = [
+    "RACE",
+    "BotCars",
+    "BotSpeed",
+    "LaneChanges",
+    "Objects",
+    "RandomObjects",
+    "config_of",
+    "converted",
+    "folder_of",
+    "traffic_of",
+    "words",
+]
 
+RACE = "What is on the track"  # a panel of --help
+Objects = Annotated[
+    int | None, typer.Option(help="Boxes on the track (default: 6).", rich_help_panel=RACE, show_default=False)
+]
+RandomObjects = Annotated[
+    bool, typer.Option("--random-objects", help="Draw the boxes' places anew in each episode.", rich_help_panel=RACE)
+]
+BotCars = Annotated[
+    int | None, typer.Option(help="Bot cars on the track (default: 3).", rich_help_panel=RACE, show_default=False)
+]
+BotSpeed = Annotated[
+    float | None, typer.Option(help="Their speed, m/s (default: 0.5).", rich_help_panel=RACE, show_default=False)
+]
+LaneChanges = Annotated[bool, typer.Option("--lane-changes", help="Let them change lanes.", rich_help_panel=RACE)]
 RACES = ("time-trial", "object-avoidance", "head-to-bot", "head-to-head")
 
 

@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from racer.cli import complete, console, crowded, laps as lap_tables, mark, rules as rule_tables
-from racer.cli.asked import traffic_of
+from racer.cli.asked import RACE, BotCars, BotSpeed, LaneChanges, Objects, RandomObjects, traffic_of
 from racer.cli.entrants import Entrant, entrant
 from racer.errors import FileError, RacerError, RunError
 from racer.shelf import DEFAULTS
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from racer.training import Run
 
 __all__ = ["evaluate"]
-
-RACE = "Among boxes or bot cars"
 
 
 def evaluate(
@@ -79,21 +77,11 @@ def evaluate(
             help="time-trial, object-avoidance or head-to-bot (default: the run's own).", rich_help_panel=RACE
         ),
     ] = None,
-    objects: Annotated[
-        int | None, typer.Option(help="Boxes on the track (default: 6).", rich_help_panel=RACE, show_default=False)
-    ] = None,
-    random_objects: Annotated[
-        bool, typer.Option("--random-objects", help="Draw their places from the seed.", rich_help_panel=RACE)
-    ] = False,
-    bots: Annotated[
-        int | None, typer.Option(help="Bot cars on the track (default: 3).", rich_help_panel=RACE, show_default=False)
-    ] = None,
-    bot_speed: Annotated[
-        float | None, typer.Option(help="Their speed, m/s (default: 0.5).", rich_help_panel=RACE, show_default=False)
-    ] = None,
-    lane_changes: Annotated[
-        bool, typer.Option("--lane-changes", help="Let them change lanes.", rich_help_panel=RACE)
-    ] = False,
+    objects: Objects = None,
+    random_objects: RandomObjects = False,
+    bots: BotCars = None,
+    bot_speed: BotSpeed = None,
+    lane_changes: LaneChanges = False,
     seeds: Annotated[
         int, typer.Option(min=1, max=1000, help="Number of races, each with a seed of its own.", rich_help_panel=RACE)
     ] = 20,

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["run_training", "train"]
 
 BUDGET, DRIVING, FILES = "How long", "What it drives and observes", "DeepRacer's files"
-RACE = "What is on the track"
 
 
 def count(text: str) -> int:
@@ -146,31 +145,21 @@ def train(
         str | None,
         typer.Option(
             help="time-trial, object-avoidance, head-to-bot or head-to-head (default: time-trial).",
-            rich_help_panel=RACE,
+            rich_help_panel=options.RACE,
         ),
     ] = None,
-    objects: Annotated[
-        int | None, typer.Option(help="Boxes on the track (default: 6).", rich_help_panel=RACE, show_default=False)
-    ] = None,
-    random_objects: Annotated[
-        bool, typer.Option("--random-objects", help="Move the boxes with each episode.", rich_help_panel=RACE)
-    ] = False,
-    bots: Annotated[
-        int | None, typer.Option(help="Bot cars on the track (default: 3).", rich_help_panel=RACE, show_default=False)
-    ] = None,
-    bot_speed: Annotated[
-        float | None, typer.Option(help="Their speed, m/s (default: 0.5).", rich_help_panel=RACE, show_default=False)
-    ] = None,
-    lane_changes: Annotated[
-        bool, typer.Option("--lane-changes", help="Let them change lanes.", rich_help_panel=RACE)
-    ] = False,
+    objects: options.Objects = None,
+    random_objects: options.RandomObjects = False,
+    bots: options.BotCars = None,
+    bot_speed: options.BotSpeed = None,
+    lane_changes: options.LaneChanges = False,
     opponent: Annotated[
         list[str] | None,
         typer.Option(
             metavar="RUN|MODEL|AGENT|self",
             help="Race against this driver, or the run's own earlier ones; repeatable.",
             autocompletion=complete.drivers,
-            rich_help_panel=RACE,
+            rich_help_panel=options.RACE,
         ),
     ] = None,
     folder: Annotated[
