@@ -8,6 +8,7 @@ from rich.text import Text
 from racer.cli import console
 from racer.cli.entrants import Entrant, note_blind
 from racer.cli.race import course_of
+from racer.shelf import refuse_existing
 
 if TYPE_CHECKING:
     from racer.racing import CrowdedResult, TrialResult
@@ -38,8 +39,6 @@ def evaluate_among(
     """
     (laps, count, seed), (replay, force) = races, files
     if replay is not None:
-        from racer.shelf import refuse_existing
-
         refuse_existing(replay, force)
     with console.busy(console.loading("Racing")), console.prints_to_messages():
         from racer.racing import Contestant, Heat, evaluate_crowded, run_heat

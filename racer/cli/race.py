@@ -1,5 +1,6 @@
 """`racer race`: several drivers on one track."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,18 +10,19 @@ from rich.text import Text
 
 from racer.cli import complete, console
 from racer.cli.entrants import Entrant, entrant, note_blind
-from racer.shelf import DEFAULTS
+from racer.shelf import DEFAULTS, refuse_existing
 
 if TYPE_CHECKING:
     from racer.racing import Contestant, Heat, HeatResult, Placing
     from racer.track import Track
 
 __all__ = [
+    "GRIDS",
     "Drivers",
     "Grid",
     "Penalty",
     "Where",
-    "check_grid",
+    "check_choice",
     "contestants",
     "course_of",
     "heat_of",
@@ -88,10 +90,8 @@ def race(
         raise typer.BadParameter(
             "a race has two drivers or more; `racer evaluate` lets one drive alone", param_hint="DRIVERS"
         )
-    check_grid(grid)
+    check_choice("--grid", grid, GRIDS)
     if replay is not None:
-        from racer.shelf import refuse_existing
-
         refuse_existing(replay, force)
     with console.busy(console.loading("Racing")), console.prints_to_messages():
         from racer.racing import run_heat
@@ -111,10 +111,10 @@ def race(
         console.note(f"Recorded {console.word(replay)}: {console.command('racer', 'watch', replay)}")
 
 
-def check_grid(grid: str) -> None:
-    """Refuse what is no grid."""
-    if grid not in GRIDS:
-        raise typer.BadParameter(f"{grid!r} is none of {', '.join(GRIDS)}", param_hint="--grid")
+def check_choice(option: str, value: str, among: Sequence[str]) -> None:
+    """Refuse what an option does not know."""
+    if value not in among:
+        raise typer.BadParameter(f"{value!r} is none of {', '.join(among)}", param_hint=option)
 
 
 def course_of(found: list[Entrant], track: str | None) -> "Track":

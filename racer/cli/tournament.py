@@ -8,7 +8,8 @@ from rich.text import Text
 
 from racer.cli import console
 from racer.cli.entrants import entrant
-from racer.cli.race import Drivers, Grid, Penalty, Where, check_grid, contestants, course_of, heat_of
+from racer.cli.race import GRIDS, Drivers, Grid, Penalty, Where, check_choice, contestants, course_of, heat_of
+from racer.shelf import make_folder, refuse_existing
 
 if TYPE_CHECKING:
     from racer.racing import HeatResult, Match, Rank, TournamentResult
@@ -50,12 +51,9 @@ def tournament(
       [cyan]racer tournament a b c d e --format double-elimination --rounds 3[/cyan]
       [cyan]racer tournament a b c --replays heats --json[/cyan]
     """
-    for what, value, among in (("--format", kind, KINDS), ("--seeding", seeding, SEEDINGS)):
-        if value not in among:
-            raise typer.BadParameter(f"{value!r} is none of {', '.join(among)}", param_hint=what)
-    check_grid(grid)
-    from racer.shelf import make_folder, refuse_existing
-
+    check_choice("--format", kind, KINDS)
+    check_choice("--seeding", seeding, SEEDINGS)
+    check_choice("--grid", grid, GRIDS)
     if out is not None:
         refuse_existing(out, force)
     if replays is not None:

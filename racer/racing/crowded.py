@@ -12,7 +12,7 @@ from racer.env import TimeTrialVector
 from racer.errors import RulesError
 from racer.racing.agents import Driver
 from racer.racing.race import LAP_LIMIT_S, RaceConditions
-from racer.racing.results import LapResult, TrialResult
+from racer.racing.results import LapResult, TrialResult, mean_speed_mps, rounded
 from racer.racing.ruled import drive_trials
 from racer.sim import Rules, Traffic, traffic_as_json
 from racer.track import Track
@@ -68,9 +68,7 @@ class CrowdedResult:
     @property
     def mean_speed_mps(self) -> float | None:
         """Mean speed of the way driven in all complete laps, m/s; None without one."""
-        laps = [lap for lap in self.tried if lap.complete]
-        time_s = sum(lap.time_s for lap in laps)
-        return sum(lap.mean_speed_mps * lap.time_s for lap in laps) / time_s if laps else None
+        return mean_speed_mps([lap for lap in self.tried if lap.complete])
 
     @property
     def tried(self) -> list[LapResult]:
@@ -94,17 +92,17 @@ class CrowdedResult:
             "completion": round(self.completion, 4),
             "clean_races": self.clean,
             "crashes_per_lap": round(self.crashes_per_lap, 4),
-            "mean_lap_s": _rounded(float(np.mean(times)) if times else None),
-            "spread_s": _rounded(float(np.std(times)) if times else None),
-            "best_lap_s": _rounded(min(times, default=None)),
-            "mean_speed_mps": _rounded(self.mean_speed_mps),
+            "mean_lap_s": rounded(float(np.mean(times)) if times else None),
+            "spread_s": rounded(float(np.std(times)) if times else None),
+            "best_lap_s": rounded(min(times, default=None)),
+            "mean_speed_mps": rounded(self.mean_speed_mps),
             "races": [
                 {
                     "seed": race.seed,
                     "end": race.end,
                     "laps": [
                         {
-                            "time_s": _rounded(lap.time_s),
+                            "time_s": rounded(lap.time_s),
                             "complete": lap.complete,
                             "crashes": lap.crashes,
                             "off_tracks": lap.off_tracks,
@@ -151,7 +149,3 @@ def evaluate_crowded(
         raise RulesError(f"this race cannot start: {wrong}") from wrong
     races = drive_trials(driver, env, seeds)
     return CrowdedResult(name, track, traffic, laps, conditions.penalty_s, tuple(races))
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 3)

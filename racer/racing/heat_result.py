@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from racer.racing.results import rounded
 from racer.replay import Crash, Drive, Replay
 from racer.sim import STEP_S, traffic_as_json
 
@@ -62,10 +63,10 @@ class Placing:
             "end": self.end,
             "laps": self.laps,
             "raced_laps": round(self.raced, 3),
-            "time_s": _rounded(self.time_s),
-            "gap_s": _rounded(self.gap_s),
+            "time_s": rounded(self.time_s),
+            "gap_s": rounded(self.gap_s),
             "ended_s": round(self.ended_s, 3),
-            "best_lap_s": _rounded(self.best_lap_s),
+            "best_lap_s": rounded(self.best_lap_s),
             "crashes": self.crashes,
             "off_tracks": self.off_tracks,
             "penalty_s": round(self.penalty_s, 3),
@@ -174,7 +175,3 @@ def _raced(replay: Replay, drive: Drive) -> float:
 def _crash(replay: Replay, crash: Crash) -> dict[str, Any]:
     blamed = replay.drives[crash.car].driver
     return {"time_s": round(crash.step * STEP_S, 3), "to_blame": blamed, "text": replay.crash_text(crash)}
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 3)

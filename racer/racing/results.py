@@ -124,16 +124,16 @@ class RaceResult:
             "version": VERSION,
             "driver": self.driver,
             "seed": self.seed,
-            "time_s": _rounded(self.time_s),
+            "time_s": rounded(self.time_s),
             "laps": {
                 "completed": len(times),
                 "completion_rate": round(self.completion_rate, 4),
-                "mean_s": _rounded(float(np.mean(times)) if times else None),
-                "spread_s": _rounded(float(np.std(times)) if times else None),
-                "best_s": _rounded(min(times, default=None)),
-                "mean_speed_mps": _rounded(_mean_speed(laps)),
+                "mean_s": rounded(float(np.mean(times)) if times else None),
+                "spread_s": rounded(float(np.std(times)) if times else None),
+                "best_s": rounded(min(times, default=None)),
+                "mean_speed_mps": rounded(mean_speed_mps(laps)),
                 **{name: sum(getattr(lap, name) for lap in laps) for name in ("off_tracks", "crashes", "resets")},
-                "penalty_s": _rounded(sum(lap.penalty_s for lap in laps)),
+                "penalty_s": rounded(sum(lap.penalty_s for lap in laps)),
             },
             "courses": [_course(course, mark_of(course.track, CARS[self.rulebook.car])) for course in self.courses],
             "rules": rulebook_as_json(self.rulebook),
@@ -154,10 +154,10 @@ def _course(course: CourseResult, mark: Replay | None) -> dict[str, Any]:
         "direction": "reverse" if course.track.reversed else "forward",
         "length_m": round(course.track.length, 3),
         "track_digest": course.track.digest,
-        "time_s": _rounded(course.score.time_s),
-        "best_lap_s": _rounded(best_s),
-        "mark_s": _rounded(mark.best_lap_s if mark else None),
-        "percent_of_mark": _rounded(percent_of_mark(best_s, mark)),
+        "time_s": rounded(course.score.time_s),
+        "best_lap_s": rounded(best_s),
+        "mark_s": rounded(mark.best_lap_s if mark else None),
+        "percent_of_mark": rounded(percent_of_mark(best_s, mark)),
         "timed_trial": course.score.trial or None,
         "timed_from_lap": course.score.first_lap or None,
         "timed_laps": course.score.laps,
@@ -177,22 +177,23 @@ def _course(course: CourseResult, mark: Replay | None) -> dict[str, Any]:
 def _lap(lap: LapResult) -> dict[str, Any]:
     return {
         "lap": lap.number,
-        "start_s": _rounded(lap.start_s),
-        "time_s": _rounded(lap.time_s),
+        "start_s": rounded(lap.start_s),
+        "time_s": rounded(lap.time_s),
         "complete": lap.complete,
-        "penalty_s": _rounded(lap.penalty_s),
+        "penalty_s": rounded(lap.penalty_s),
         "off_tracks": lap.off_tracks,
         "crashes": lap.crashes,
         "resets": lap.resets,
-        "mean_speed_mps": _rounded(lap.mean_speed_mps),
+        "mean_speed_mps": rounded(lap.mean_speed_mps),
     }
 
 
-def _mean_speed(laps: Sequence[LapResult]) -> float | None:
-    """Mean speed over all laps, each by its time."""
+def mean_speed_mps(laps: Sequence[LapResult]) -> float | None:
+    """Mean speed over all laps, each by its time, m/s; None without any."""
     seconds = sum(lap.time_s for lap in laps)
     return sum(lap.mean_speed_mps * lap.time_s for lap in laps) / seconds if seconds else None
 
 
-def _rounded(value: float | None) -> float | None:
+def rounded(value: float | None) -> float | None:
+    """To three digits after the point, as results are printed; None stays None."""
     return None if value is None else round(value, 3)

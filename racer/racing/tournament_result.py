@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 from racer.errors import RulesError
 from racer.racing.heat import Heat
 from racer.racing.heat_result import HeatResult
+from racer.racing.results import rounded
 
 __all__ = ["KINDS", "SEEDINGS", "Bracket", "Match", "Rank", "Tournament", "TournamentResult"]
 
@@ -148,7 +149,7 @@ class TournamentResult:
             "track": heat.track.name,
             "laps": heat.laps,
             "seed": heat.seed,
-            "ranking": [_rounded(dataclasses.asdict(rank)) for rank in self.ranking],
+            "ranking": [dataclasses.asdict(rank) | {"best_lap_s": rounded(rank.best_lap_s)} for rank in self.ranking],
             "matches": [_match(match) for match in self.matches],
         }
 
@@ -162,7 +163,3 @@ def _match(match: Match) -> dict[str, Any]:
         "winner": match.winner,
         "heats": [heat.as_json() for heat in match.heats],
     }
-
-
-def _rounded(row: dict[str, Any]) -> dict[str, Any]:
-    return row if row["best_lap_s"] is None else row | {"best_lap_s": round(row["best_lap_s"], 3)}
