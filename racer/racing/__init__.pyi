@@ -12,7 +12,7 @@ from .agents import (
 )
 from .crowded import CrowdedResult as CrowdedResult, evaluate_crowded as evaluate_crowded
 from .duels import ANCHOR as ANCHOR, act_each as act_each, duels as duels, elo as elo
-from .heat import MOST_DRIVERS as MOST_DRIVERS, Contestant as Contestant, Heat as Heat, run_heat as run_heat
+from .heat import Contestant as Contestant, Heat as Heat, run_heat as run_heat
 from .heat_result import HeatResult as HeatResult, Placing as Placing, heat_result as heat_result
 from .hyperparameters import (
     Hyperparameters as Hyperparameters,

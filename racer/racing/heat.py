@@ -28,7 +28,7 @@ from racer.sensors import Observer, make_sensors
 from racer.sim import STEP_S, Car, Rules, Traffic, World, physics_version
 from racer.track import Track
 
-__all__ = ["MOST_DRIVERS", "Contestant", "Heat", "run_heat"]
+__all__ = ["Contestant", "Heat", "run_heat"]
 
 MOST_DRIVERS = 8
 GRACE_S = 60.0  # for those still driving when the first has finished

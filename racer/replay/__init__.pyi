@@ -28,10 +28,8 @@ from .player import (
     player_data as player_data,
 )
 from .record import (
-    NO_THINGS as NO_THINGS,
     STEP_DTYPE as STEP_DTYPE,
     STEP_S as STEP_S,
-    THING_DTYPE as THING_DTYPE,
     Crash as Crash,
     Drive as Drive,
     Lap as Lap,

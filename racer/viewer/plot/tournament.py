@@ -109,7 +109,7 @@ def draw_cross_table(names: Sequence[str], pairings: Sequence[Pairing], title: s
     height = HEAD_IN + (count + 1) * CELL_IN[1] + MARGIN_IN
     canvas = Canvas(max(width, 5.0), height)
     canvas.text(MARGIN_IN, height - 0.5, title, 13.0, TEXT, weight="bold")
-    wins = {names_of: won for one in pairings for names_of, won in _both_ways(one)}
+    wins = {pair: won for one in pairings for pair, won in zip((one.names, one.names[::-1]), one.wins, strict=True)}
     left, top = MARGIN_IN + NAME_IN, height - HEAD_IN
 
     def middle(row: int, column: int) -> tuple[float, float]:
@@ -136,11 +136,6 @@ def draw_cross_table(names: Sequence[str], pairings: Sequence[Pairing], title: s
     x, y = middle(-1, count)
     canvas.text(x, y, "heats", 8.5, SOFT, ha="center", va="center")
     canvas.save(path)
-
-
-def _both_ways(one: Pairing) -> list[tuple[tuple[str, str], int]]:
-    first, second = one.names
-    return [((first, second), one.wins[0]), ((second, first), one.wins[1])]
 
 
 def _next(
