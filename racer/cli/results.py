@@ -28,7 +28,7 @@ def watch(
     speed: Annotated[float, typer.Option(help="Playback speed, 0.25 to 8.")] = 1.0,
     size: Annotated[str | None, typer.Option(metavar="WxH", help="Window size in pixels, such as 1280x800.")] = None,
     camera: Annotated[bool, typer.Option("--camera", help="Show what the driver's camera and LIDAR see, too.")] = False,
-    params: Annotated[bool, typer.Option("--params", help="Show what the reward function is told, too.")] = False,
+    params: Annotated[bool, typer.Option("--params", help="Show what the reward function is given, too.")] = False,
     heat: Annotated[
         str, typer.Option("--map", metavar="KIND", help="Colour the road by reward, speed or visits.")
     ] = "",

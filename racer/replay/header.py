@@ -138,7 +138,7 @@ def _drive(record: object, steps: NDArray[np.void], *, version: int, imported: b
         steps = steps[:count]
     laps = tuple(_lap(lap) for lap in value_of(record, "laps", list))
     _check_laps(laps, steps, imported)
-    given = value_of(record, "sensors", list) if "sensors" in record else []  # replays did not always tell
+    given = value_of(record, "sensors", list) if "sensors" in record else []  # old replays do not say
     if len(given) > MOST_SENSORS:
         raise DamagedError(f"its driver has {len(given)} sensors; a car has {MOST_SENSORS} at most")
     sensors = tuple(text_of({"sensors": sensor}, "sensors") for sensor in given)

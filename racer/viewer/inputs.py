@@ -1,4 +1,4 @@
-"""The inputs: what the reward function of the car in focus is told at an instant, and heat maps of its drive.
+"""The inputs: what the reward function of the car in focus is given at an instant, and heat maps of its drive.
 
 The one invariant: the table holds the `params` of the step under way, as the reward function was given them before it
 paid what the panel shows; they are computed from the replay's row alone.

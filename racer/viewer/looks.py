@@ -13,7 +13,7 @@ class Looks:
 
     Attributes:
         camera: the picture of a camera and the beams of a LIDAR on the car in focus.
-        params: what the reward function is told at each instant.
+        params: what the reward function is given at each instant.
         heat: a map of the drive on the road: one of `racer.replay.HEAT_MAPS`, or empty for none.
         reads: the keys of `params` that the reward function reads, where they are known.
     """

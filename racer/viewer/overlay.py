@@ -46,7 +46,7 @@ KEYS = (
     ("l", "loop"),
     ("c", "follow the car, or show the whole track"),
     ("v", "what the car observes"),
-    ("p", "what the reward function is told: params"),
+    ("p", "what the reward function is given: params"),
     ("m", "map of reward, of speed, of visits, none"),
     ("tab   1 to 9", "next car, or the car of that number"),
     ("f", "full screen"),

@@ -282,7 +282,7 @@ class Playback:
     zoom: float = 1.0  # beyond what the view shows by itself
     sensors: bool = False  # whether to show what the car in focus observes
     heat: str = ""  # the map on the road: one of `racer.replay.HEAT_MAPS`, or none
-    params: bool = False  # whether to show what the reward function is told
+    params: bool = False  # whether to show what the reward function is given
     loop: bool = False
     fullscreen: bool = False
     help: bool = False

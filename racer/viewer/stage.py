@@ -218,7 +218,7 @@ class Stage:
                     pygame.draw.aacircle(canvas.surface, mix(BAD, ROAD, age), at, round(radius) + wide, 1)
 
     def _sensor_view(self, number: int) -> SensorView:
-        """What the driver of a car perceives."""
+        """What the driver of a car observes."""
         from racer.viewer.sensors import SensorView  # brings Numba, which who only looks at a drive does not wait for
 
         return SensorView(self.track, self.timelines[number].replay.drives[0].sensors)
