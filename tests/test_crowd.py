@@ -309,7 +309,7 @@ def test_the_grid(grid):
     assert np.argmax(world.cars["laps"][0]) in (0, 1)
 
 
-def test_places_on_the_grid_by_lot():
+def test_places_on_the_grid_are_drawn():
     world = world_of(Traffic(drawn_grid=True), races=300, cars=3)
     order = np.argsort(-world.cars["distance"], axis=1)
     kinds, counts = np.unique(order, axis=0, return_counts=True)

@@ -1,12 +1,8 @@
 """Car against car: PettingZoo's own tests of the parallel environment, and the single agent's face with opponents."""
 
-import doctest
-import warnings
-
 import gymnasium as gym
 import numpy as np
 import pytest
-from gymnasium.utils.env_checker import check_env
 from pettingzoo.test import parallel_api_test, parallel_seed_test
 
 from racer import env as faces
@@ -16,13 +12,6 @@ from racer.racing import load_agent
 from racer.sim import STATUS, Bots, DiscreteActions, Traffic
 
 PURSUIT = load_agent("pure_pursuit")
-
-
-@pytest.mark.parametrize("name", ["ParallelHeadToHead", "HeadToHead", "HeadToHeadVector"])
-def test_the_specification_runs(name):
-    found = doctest.DocTestFinder(recurse=False).find(getattr(faces, name), name, globs={})
-    assert found and found[0].examples
-    assert doctest.DocTestRunner().run(found[0]).failed == 0
 
 
 @pytest.mark.parametrize(
@@ -36,10 +25,6 @@ def test_the_specification_runs(name):
 def test_pettingzoos_own_tests(options, capsys):
     parallel_api_test(ParallelHeadToHead(**options), num_cycles=120)
     parallel_seed_test(lambda: ParallelHeadToHead(**options), num_cycles=60)
-
-
-def on_the_line(seen):
-    return PURSUIT.make(TimeTrialVector(1)).act(seen[None, :30])[0]
 
 
 def test_a_car_that_crashes_is_out_and_the_others_go_on():
@@ -77,13 +62,6 @@ def test_what_is_missing_or_misshaped_is_refused():
         env.step({"car_0": np.zeros(2, np.float32), "car_1": np.zeros(3, np.float32)})
     with pytest.raises(ValueError, match="leave out opponents"):
         ParallelHeadToHead(opponents=(Opponent(None),))
-
-
-def test_gymnasiums_checker_is_content_with_opponents():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        warnings.filterwarnings("ignore", "(.*render_mode|.*maximum value is.*|.*minimum value is).*")
-        check_env(gym.make("racer/HeadToHead-v0", opponents=["pure_pursuit"]).unwrapped, skip_render_check=True)
 
 
 def test_opponents_drive_and_a_batch_is_the_same_alone():

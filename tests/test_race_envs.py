@@ -1,4 +1,4 @@
-"""The environments with boxes and bot cars: their specifications run, one face gives what the other gives."""
+"""The environments of races: their specifications run, and one face gives what the other gives."""
 
 import doctest
 import warnings
@@ -11,27 +11,20 @@ from shapely import LineString, Point
 
 from racer import env as faces
 from racer.env import HeadToBot, HeadToBotVector, ObjectAvoidance, ObjectAvoidanceVector
-from racer.reward import params_at
+from racer.reward import KEYS, Params, params_at
 from racer.sensors import State, make_sensors
 from racer.sim import STATUS, Bots, Boxes, Place, Rules, TrackObject, Traffic, World
 from racer.track import load_track
 
-NAMES = ("ObjectAvoidance", "ObjectAvoidanceVector", "HeadToBot", "HeadToBotVector")
+NAMES = (
+    *("ObjectAvoidance", "ObjectAvoidanceVector", "HeadToBot", "HeadToBotVector"),
+    *("HeadToHead", "HeadToHeadVector", "ParallelHeadToHead"),
+)
 KINDS = {
     "racer/ObjectAvoidance-v0": {"objects": 5, "random_objects": True},
     "racer/HeadToBot-v0": {"bots": 3, "bot_speed": 0.7, "lane_changes": True},
 }
-OBJECT_KEYS = (
-    "closest_objects",
-    "objects_location",
-    "objects_distance",
-    "objects_distance_from_center",
-    "objects_left_of_center",
-    "objects_heading",
-    "objects_speed",
-    "object_in_camera",
-    "is_crashed",
-)
+OBJECT_KEYS = [key for key in KEYS if "object" in key or key == "is_crashed"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -41,7 +34,9 @@ def test_the_specification_runs(name):
     assert doctest.DocTestRunner().run(found[0]).failed == 0
 
 
-@pytest.mark.parametrize(("name", "options"), KINDS.items())
+@pytest.mark.parametrize(
+    ("name", "options"), [*KINDS.items(), ("racer/HeadToHead-v0", {"opponents": ["pure_pursuit"]})]
+)
 def test_gymnasiums_checker_is_content(name, options):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -108,8 +103,6 @@ def test_params_of_a_running_race_are_those_of_the_pose():
 
 
 def test_rivals_are_objects_too():
-    from racer.reward import Params
-
     world = World(load_track("harbor"), 2, 3, traffic=Traffic(Boxes(2)))
     world.seed(0)
     world.reset()

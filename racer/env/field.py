@@ -35,9 +35,9 @@ StepCallback = Callable[[Params, NDArray[Any], NDArray[np.float64], NDArray[np.i
 Observation = Any  # an array, or a dict of arrays where there are several sensors
 Action = Any  # an array of float32, or a whole number where actions are discrete
 
-# By the number of a status:
 OPPONENT = 63  # the draw of a car's episode that says who drives it
 OPPONENTS_PENALTY_S = 1.0  # in training, where the learner's mistakes cost no time but end the episode
+# By the number of a status:
 TRUNCATES = np.isin(np.arange(len(STATUS)), (LAP_COMPLETE, TIME_UP))
 IS_MISTAKE = np.isin(np.arange(len(STATUS)), MISTAKES)
 
@@ -65,12 +65,11 @@ class Field:
         """
         track = TrackSampler() if isinstance(setup.track, str) and setup.track == RANDOM else setup.track
         where = track if isinstance(track, TrackSampler) else load_track(track)
-        drawn, traffic = setup.randomization, setup.traffic
         rules = setup.chosen_rules
         if setup.opponents and rules.penalty_s is None:  # the learner's mistakes end the episode, theirs cost them time
             rules = replace(rules, penalty_s=OPPONENTS_PENALTY_S)
-        self.world = World(where, races, cars, setup.kind, rules, setup.threads, drawn, traffic)
-        self._rivals = [(one, Observer(self.world, make_sensors(one.sensors))) for one in setup.opponents]
+        self.world = World(where, races, cars, setup.kind, rules, setup.threads, setup.randomization, setup.traffic)
+        self._opponents = [(one, Observer(self.world, make_sensors(one.sensors))) for one in setup.opponents]
         self._learners = cars - len(setup.opponents)
         self._draws = np.zeros((races, len(setup.opponents)))  # who drives an opponent's car in this episode
         self.params = Params(self.world.track, races * cars)
@@ -85,9 +84,8 @@ class Field:
         spaces: dict[str, gym.Space[Any]] = {
             s.name: gym.spaces.Box(s.low, s.high, s.shape, cast(Any, s.dtype)) for s in self._observer.sensors
         }
-        self._names = list(spaces)
-        self._plain = self._names == ["state"]
-        self.observation_space: gym.Space[Any] = spaces["state"] if self._plain else gym.spaces.Dict(spaces)
+        is_plain = self._observer.is_plain
+        self.observation_space: gym.Space[Any] = spaces["state"] if is_plain else gym.spaces.Dict(spaces)
         # With one car alone the params are always at hand; with many only where a reward asks for them.
         self._describes = races * self._learners == 1 or self._reward is not None
         self._terminates = setup.chosen_rules.ends & ~TRUNCATES
@@ -131,7 +129,7 @@ class Field:
         """Start the next episode of all races, or of those that `which`, (n,), is true for."""
         self.world.reset(which)
         self._observer.observe(which)
-        for k, (one, observer) in enumerate(self._rivals):
+        for k, (one, observer) in enumerate(self._opponents):
             observer.observe(which)
             if one.drawn:
                 car = self._learners + k
@@ -161,42 +159,39 @@ class Field:
         if self._describes or self.step_callback is not None:
             self.params.describe(world, commands)
         world.step(commands, rewards)
-        self.params.judge(world)
+        self.params.mark_crashed(world)
         if kept is not None:
             world.cars[idle], world.things[idle] = kept
             rewards[idle] = 0.0
         if self._reward is not None:
             waits = world.rules.penalty_s is not None or world.traffic is not None
             held = self.status == PAUSE if waits else None
-            if self._rivals and held is not None:
+            if self._opponents and held is not None:
                 held[:, self._learners :] = True
             if idle is not None:
                 held = idle[:, None] | (False if held is None else held)
             self._reward(self.params, rewards.reshape(-1), None if held is None else held.reshape(-1))
-        if self.step_callback is not None and not self._rivals:
+        if self.step_callback is not None and not self._opponents:
             rows = actions.reshape(rewards.size, *actions.shape[2:])
             self.step_callback(self.params, rows, rewards.reshape(-1), self.status.reshape(-1))
         self._observer.observe()
-        for _, observer in self._rivals:
+        for _, observer in self._opponents:
             observer.observe()
 
     def _commanded(self, commands: NDArray[np.float64]) -> NDArray[np.float64]:
         """The commands of all cars, for those of the learners: opponents choose theirs by what they observe."""
-        if not self._rivals:
+        if not self._opponents:
             return commands
         every = np.empty(self.commands.shape)
         every[:, : self._learners] = commands
-        for car, (one, observer) in enumerate(self._rivals, self._learners):
-            seen: Any = {s.name: v[:, car].copy() for s, v in zip(observer.sensors, observer.values, strict=True)}
-            seen = seen["state"] if list(seen) == ["state"] else seen
+        for car, (one, observer) in enumerate(self._opponents, self._learners):
             drawn = (self._draws[:, car - self._learners],) if one.drawn else ()
-            every[:, car] = one.actions.commands(one.driver.act(seen, *drawn))
+            every[:, car] = one.actions.commands(one.driver.act(observer.observed(slice(None), car), *drawn))
         return every
 
     def observed(self, race: int | slice, car: int | slice) -> Observation:
         """A copy of what the cars at a place in (n, m) observe."""
-        values = [values[race, car].copy() for values in self._observer.values]
-        return values[0] if self._plain else dict(zip(self._names, values, strict=True))
+        return self._observer.observed(race, car)
 
 
 def action_array(actions: Any) -> NDArray[Any]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from racer.env.field import Action, Field, Observation, action_array
 from racer.env.options import RENDER_MODES, Options, RewardSource, Setup, TrackSource, check_count
-from racer.env.races import DUEL
+from racer.env.races import HEAD_TO_HEAD
 from racer.env.rendering import RENDER_FPS, Picture, Renderer
 from racer.env.resets import one_seed
 from racer.shelf import DEFAULTS
@@ -75,7 +75,7 @@ class ParallelHeadToHead(ParallelEnv):  # type: ignore[misc]
             ValueError: another argument makes no sense.
         """
         check_count("cars", cars)
-        setup = Setup(track, reward_function, car, start, laps, **{**DUEL, **options})
+        setup = Setup(track, reward_function, car, start, laps, **{**HEAD_TO_HEAD, **options})
         if setup.opponents:
             raise ValueError("every car of this environment is a learner's; leave out opponents")
         self.field = Field(1, cars, setup)
@@ -131,7 +131,7 @@ class ParallelHeadToHead(ParallelEnv):  # type: ignore[misc]
         infos = self._infos()
         for agent in self.agents:
             if ends[0][agent] or ends[1][agent]:
-                self.field.world.take_off(0, self.possible_agents.index(agent))
+                self.field.world.remove_car(0, self.possible_agents.index(agent))
         self.agents = [agent for agent in self.agents if not (ends[0][agent] or ends[1][agent])]
         self._show()
         return *seen, *ends, infos

@@ -13,6 +13,11 @@ from racer.sim import Bots, Boxes, Traffic
 RACE_SENSORS = ("state:objects=3",)
 """What a car observes in a race if nothing else is asked for."""
 
+BOT_SPEED = 0.5  # m/s, of bot cars if nothing else is asked for: the slowest of the league's races
+
+HEAD_TO_HEAD: dict[str, Any] = {"sensors": RACE_SENSORS, "traffic": Traffic(drawn_grid=True)}
+"""The arguments of a race of several cars that differ from those of a time trial."""
+
 
 def boxes_of(objects: int | Boxes, random_objects: bool) -> Traffic:
     """The traffic of an object avoidance race.
@@ -34,15 +39,10 @@ def bots_of(bots: int | Bots, bot_speed: float, lane_changes: bool) -> Traffic:
         ValueError: there are no such bot cars.
     """
     if isinstance(bots, Bots):
-        if (bot_speed, lane_changes) != (SPEED, False):
+        if (bot_speed, lane_changes) != (BOT_SPEED, False):
             raise ValueError("bots say themselves how they drive; leave out bot_speed and lane_changes")
         return Traffic(bots=bots)
     return Traffic(bots=Bots(bots, bot_speed, lane_changes=lane_changes))
-
-
-DUEL: dict[str, Any] = {"sensors": RACE_SENSORS, "traffic": Traffic(drawn_grid=True)}
-
-SPEED = 0.5  # m/s, of bot cars if nothing else is asked for: the slowest of the league's races
 
 
 def _options(options: dict[str, Any], traffic: Traffic) -> dict[str, Any]:
@@ -75,7 +75,7 @@ class ObjectAvoidance(TimeTrial):
     `sensors="state"` none; cameras and LIDARs see boxes anyway.
 
     ## Reward
-    `params` tell of the boxes in `closest_objects`, `objects_location`, `objects_distance`,
+    `params` describe the boxes in `closest_objects`, `objects_location`, `objects_distance`,
     `objects_distance_from_center`, `objects_left_of_center`, `objects_heading`, `objects_speed`, `object_in_camera` and
     `is_crashed`. The shelf has `avoid_boxes`.
 
@@ -147,8 +147,8 @@ class ObjectAvoidanceVector(TimeTrialVector):
 class HeadToBot(TimeTrial):
     """One car on a track with slower bot cars.
 
-    What is said here comes on top of what `TimeTrial` and `ObjectAvoidance` say: the observation and the keys of
-    `params` tell of bot cars as they tell of boxes.
+    What is said here comes on top of what `TimeTrial` and `ObjectAvoidance` say: the observation and `params`
+    describe bot cars as they describe boxes.
 
     ## Description
     Bot cars drive along the middles of the inner and the outer lane, all at one speed. The first starts 2 m ahead of
@@ -184,7 +184,12 @@ class HeadToBot(TimeTrial):
     """
 
     def __init__(
-        self, *given: Any, bots: int | Bots = 3, bot_speed: float = SPEED, lane_changes: bool = False, **options: Any
+        self,
+        *given: Any,
+        bots: int | Bots = 3,
+        bot_speed: float = BOT_SPEED,
+        lane_changes: bool = False,
+        **options: Any,
     ) -> None:
         """Make the environment; the arguments are in the tables of this class and of `TimeTrial`.
 
@@ -205,7 +210,12 @@ class HeadToBotVector(TimeTrialVector):
     """
 
     def __init__(
-        self, *given: Any, bots: int | Bots = 3, bot_speed: float = SPEED, lane_changes: bool = False, **options: Any
+        self,
+        *given: Any,
+        bots: int | Bots = 3,
+        bot_speed: float = BOT_SPEED,
+        lane_changes: bool = False,
+        **options: Any,
     ) -> None:
         """Make the environment.
 
@@ -219,8 +229,8 @@ class HeadToBotVector(TimeTrialVector):
 class HeadToHead(TimeTrial):
     """One car against others that drive by themselves, as a single agent's environment.
 
-    What is said here comes on top of what `TimeTrial` and `ObjectAvoidance` say: the observation and the keys of
-    `params` tell of the other cars as they tell of boxes. `ParallelHeadToHead` is the same race for several learners.
+    What is said here comes on top of what `TimeTrial` and `ObjectAvoidance` say: the observation and `params`
+    describe the other cars as they describe boxes. `ParallelHeadToHead` is the same race for several learners.
 
     ## Description
     All start one behind the other, 0.75 m apart, in the outer and the inner lane in turn, in an order that is drawn in
@@ -260,7 +270,7 @@ class HeadToHead(TimeTrial):
             RacerError: the track or the reward cannot be used.
             ValueError: another argument makes no sense.
         """
-        super().__init__(*given, **{**DUEL, **options}, opponents=tuple(opponents))
+        super().__init__(*given, **{**HEAD_TO_HEAD, **options}, opponents=tuple(opponents))
 
 
 class HeadToHeadVector(TimeTrialVector):
@@ -279,4 +289,4 @@ class HeadToHeadVector(TimeTrialVector):
             RacerError: the track or the reward cannot be used.
             ValueError: another argument makes no sense.
         """
-        super().__init__(*given, **{**DUEL, **options}, opponents=tuple(opponents))
+        super().__init__(*given, **{**HEAD_TO_HEAD, **options}, opponents=tuple(opponents))

@@ -123,7 +123,7 @@ class TimeTrial(gym.Env[Observation, Action]):
     | `threads` | 1 | over which many cars are spread; results do not depend on it |
     | `max_episode_steps` | None | steps that truncate an episode |
     | `render_mode` | None | `"human"` or `"rgb_array"`; see above |
-    | `traffic` | None | `racer.sim.Traffic`: boxes or bot cars; `ObjectAvoidance` and `HeadToBot` tell of them |
+    | `traffic` | None | `racer.sim.Traffic`: boxes or bot cars; see `ObjectAvoidance` and `HeadToBot` |
     | `opponents` | none | `racer.env.Opponent` each: who drives the other cars of the race; see `HeadToHead` |
 
     The first six are also taken by position, the others by keyword alone.

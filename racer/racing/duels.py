@@ -67,8 +67,7 @@ def duels(
     observer.observe(np.ones(len(pairs), np.bool_))
     commands, gained, over = np.zeros((*who.shape, 2)), np.zeros(who.shape), np.zeros(len(pairs), np.bool_)
     for _ in range(int(heat.laps * heat.track.length / SLOWEST / STEP_S)):
-        seen: Any = {sensor.name: v for sensor, v in zip(observer.sensors, observer.values, strict=True)}
-        seen = seen["state"] if list(seen) == ["state"] else seen
+        seen = observer.observed(slice(None), slice(None))
         commands[:] = conditions.actions.commands(act_each(networks, who, seen))
         world.step(commands, gained)
         observer.observe()

@@ -155,7 +155,7 @@ class _Race:
             seat.finished = own["laps"].item() >= heat.laps
             if not seat.going:
                 commands[0, seat.place] = 0.0
-                world.take_off(0, seat.place)
+                world.remove_car(0, seat.place)
         self._steps += 1
         if self._over_s == heat.rules.time_limit_s and any(seat.finished for seat in self._seats):
             self._over_s = min(self._over_s, self._steps * STEP_S + heat.grace_s)
@@ -207,12 +207,7 @@ class _Seat:
 
     def command(self, observer: Observer, caller: Caller, patience: float) -> NDArray[np.float64]:
         """What its driver wants, steering in degrees and speed in m/s; if that fails, nothing, and it has retired."""
-        observed: Any = {
-            sensor.name: values[0, self.own].copy()
-            for sensor, values in zip(observer.sensors, observer.values, strict=True)
-        }
-        if list(observed) == ["state"]:
-            observed = observed["state"]
+        observed = observer.observed(0, self.own)
         waits_s = patience if self._has_answered else FIRST_PATIENCE * patience
         try:
             answer = self._answer(caller, observed, waits_s)

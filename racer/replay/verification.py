@@ -164,7 +164,7 @@ def _driven(replay: Replay, recorders: list[Recorder]) -> Iterator[_Stretch]:
         if restarts[first].any():
             world.reset()
         for car in np.flatnonzero(ends == first).tolist():
-            world.take_off(0, car)
+            world.remove_car(0, car)
         last = min(first + AT_ONCE, *(stop for stop in stops if stop > first))
         things = np.empty((last - first + 1, *world.things.shape), THING)
         states, wrong = world.run(commands[first:last], things), ""

@@ -8,7 +8,6 @@ reaches the simulator or another car, its clock is the simulated one, and it can
 
 from __future__ import annotations
 
-import ast
 import sys
 import weakref
 from collections.abc import Callable
@@ -28,7 +27,7 @@ from racer.reward.module import FUNCTION, StopEscaped, UserCode, UserModule
 from racer.reward.params import Params
 from racer.reward.sandbox import Sandbox, TextStream, changes_the_process
 from racer.reward.watchdog import RewardTimeout, Watchdog, patience_s
-from racer.shelf import read_source, shown
+from racer.shelf import parse_source, read_source, shown
 
 __all__ = ["LIMIT", "RewardFunction", "VectorReward", "load_reward", "reward_from_text"]
 
@@ -84,11 +83,9 @@ def reward_from_text(text: str, path: Path) -> RewardFunction:
     Raises:
         RewardError: it is no Python.
     """
-    try:
-        tree = ast.parse(text, filename=str(path))
-    except (SyntaxError, ValueError) as wrong:
-        raise RewardError(f"{path}: this is no Python: {wrong}") from wrong
-    return RewardFunction(path.stem, path, text, UserCode(path, text, tree, RewardError))
+    return RewardFunction(
+        path.stem, path, text, UserCode(path, text, parse_source(path, text, RewardError), RewardError)
+    )
 
 
 class VectorReward:

@@ -42,7 +42,7 @@ X, Y, ALONG, OFFSET, HEADING = range(5)
 
 
 class Surroundings:
-    """What `params` tell of the objects around each car of a world with traffic: boxes or bot cars, then other cars."""
+    """What `params` say of the objects around each car of a world with traffic: boxes or bot cars, then other cars."""
 
     def __init__(self, count: int, objects: int) -> None:
         """Make room for `count` cars with so many `objects` around each."""
@@ -53,7 +53,7 @@ class Surroundings:
         self._speeds: list[float] = [0.0] * objects
 
     def describe(self, world: World) -> None:
-        """Fill in the objects of a world as they stand; nobody has crashed until `judge` says so."""
+        """Fill in the objects of a world as they stand; nobody has crashed until `mark_crashed` says so."""
         if world.traffic is not None and world.traffic.bots is not None:
             # Where there are bot cars, the original says their speed of every object.
             self._speeds = [float(world.traffic.bots.speed)] * len(self._speeds)
@@ -69,12 +69,12 @@ class Surroundings:
             for table, described in zip(tables, some, strict=True):
                 table[numbers] = described
 
-    def judge(self, cars: NDArray[np.void]) -> None:
-        """Take over who has crashed, of cars (n, m) that the newest step has judged."""
+    def mark_crashed(self, cars: NDArray[np.void]) -> None:
+        """Fill in which of the cars (n, m) have crashed in the newest step."""
         self._crashed[:] = cars["hit"].reshape(-1) >= 0
 
     def rows(self, cars: slice) -> Iterator[dict[str, Any]]:
-        """For several cars the nine keys that tell of objects, and `is_crashed`."""
+        """For several cars the eight keys that describe objects, and `is_crashed`."""
         places, lefts = self._places[cars], (self._places[cars, :, OFFSET] > 0.0).tolist()
         columns = (
             places[:, :, : Y + 1].tolist(),
@@ -111,7 +111,7 @@ def object_params(
         car: for its size, which bot cars share.
 
     Returns:
-        The nine keys that tell of objects, and `is_crashed`. `object_in_camera` is what the original means it to be:
+        The eight keys that describe objects, and `is_crashed`. `object_in_camera` is what the original means it to be:
         the object ahead is in the picture.
     """
     road = road_of(track)
@@ -130,7 +130,7 @@ def object_params(
     around = Surroundings(1, len(objects))
     _describe(cars, things, road.center, road.s, _lens(car), around._places, around._closest, around._in_camera)
     meet(cars, things, road, car.constants, Rules().constants, Traffic().constants)
-    around.judge(cars)
+    around.mark_crashed(cars)
     described = next(around.rows(slice(0, 1)))
     shared = next((one.speed for one in objects if one.speed is not None), 0.0)
     return described | {"objects_speed": [float(shared if one.speed is None else one.speed) for one in objects]}

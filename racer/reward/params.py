@@ -123,13 +123,13 @@ class Params:
                 builds[number] = build
         self._builds = builds
 
-    def judge(self, world: World) -> None:
-        """Take over who has crashed, of a world that was described before the step and has taken it.
+    def mark_crashed(self, world: World) -> None:
+        """Fill in who has crashed, once a world that was described has taken its step.
 
         As in DeepRacer, `is_crashed` is filled in when the rules have judged the pose, the other keys before.
         """
         if self._around is not None:
-            self._around.judge(world.cars)
+            self._around.mark_crashed(world.cars)
 
     def prepare(self, world: World) -> None:
         """Fill the tables with cars just put down: DeepRacer's prepare step, in which nothing is commanded."""

@@ -23,6 +23,7 @@ class Observer:
     Attributes:
         sensors: in the order of `values`.
         values: (n, m, *shape) for each sensor, what the cars (n, m) observe.
+        is_plain: whether an observation is an array, as with the state alone; else it is a dict of arrays by sensor.
     """
 
     def __init__(self, world: World, sensors: tuple[Sensor, ...]) -> None:
@@ -30,6 +31,8 @@ class Observer:
         self.sensors = sensors
         self._world = world
         self.values = [np.zeros((*world.cars.shape, *sensor.shape), dtype=sensor.dtype) for sensor in sensors]
+        self._names = [sensor.name for sensor in sensors]
+        self.is_plain = self._names == ["state"]
         self._single = [sensor.sensor if isinstance(sensor, Stack) else sensor for sensor in sensors]
         self._newest = [
             np.zeros((*world.cars.shape, *single.shape), single.dtype) if isinstance(sensor, Stack) else values
@@ -62,6 +65,11 @@ class Observer:
             late.pass_on(fresh[k], world.cars, which, self._newest[k])
         for k in self._stacked:
             self._remember(self.values[k], self._newest[k], which)
+
+    def observed(self, race: int | slice, car: int | slice) -> Any:
+        """A copy of what the cars at a place in (n, m) observe, as drivers are given it."""
+        values = [values[race, car].copy() for values in self.values]
+        return values[0] if self.is_plain else dict(zip(self._names, values, strict=True))
 
     def _remember(self, stacks: NDArray[Any], newest: NDArray[Any], which: NDArray[np.bool_] | None) -> None:
         if which is not None:

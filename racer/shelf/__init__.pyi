@@ -30,4 +30,10 @@ from .names import (
 from .parsing import parse_json as parse_json, parse_text as parse_text
 from .scaffold import scaffold as scaffold
 from .section import Section as Section
-from .source import explain as explain, named as named, read_source as read_source, shown as shown
+from .source import (
+    explain as explain,
+    named as named,
+    parse_source as parse_source,
+    read_source as read_source,
+    shown as shown,
+)

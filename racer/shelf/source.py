@@ -18,7 +18,7 @@ from typing import Any
 from racer.errors import RacerError
 from racer.shelf.files import LIMITS, read_bytes
 
-__all__ = ["explain", "named", "read_source", "shown"]
+__all__ = ["explain", "named", "parse_source", "read_source", "shown"]
 
 SHOWN_LINES = 6  # of a failed statement
 SHOWN_VALUES = 12
@@ -40,13 +40,18 @@ def read_source(path: Path, error: type[RacerError], must_define: str | None = N
             the name is never defined.
     """
     text = _decoded(path, read_bytes(path, error, LIMITS["source"]), error)
-    tree = _parsed(path, text, error)
+    tree = parse_source(path, text, error)
     if must_define is not None and not _defines(tree, must_define):
         raise error(f"{path}: defines no '{must_define}'; see 'racer new' for an example to start from")
     return text, tree
 
 
-def _parsed(path: Path, text: str, error: type[RacerError]) -> ast.Module:
+def parse_source(path: Path, text: str, error: type[RacerError]) -> ast.Module:
+    """The syntax tree of a Python source; messages name `path` as its file.
+
+    Raises:
+        RacerError: of the kind `error`, naming file and line: it is not Python.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd escapes and the like, which run all the same

@@ -160,7 +160,7 @@ class Traffic:
         grid: how several cars start: `"staggered"`, as in DeepRacer, each `grid_gap_m` behind the one before it, in the
             outer and the inner lane in turn; `"pairs"`: two abreast, pairs so far apart.
         grid_gap_m: m.
-        drawn_grid: whether the cars get their places on the grid by lot in each episode; else car 0 has the first.
+        drawn_grid: whether the places on the grid are drawn in each episode; else car 0 has the first.
     """
 
     boxes: Boxes | None = None

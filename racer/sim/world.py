@@ -32,7 +32,7 @@ from racer.track import Track
 
 __all__ = ["World", "gather", "scatter"]
 
-OUT_OF_SIGHT_M = 1e5  # where it is put
+OUT_OF_SIGHT_M = 1e5  # x of a car that was taken out of its race
 
 
 class World:
@@ -133,7 +133,7 @@ class World:
             part._start_episodes(np.ones(len(part.cars), dtype=np.bool_))
             scatter(part, self, races)
 
-    def take_off(self, race: int, car: int) -> None:
+    def remove_car(self, race: int, car: int) -> None:
         """Take a car out of its race, which it has finished or given up, until the race is reset.
 
         It is held for good: it does not move, and as every car that is held nobody runs into it. It is put where
