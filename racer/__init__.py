@@ -11,15 +11,14 @@ parts (`racer.load_track`, `racer.sim.car`, `racer.reward`, `racer.replay`, …)
 import signal
 import sys
 
-_COMMAND = sys.argv[:1] == ["-m"] or "".join(sys.argv[:1]).endswith(("/racer", "racer.exe"))
+_MODULE = sys.argv[:1] == ["-m"] and "-m" in sys.orig_argv and sys.orig_argv[sys.orig_argv.index("-m") + 1]
+_COMMAND = _MODULE == "racer" or "".join(sys.argv[:1]).endswith(("/racer", "racer.exe"))
 if _COMMAND and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     # Until `racer.__main__` can answer Ctrl-C it ends the process at once, without a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 import importlib
 from typing import TYPE_CHECKING, Any
-
-from gymnasium.envs.registration import register, registry
 
 if TYPE_CHECKING:
     from racer import car, env, errors, lab, leaderboard, racing, replay, reward, sim, track, training
@@ -45,16 +44,8 @@ __all__ = [
     "training",
 ]
 
-_RACES = {
-    "TimeTrial": ("racer.env:TimeTrial", "racer.env:TimeTrialVector"),
-    "ObjectAvoidance": ("racer.env:ObjectAvoidance", "racer.env:ObjectAvoidanceVector"),
-    "HeadToBot": ("racer.env:HeadToBot", "racer.env:HeadToBotVector"),
-    "HeadToHead": ("racer.training:head_to_head", "racer.training:head_to_head_vector"),
-}
-
-for _name, (_one, _many) in _RACES.items():
-    if f"racer/{_name}-v0" not in registry:  # registering twice, as a reload would, makes Gymnasium warn
-        register(id=f"racer/{_name}-v0", entry_point=_one, vector_entry_point=_many)
+if not _COMMAND:  # which answers sooner, since Gymnasium takes long to load
+    importlib.import_module("racer.env")
 
 _FUNCTIONS = {"load_track": "racer.track", "show": "racer.lab"}
 

@@ -5,6 +5,7 @@ names in their `__init__.pyi`. A new room is put on a floor here, or the test sa
 """
 
 import ast
+import os
 import subprocess
 import sys
 from functools import cache
@@ -33,7 +34,7 @@ cli
 OWNERS = {
     "filelock": {"training"},
     "google": {"deepracer.car"},
-    "gymnasium": {"__init__", "env", "training.sb3"},
+    "gymnasium": {"env", "training.sb3"},
     "imageio_ffmpeg": {"viewer"},
     "matplotlib": {"viewer.plot"},
     "numba": {"sim"},
@@ -248,6 +249,16 @@ def test_the_environment_is_registered_in_any_order(imports: str) -> None:
     script = f"import {imports}; print(gymnasium.make({name!r}).unwrapped.__class__.__module__)"
     done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True)
     assert done.stdout.strip().startswith("racer.env"), done.stderr
+
+
+def test_a_program_whose_package_imports_racer_has_the_environments(tmp_path: Path) -> None:
+    (tmp_path / "club").mkdir()
+    (tmp_path / "club/__init__.py").write_text("import racer\n")  # while sys.argv[0] is still "-m"
+    (tmp_path / "club/__main__.py").write_text("import gymnasium; print(gymnasium.make('racer/TimeTrial-v0'))\n")
+    paths = os.pathsep.join([str(tmp_path), *sys.path])
+    command = [sys.executable, "-m", "club", "racer"]
+    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True)
+    assert "TimeTrial" in done.stdout, done.stderr
 
 
 def test_the_package_shows_what_it_has() -> None:

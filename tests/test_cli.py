@@ -270,9 +270,9 @@ def test_a_closed_pipe_and_ctrl_c_end_quietly(folder: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
 def test_ctrl_c_while_the_command_still_loads_ends_it_without_a_traceback(tmp_path):
-    """Gymnasium is the first that loads long; a stand-in presses Ctrl-C there."""
+    """Typer is the first that loads long; a stand-in presses Ctrl-C there."""
     pressed = "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(60)\n"
-    (tmp_path / "gymnasium.py").write_text(pressed)
+    (tmp_path / "typer.py").write_text(pressed)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(tmp_path), os.environ.get("PYTHONPATH", "")))}
     command = [sys.executable, "-m", "racer", "list"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
