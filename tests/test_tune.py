@@ -240,6 +240,10 @@ def test_the_command_says_what_it_needs(here: Path) -> None:
     assert "plain.py does not say what to search over: mark constants" in done.stderr
     done = CliRunner().invoke(app, ["tune", "nothing_like_it"])
     assert done.exit_code == 1 and "nothing_like_it" in done.stderr
+    done = CliRunner().invoke(app, ["tune", "plain.py", "--range", "X: 1 to 2", "--out", "plain.py"])
+    assert done.exit_code == 1 and "plain.py exists already and is kept" in done.stderr
+    done = CliRunner().invoke(app, ["tune", "plain.py", "--range", "X: 1 to 2", "--out", "plain.py", "--force"])
+    assert done.exit_code == 1 and "exists already" not in done.stderr and "'X'" in done.stderr
     assert not Path("lab").exists()
 
 

@@ -60,6 +60,7 @@ def tune(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the search NAME.", rich_help_panel="Files")
     ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE.", rich_help_panel="Files")] = False,
     jobs: Annotated[int | None, laboratory.JOBS] = None,
     ray: Annotated[str | None, laboratory.RAY] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
@@ -84,7 +85,7 @@ def tune(
       [cyan]racer tune ppo --reward my_reward --range 'n_epochs: 3 to 10'[/cyan]
     """
     if out is not None:
-        refuse_existing(out)
+        refuse_existing(out, force)
     with console.busy("Reading"):
         from racer.lab import Experiment, Search, lab_folder, ranges_of
 
@@ -109,7 +110,7 @@ def tune(
         folder.describe({**experiment.as_json(), "searched": {one.name: str(one) for one in found}})
         _run(search, ray, jobs)
     best = search.best
-    path = None if best.number == 0 else _write(search, best, out)
+    path = None if best.number == 0 else _write(search, best, out, force)
     if json:
         console.print_json(_record(search, best, path))
     else:
@@ -165,8 +166,8 @@ def _is_recipe(what: str) -> bool:
     return False
 
 
-def _write(search: "Search", best: "Candidate", out: Path | None) -> Path:
-    """Write the best candidate as a new file, and nothing over an old one."""
+def _write(search: "Search", best: "Candidate", out: Path | None, force: bool) -> Path:
+    """Write the best candidate as a new file, and nothing over an old one that was not named to be replaced."""
     from racer.shelf import make_folder, shipped_folder, write_atomically
 
     if out is None:
@@ -177,7 +178,7 @@ def _write(search: "Search", best: "Candidate", out: Path | None) -> Path:
         while os.path.lexists(out):
             number += 1
             out = folder / f"{old.stem}_tuned_{number}.py"
-    refuse_existing(out)
+    refuse_existing(out, force)
     write_atomically(out, search.text(best.values))
     return out
 
