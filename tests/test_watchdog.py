@@ -159,6 +159,76 @@ def test_where_python_cannot_interrupt_the_process_ends(tmp_path):
     assert done.stderr.strip().startswith(f"Error: {path}, line 5: no answer for 1 s, and Python cannot")
 
 
+NOTICES = {
+    "what is over": """
+        dog = Watchdog(0.2)
+        for work in (lambda: time.sleep(0.5), endless, swallow):
+            try:
+                dog.watch(work, lambda: 0)
+            except RewardTimeout:
+                pass
+        """,
+    "a thread that sleeps": """
+        thread = threading.Thread(target=time.sleep, args=(60.0,), daemon=True)
+        thread.start()
+        time.sleep(0.2)
+        raise_in(thread.ident, SystemExit)
+        """,
+    "a call that sleeps": """
+        wait = lambda: Watchdog(0.2).watch(lambda: time.sleep(60.0), lambda: 0)
+        threading.Thread(target=wait, daemon=True).start()
+        time.sleep(1.0)
+        """,
+}
+
+
+@pytest.mark.parametrize("notice", NOTICES)
+def test_no_thread_that_is_traced_hangs(notice):
+    """Python 3.11 traces no function while it has noted that some thread has an exception to raise."""
+    script = f"""
+        import sys, threading, time
+        from racer.reward import raise_in
+        from racer.reward.watchdog import RewardTimeout, Watchdog
+
+        def endless():
+            while True:
+                pass
+
+        def swallow():
+            try:
+                endless()
+            except BaseException:
+                return 5
+        {NOTICES[notice]}
+        seen = []
+        sys.settrace(lambda frame, event, argument: seen.append(frame.f_code.co_name))
+        (lambda: None)()
+        sys.settrace(None)
+        print(seen)
+        """
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert "<lambda>" in done.stdout, done.stderr
+
+
+def test_who_sleeps_hears_of_it_on_waking():
+    def work():
+        try:
+            time.sleep(0.5)
+            while True:
+                pass
+        except SystemExit:
+            heard.append(True)
+
+    heard = []
+    thread = threading.Thread(target=work)
+    thread.start()
+    time.sleep(0.2)
+    watchdog.raise_in(thread.ident, SystemExit)
+    thread.join(10.0)
+    assert heard == [True]
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_it_watches_after_a_fork():

@@ -39,6 +39,8 @@ PATIENCE_VARIABLE = "RACER_REWARD_TIMEOUT"
 ROUND_S = 0.1
 """Time between two rounds of the patrol, s."""
 
+_SET_EXCEPTION = ctypes.pythonapi.PyThreadState_SetAsyncExc
+
 
 class RewardTimeout(BaseException):
     """Raised inside code that has shown no sign of life; no `except Exception` swallows it."""
@@ -131,7 +133,7 @@ class Watchdog:
         while self._looking:
             time.sleep(0.0001)
         if self._bitten:
-            raise_in(threading.get_ident(), None)
+            recall()
 
     def look(self, passed_s: float) -> None:
         """Do what a round of the patrol does, `passed_s` after the last one."""
@@ -311,7 +313,32 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     signal.default_int_handler(number, frame)
 
 
-def raise_in(thread: int, kind: type[BaseException] | None) -> None:
-    """Let a thread raise an exception at its next step in Python; None takes back one not raised yet."""
-    what = None if kind is None else ctypes.py_object(kind)
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), what)
+def raise_in(thread: int, kind: type[BaseException]) -> None:
+    """Let another thread raise an exception at its next step in Python."""
+    _SET_EXCEPTION(ctypes.c_ulong(thread), ctypes.py_object(kind))
+    recall()  # of Python's notice alone: the other thread renews it for itself when it goes on
+
+
+class _Recalled(BaseException):
+    """Takes the place of what was to be raised."""
+
+
+def recall() -> None:
+    """Take back what another thread lets this one raise, if it was not raised yet.
+
+    Python before 3.13 notes that some thread has something to raise, and forgets it only when one has raised. Until
+    then any thread of Python 3.11 that is traced, as by a debugger, hangs. So this thread raises something of its own.
+    """
+    thread, kind = ctypes.c_ulong(threading.get_ident()), ctypes.py_object(_Recalled)
+    try:
+        _SET_EXCEPTION(thread, kind)
+        while True:
+            pass
+    except _Recalled:
+        return
+    except BaseException as first:  # such as Ctrl-C
+        try:
+            while True:
+                pass
+        except _Recalled:
+            raise first from None
