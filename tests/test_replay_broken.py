@@ -392,6 +392,17 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.parametrize("part", ["rules", "traffic"])
+def test_names_that_clear_the_screen_are_not_printed(specimen, part):
+    path, _ = specimen
+    header, arrays = taken_apart(path)
+    header[part] = {**(header[part] or {}), "start": {"\x1b[2J": None}, "grid": {"\x1b[2J": None}}
+    written = put_together(path.with_name("made.replay"), header, arrays)
+    with pytest.raises(ReplayError) as refused:
+        load_replay(written)
+    assert "2J" in str(refused.value) and str(refused.value).isprintable()
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.data(), JSON)
 def test_any_value_anywhere_in_the_header(specimen, data, value):

@@ -19,6 +19,10 @@ __all__ = ["DamagedError", "pack", "unpack"]
 class DamagedError(ValueError):
     """The bytes are not what `pack` writes; the message says why, and the caller which file it was."""
 
+    def __init__(self, wrong: str) -> None:
+        """Say what is wrong, without the control characters that the bytes may have brought along."""
+        super().__init__("".join(letter if letter.isprintable() else " " for letter in wrong))
+
 
 def pack(metadata: Mapping[str, str], arrays: Mapping[str, NDArray[Any]]) -> bytes:
     """Give the bytes of a safetensors file.
