@@ -225,6 +225,7 @@ def test_a_discount_that_is_none_is_refused(gamma):
         report_of("progress", gamma=gamma)
 
 
+@pytest.mark.slow
 def test_rewards_of_the_shelf_are_not_called_wrong():
     """Those that leave speed out are called doubtful, and those that pay for it fine."""
     slow = {"centerline", "heading", "look_ahead", "smooth_steering", "stay_on_track"}

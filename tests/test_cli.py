@@ -232,6 +232,7 @@ def complete(words: str) -> list[str]:
     return done.stdout.split()
 
 
+@pytest.mark.slow
 def test_the_tab_key(folder: Path) -> None:
     (folder / "runs" / "harbor-fast-1").mkdir(parents=True)
     (folder / "tracks").mkdir()

@@ -83,6 +83,7 @@ def test_check_draws_and_trains(home: Path) -> None:
     assert run("check", "speed", "--watch", "--json").exit_code == 2
 
 
+@pytest.mark.slow
 def test_check_watches_a_file(home: Path) -> None:
     """A good reward, then one with a mistake, then a bad one, each as it is saved; Ctrl-C ends."""
     file = home / "watched.py"
@@ -227,6 +228,7 @@ def test_leaderboard_and_watch(home: Path) -> None:
     assert "cut.replay" in told(run("watch", "cut.replay", "--record", "cut.png"))
 
 
+@pytest.mark.slow
 def test_demo_goes_all_the_way_and_overwrites_nothing(home: Path) -> None:
     demo = ["demo", "--seconds", "4", "--track", "pebble", "--no-watch"]
     shown = run(*demo)

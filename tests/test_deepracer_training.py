@@ -344,6 +344,7 @@ def test_nothing_is_executed_but_the_reward_function(packed, tmp_path, kind):
     assert Path("reward_functions/my-model-2.py").read_bytes() == (packed / "reward_function.py").read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", [[], ["--reverse"]])
 def test_reverse_does_not_flip_a_folder_s_own_reverse_direction(packed, option):
     trained = racer("train", "--deepracer", packed, *option, "--sensors", "state", "--steps", 2_000, "--no-logs")
@@ -371,6 +372,7 @@ def test_a_run_that_goes_on_keeps_how_it_trains(at_home, option):
     assert refused.exit_code == 2 and "keeps its track" in refused.stderr.replace("\n", " ")
 
 
+@pytest.mark.slow
 def test_rules_may_be_chosen_without_deepracers_files(at_home):
     options = ["--start", "rotate", "--reverse", "--both-ways", "--car", "deepracer-v4", "--steps", 5_000, "--no-logs"]
     trained = racer("train", "--name", "chosen", *options)

@@ -336,6 +336,7 @@ print(most() - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
 def test_all_of_them_take_little_memory(tmp_path, club):
     """MiB that reading hostile files takes beyond what honest ones do."""

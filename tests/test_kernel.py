@@ -150,6 +150,7 @@ def test_the_users_cache_is_the_second_choice(package, tmp_path):
     assert not (package / "relative").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="the temporary directory is the user's own")
 def test_without_any_home_one_private_folder_in_the_temporary_directory_is_kept(package, tmp_path):
     environment = read_only(package, tmp_path / "tmp")

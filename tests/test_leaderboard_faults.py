@@ -58,6 +58,7 @@ def drivers(db):
 # PostgreSQL
 
 
+@pytest.mark.slow
 def test_a_server_that_is_gone(replay, server):
     add(replay, "Ada", server.url)
     server.kill()
@@ -80,6 +81,7 @@ def enter_many(replay, db, outcomes):
         outcomes.put(k)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="needs fork")
 def test_a_server_that_is_killed_in_the_middle_of_an_add(replay, server):
     """What was told to be entered is there afterwards, and nothing half."""
@@ -103,6 +105,7 @@ def test_a_server_that_is_killed_in_the_middle_of_an_add(replay, server):
     add(otherwise(replay, 5000), "Grace", server.url)
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_answer(replay, server):
     add(replay, "Ada", server.url)
     slow = server.url + "&connect_timeout=2"
@@ -114,6 +117,7 @@ def test_a_server_that_does_not_answer(replay, server):
     assert drivers(server.url) == ["Ada"]
 
 
+@pytest.mark.slow
 def test_a_server_that_stops_answering_in_the_middle(replay, server):
     """Nothing that the server does ends this wait: racer hangs up by itself."""
     add(replay, "Ada", server.url)

@@ -53,7 +53,13 @@ def message_of(done):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs sleep, and signals")
-@pytest.mark.parametrize("case", HANGS)
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, marks=pytest.mark.slow) if case in ("a message", "a regular expression") else case
+        for case in HANGS
+    ],
+)
 def test_check_ends_and_names_the_line(tmp_path, case):
     source, line = HANGS[case]
     path = written(tmp_path, source)
@@ -79,6 +85,7 @@ def test_a_reward_that_swallows_everything_is_ended(tmp_path):
     assert said.startswith(f"{path}, line ") and "no answer for 1 s" in said
 
 
+@pytest.mark.slow
 def test_texts_that_never_end_do_not_hang(tmp_path):
     path = written(
         tmp_path,
@@ -96,6 +103,7 @@ def test_texts_that_never_end_do_not_hang(tmp_path):
     assert said.startswith(f"{path}, line 6: reward_function returned <Mine>, a Mine; a reward must be")
 
 
+@pytest.mark.slow
 def test_rescore_is_protected(tmp_path):
     log = tmp_path / "0-iteration.csv"
     rows = ["episode,steps,X,Y,yaw,steer,throttle,action,reward,done,all_wheels_on_track,progress,closest_waypoint,"]
@@ -138,6 +146,7 @@ def test_train_and_evaluate_are_protected_and_lose_nothing(tmp_path):
     assert (tmp_path / "runs/a/best.safetensors").read_bytes() == best
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
 @pytest.mark.parametrize("body", ["sum(itertools.repeat(0))", "swallow()", "threading.Event().wait()"])
 def test_ctrl_c_always_works(tmp_path, body):
@@ -197,6 +206,7 @@ def test_ctrl_c_wakes_what_waits_for_a_lock(tmp_path):
     assert done.returncode == 130 and "Traceback" not in done.stderr, done.stderr
 
 
+@pytest.mark.slow
 def test_a_thread_does_not_keep_the_command_alive(tmp_path):
     path = written(
         tmp_path,
@@ -213,6 +223,7 @@ def test_a_thread_does_not_keep_the_command_alive(tmp_path):
     assert done.returncode == 0 and "fast lap" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_time_that_a_call_may_take_must_be_one(tmp_path):
     said = message_of(racer("check", "speed", folder=tmp_path, RACER_REWARD_TIMEOUT="soon"))
     assert "RACER_REWARD_TIMEOUT is 'soon'; it must be a number of seconds" in said

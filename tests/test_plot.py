@@ -30,6 +30,7 @@ def count(picture, color, slack=12):
     return int(np.sum(np.all(np.abs(picture - wanted) <= slack, axis=-1)))
 
 
+@pytest.mark.slow
 def test_a_contact_sheet_shows_every_track(tmp_path):
     names = shelf.names("tracks")
     contact_sheet(names, tmp_path / "all.png")
@@ -113,6 +114,7 @@ def test_names_are_names_and_no_formulas(race, tmp_path):
     assert (tmp_path / "odd.png").exists()
 
 
+@pytest.mark.slow
 def test_many_laps_fit(race, tmp_path):
     many = altered(race, laps=race.laps * 100)
     laps(many, tmp_path / "many.png")

@@ -146,6 +146,7 @@ def test_sac_goes_on_by_its_policy_and_learns_only_when_it_remembers_enough():
     np.testing.assert_allclose(driven, np.tanh(1.0), atol=1e-3)
 
 
+@pytest.mark.slow
 def test_sac_trains_a_run_and_resumes_it(tmp_path):
     path = tmp_path / "quick.py"
     path.write_text(quick_sac().text)

@@ -266,6 +266,7 @@ def test_a_kill_before_the_first_file_blocks_no_name(home, left):
 # --- Going on, and beginning with another's driver ------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_more_is_more_and_the_total_is_the_total(home):
     done = racer("train", "--name", "base", "--resume", code=1)
     assert "has used up its budget: it was trained for 640 steps" in done.stderr
@@ -322,6 +323,7 @@ def test_a_new_run_begins_with_the_driver_of_an_old_one(home):
     assert [int(row["steps"]) for row in metrics(find_run("again"))] == [64]
 
 
+@pytest.mark.slow
 def test_the_networks_alone_are_taken_over(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     first = start(RunConfig("pebble", steps=20_000, logs=False), "first")
@@ -456,6 +458,7 @@ def test_a_run_without_a_lap_says_how_far_it_got_and_what_goes_on(home):
     assert all(f"after {share:.0%} of the lap" in failed.stdout for share in shares)
 
 
+@pytest.mark.slow
 def test_several_tracks_end_with_the_laps_of_all(home):
     text = CLIMBER.replace("num_envs = 4", "num_envs = 8")
     Path("agents/climber.py").write_text(text)

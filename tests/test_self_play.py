@@ -184,6 +184,7 @@ def test_the_same_seed_makes_the_same_pool(home):
     assert kept("runs/two") == kept("runs/one")
 
 
+@pytest.mark.slow
 def test_it_goes_on_with_the_pool_of_its_checkpoint(home):
     shutil.copytree("runs/one", "runs/two")
     later = Path("runs/two/pool/000000000999.model")
@@ -195,6 +196,7 @@ def test_it_goes_on_with_the_pool_of_its_checkpoint(home):
     assert [one.steps for one in read_ratings(find_run("one"))] == [0, 640, 960]
 
 
+@pytest.mark.slow
 def test_the_pool_is_bounded_and_its_first_driver_stays(home):
     run = open_run(Path("runs/one"))
     pool = Pool(run)
@@ -213,6 +215,7 @@ def test_the_pool_is_bounded_and_its_first_driver_stays(home):
     assert np.array_equal(acted[draws < 0.5], steering(-0.6).act(seen[draws < 0.5])), "the newest has half the episodes"
 
 
+@pytest.mark.slow
 def test_a_training_that_was_given_up_leaves_nothing_to_the_next(home):
     Path("runs/one/checkpoint.safetensors").unlink()
     Path("runs/one/best.safetensors").unlink()

@@ -578,6 +578,7 @@ def test_every_sensor_is_listed_with_what_it_tells():
     assert all(name in table and DESCRIPTIONS[name] in table for name in SENSORS)
 
 
+@pytest.mark.slow
 def test_the_picture_shows_the_cameras_pictures(tmp_path):
     from matplotlib.image import imread
 
@@ -590,6 +591,7 @@ def test_the_picture_shows_the_cameras_pictures(tmp_path):
         assert (grey & (picture[..., 0] == camera.GREYS[name])).sum() > 3000, name
 
 
+@pytest.mark.slow
 def test_a_picture_that_cannot_be_drawn_is_refused_with_one_message(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for arguments, message in (

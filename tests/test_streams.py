@@ -58,6 +58,7 @@ def test_no_character_stops_a_command(encoding: str, tmp_path: Path, monkeypatch
         assert b"snow_" in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="POSIX only")
 def test_closed_streams_stop_nothing(tmp_path: Path) -> None:
     command = f"'{sys.executable}' -m racer"

@@ -528,6 +528,7 @@ def files_of_at_most(size):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize(
     ("size", "steps", "prints", "file"),

@@ -12,10 +12,12 @@ import shutil
 import signal
 import tempfile
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing import connection, get_context, parent_process
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
 
@@ -25,6 +27,7 @@ __all__ = ["Event", "LocalWorkers", "Workers", "cores", "each"]
 
 TRIES = 2  # of a task whose worker dies
 REPORT_EVERY = 0.01  # share of the budget
+CLEANUPS = 20  # tries, since a task that is not done yet still writes
 
 
 @dataclass(frozen=True)
@@ -199,7 +202,8 @@ def _work(pipe: connection.Connection, scratch: str) -> None:
     """Carry out tasks until there is nobody any more to give them; temporary files lie in the folder `scratch`."""
     tempfile.tempdir = scratch
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this process
-    threading.Thread(target=_end_with_parent, args=(scratch,), daemon=True).start()
+    end = threading.Thread(target=_end_with_parent, args=(scratch,), daemon=True)
+    end.start()
     from racer.reward import end_process_when_stuck
 
     end_process_when_stuck()
@@ -211,17 +215,22 @@ def _work(pipe: connection.Connection, scratch: str) -> None:
             reported = used
             pipe.send(min(used, 1.0))
 
-    with contextlib.suppress(EOFError):
+    with contextlib.suppress(EOFError, ConnectionError):  # the parent is gone
         while True:
             task, reported = pipe.recv(), 0.0
             pipe.send(carry_out(task, report))
+    end.join()
 
 
 def _end_with_parent(scratch: str) -> None:
     parent = parent_process()
     if parent is not None:
         parent.join()
-        shutil.rmtree(scratch, ignore_errors=True)
+        for _ in range(CLEANUPS):
+            shutil.rmtree(scratch, ignore_errors=True)
+            if not Path(scratch).exists():
+                break
+            time.sleep(0.1)
         os._exit(1)
 
 
