@@ -253,8 +253,8 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
 
     def _final(self, ended: NDArray[np.bool_]) -> dict[str, Any]:
         """The last observations and infos of episodes that end in this step."""
-        observations = np.full(self.num_envs, None, dtype=object)
-        for car in np.flatnonzero(ended).tolist():
+        observations = np.empty(self.num_envs, dtype=object)  # None each
+        for car in ended.nonzero()[0].tolist():
             observations[car] = self.field.observed(car, 0)
         final_info = self._infos(ended)
         return {"final_obs": observations, "_final_obs": ended, "final_info": final_info, "_final_info": ended}
@@ -265,7 +265,7 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
         progress = self.field.progress()[:, 0]
         laps = state["laps"].copy()
         if ended:
-            np.putmask(progress, status == LAP_COMPLETE, 100.0)
+            progress[status == LAP_COMPLETE] = 100.0
         infos = {
             "progress": progress,
             "_progress": mask,

@@ -212,7 +212,7 @@ class World:
         """
         if which is not None:
             for races, track in self.tracks.groups:
-                chosen = np.flatnonzero(which) if self.one_track else races[which[races]]
+                chosen = which.nonzero()[0] if self.one_track else races[which[races]]
                 if len(chosen):
                     yield chosen, gather(self, chosen, track)
         elif self.one_track:
@@ -310,7 +310,8 @@ def gather(world: World, races: NDArray[np.intp], track: Track | None = None) ->
 
 
 def _copy(world: World, races: NDArray[np.intp], part: World) -> None:
-    part.cars, part.things = _rows(world.cars)[races].view(CAR_STATE), world.things[races]
+    part.cars = _rows(world.cars)[races].view(CAR_STATE)
+    part.things = world.things[races if world.things.size else slice(len(races))]  # a slice of nothing is quicker
     if world.car_constants is not None:
         part.car_constants = world.car_constants[races]
 
