@@ -91,7 +91,10 @@ def judge(track: Track, earnings: Earnings, gamma: float) -> Iterator[Finding]:
     if (lost := _lost(case.fast)) is not None:
         yield from _once(case, *lost)
     else:
-        yield from (*_history(case), *_ends(case), *_laps(case), *_start(case))
+        ends, start = list(_ends(case)), list(_start(case))
+        if start:  # to leave is tempting, and no hurry is paid for: then nothing speaks for laps
+            ends = [replace(one, level="wrong") for one in ends]
+        yield from (*_history(case), *ends, *_laps(case), *start)
 
 
 def _same(case: _Case) -> Finding | None:
@@ -154,14 +157,15 @@ def _history(case: _Case) -> Iterator[Finding]:
     usual, after = case.fast.rewards[-1], case.earnings.after_slow
     size = float(np.abs(usual).mean()) or case.usual
     changed = abs(float(after.mean() - usual.mean())) / size
-    if changed > PART:
+    chance = float(np.abs(after - usual).mean()) / size - changed
+    if changed > PART and (changed > HALF or chance <= CLEAR):
         yield Finding(
             "History",
             "wrong" if changed > HALF else "doubtful",
             f"the same fast lap earns {usual.sum():.4g} after other fast laps and {after.sum():.4g} after slow ones",
             RESET,
         )
-    elif (chance := float(np.abs(after - usual).mean()) / size) > CLEAR:
+    elif chance > CLEAR:
         yield Finding(
             "History",
             "wrong",
