@@ -18,7 +18,7 @@ class Agent(PPORecipe):
         "SECTOR_LIDAR",
         "DISCRETIZED_SECTOR_LIDAR",
     )
-    image_pace = 13_000  # steps per second on two cores, with images as small as these
+    image_pace = 7_000  # steps per second on two cores, with images as small as these
 
     n_steps = first_n_steps = 32  # of each car between two updates: two seconds of driving
     batch_size = first_batch_size = 512  # samples in one gradient step

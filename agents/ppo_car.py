@@ -18,7 +18,7 @@ class Agent(PPORecipe):
         ((-30, 0.75), (-20, 1.0), (-10, 1.25), (0, 1.35), (10, 1.25), (20, 1.0), (30, 0.75))
     )
     randomize = "car"  # what differs from episode to episode, so that it copes with rooms, cameras and cars
-    pace = 6_500  # steps per second on two cores: half of ppo_camera's, most of it for what is randomised
+    pace = 3_500  # steps per second on two cores: half of ppo_camera's, most of it for what is randomised
 
     # The network's own first steps; they go into the exported graph. The horizon and what is above it are cut off,
     # since no room looks like the simulator's sky, and so is the ground under the car's nose.

@@ -24,7 +24,7 @@ class Agent(Recipe):
         "LEFT_CAMERA",
         "STEREO_CAMERAS",
     )
-    pace, image_pace = 3_000, 700  # steps per second on two cores; with images as small as those of ppo_camera
+    pace, image_pace = 2_000, 550  # steps per second on two cores; with images as small as those of ppo_camera
     reports = 10  # rollouts, which are a step of all cars each, between two reports
 
     learning_starts = 2_000  # steps to remember before it learns; the very first ones are driven at random

@@ -60,7 +60,7 @@ class PPORecipe(Recipe):
     log_std_init, lap_log_std, last_log_std = -0.5, -1.0, -3.0
     ent_coef = 0.01
     network = next(iter(NETWORKS))
-    image_pace = 13_000
+    image_pace = 7_000
     algorithm: type[PPO] = VariablePPO
     deepracer: Mapping[str, str] = MappingProxyType(
         {"discount_factor": "gamma", "beta_entropy": "ent_coef", "num_epochs": "n_epochs"}
