@@ -44,7 +44,7 @@ __all__ = [
     "training",
 ]
 
-if not _COMMAND:  # which answers sooner, since Gymnasium takes long to load
+if not _COMMAND:  # which does so when it has something to do: Gymnasium takes long to load
     importlib.import_module("racer.env")
 
 _FUNCTIONS = {"load_track": "racer.track", "show": "racer.lab"}

@@ -269,6 +269,16 @@ def test_a_closed_pipe_and_ctrl_c_end_quietly(folder: Path) -> None:
     assert b"Traceback" not in errors
 
 
+def test_a_learners_file_may_make_environments(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "import gymnasium\nENV = gymnasium.make('racer/TimeTrial-v0')\n"
+        "def reward_function(params):\n    return params['speed']\n"
+    )
+    command = [sys.executable, "-m", "racer", "check", "mine.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
 def test_ctrl_c_while_the_command_still_loads_ends_it_without_a_traceback(tmp_path):
     """Typer is the first that loads long; a stand-in presses Ctrl-C there."""

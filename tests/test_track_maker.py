@@ -1,4 +1,4 @@
-"""Tracks drawn by lot: sound, varied, the same for the same seed, and good to drive."""
+"""Tracks drawn at random: sound, varied, the same for the same seed, and good to drive."""
 
 import json
 import subprocess

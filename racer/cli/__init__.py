@@ -6,6 +6,7 @@ error that a user can mend (one message, no traceback), 2 wrong usage, 130 Ctrl-
 """
 
 import contextlib
+import importlib
 import os
 import sys
 import threading
@@ -103,6 +104,7 @@ def racer(
       [cyan]racer report RUN[/cyan]                  all about a training, on one page
       [cyan]racer leaderboard add REPLAY[/cyan]      enter the best one
     """
+    importlib.import_module("racer.env")  # registers the environments, which a learner's file may make
 
 
 app.command("demo", rich_help_panel=START)(demo.demo)

@@ -329,6 +329,7 @@ def recall() -> None:
     Python before 3.13 notes that some thread has something to raise, and forgets it only when one has raised. Until
     then any thread of Python 3.11 that is traced, as by a debugger, hangs. So this thread raises something of its own.
     """
+    # Made before the `try`: a Ctrl-C while they are made must not come to where the exception is waited for.
     thread, kind = ctypes.c_ulong(threading.get_ident()), ctypes.py_object(_Recalled)
     try:
         _SET_EXCEPTION(thread, kind)
