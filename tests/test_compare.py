@@ -26,6 +26,12 @@ from racer.track import load_track
 
 RUNNER = CliRunner()
 SLOWER = "def reward_function(params):\n    return 2.0 - params['speed']\n"
+WRITES = """import os, tempfile
+
+def reward_function(params):
+    os.makedirs(os.path.join(tempfile.gettempdir(), "notes"), exist_ok=True)
+    return params["speed"]
+"""
 BROKEN = "def reward_function(params):\n    return params['wings']\n"
 
 
@@ -233,6 +239,7 @@ def load_replay_bytes(folder: Path, data: bytes) -> Replay:
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
 def test_a_comparison_that_is_stopped_goes_on(here: Path, sign: signal.Signals) -> None:
     (here / "temporary").mkdir()
+    Path("a.py").write_text(WRITES)
     environment = {**os.environ, "TMPDIR": str(here / "temporary")}
     words = ["compare", "a.py", "broken.py", "--steps", "2000", "--jobs", "1", "--name", "x"]
     command = [sys.executable, "-m", "racer", *words]
@@ -251,7 +258,7 @@ def test_a_comparison_that_is_stopped_goes_on(here: Path, sign: signal.Signals) 
         assert "Traceback" not in said
     kept = {path: path.stat().st_mtime_ns for path in (here / "lab/x/trainings").iterdir()}
     assert 2 <= len(kept) < 10
-    deadline = time.monotonic() + 10.0
+    deadline = time.monotonic() + 30.0
     while list((here / "temporary").iterdir()) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not list((here / "temporary").iterdir()), "a process or its files outlived the command"
