@@ -10,6 +10,7 @@ from gymnasium import spaces
 from stable_baselines3 import PPO
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.torch_layers import CombinedExtractor
+from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from racer.training.sb3 import DensePolicy, VariablePPO
@@ -71,3 +72,34 @@ def test_an_update_is_the_librarys(observations: str, actions: str, epochs: int)
             mine, its = (model.logger.name_to_value[f"train/{name}"] for model in (ours, theirs))
             assert mine == pytest.approx(its, rel=1e-3, abs=1e-6), name
     assert set(ours.logger.name_to_value) == set(theirs.logger.name_to_value)
+
+
+@pytest.mark.parametrize("actions", ACTIONS)
+def test_two_cores_learn_what_one_does(actions: str) -> None:
+    alone, together = (model_of(VariablePPO, DensePolicy, BOX, ACTIONS[actions], 4) for _ in range(2))
+    alone.side_by_side, together.side_by_side = False, True
+    alone.learn(64)
+    before = copy.deepcopy(alone.policy.state_dict())
+    together.policy.load_state_dict(before)
+    together.policy.optimizer.load_state_dict(copy.deepcopy(alone.policy.optimizer.state_dict()))
+    together.rollout_buffer = copy.deepcopy(alone.rollout_buffer)
+    for model in (alone, together):
+        set_random_seed(1)
+        model.batch_size = 20
+        model.train()
+    first, second = alone.policy.state_dict(), together.policy.state_dict()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert not any(torch.equal(first[name], before[name]) for name in first)
+
+
+@pytest.mark.parametrize("net_arch", [[], [5], [8, 300, 3]])
+def test_networks_of_any_depth_answer_as_the_librarys(net_arch: list[int]) -> None:
+    env = DummyVecEnv([lambda: Noise(BOX, ACTIONS["continuous"])])
+    how = {"activation_fn": torch.nn.ReLU, "net_arch": net_arch}
+    ours = VariablePPO(DensePolicy, env, policy_kwargs=how, device="cpu").policy
+    theirs = PPO("MlpPolicy", env, policy_kwargs=how, device="cpu").policy
+    theirs.load_state_dict(ours.state_dict())
+    seen = torch.rand(700, 7) * 4.0 - 2.0
+    for mine, its in zip(ours(seen, deterministic=True), theirs(seen, deterministic=True), strict=True):
+        torch.testing.assert_close(mine, its, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(ours.predict_values(seen), theirs.predict_values(seen), rtol=1e-4, atol=1e-5)

@@ -36,7 +36,7 @@ def package(tmp_path):
     (tmp_path / "racer/__init__.py").touch()
     for room, modules in SOURCES.items():
         folder = tmp_path / "racer" / room
-        folder.mkdir()
+        folder.mkdir(parents=True)
         for name in ("__init__", *modules):
             (folder / f"{name}.py").touch()
     for name in ("compiled", "kernel_cache"):

@@ -6,6 +6,7 @@ then lap time), what is kept, and that nothing is lost, whatever stops the train
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -119,7 +120,11 @@ class Training:
 
     def learn(self) -> None:
         """Let the recipe learn until the budget is used up."""
-        self.learner.learn(self.report)
+        gc.freeze()  # what is there by now stays: else collections look at all of it again and again
+        try:
+            self.learner.learn(self.report)
+        finally:
+            gc.unfreeze()
 
     def report(self, steps: int, metrics: Mapping[str, float]) -> float:
         """Take stock between two updates: evaluate, save and tell, each when it is due."""
@@ -237,11 +242,12 @@ class Training:
         self._evaluated_at = float(self._steps) if in_steps else self._seconds() - self._before
 
     def _evaluated(self) -> EvaluationResult:
+        driver = self._network() or self.learner  # the network acts as the learner does, without being read each time
         try:
-            return evaluate(self._evaluation_env, self.learner, LAPS, self.run.config.seed)
+            return evaluate(self._evaluation_env, driver, LAPS, self.run.config.seed)
         except RewardError:  # it is for the training to fail by it, where it will; nobody learns from these laps
             self._evaluation_env = evaluation_env(self.run)
-            return evaluate(self._evaluation_env, self.learner, LAPS, self.run.config.seed)
+            return evaluate(self._evaluation_env, driver, LAPS, self.run.config.seed)
 
     def _save(self) -> None:
         self._keep(self.run.checkpoint, {})

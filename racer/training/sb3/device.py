@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from racer.errors import AgentError
 
-__all__ = ["device_of", "torch_threads"]
+__all__ = ["device_of", "threads"]
 
 
 def device_of(asked: str, images: bool) -> tuple[str, str]:
@@ -31,14 +32,15 @@ def device_of(asked: str, images: bool) -> tuple[str, str]:
 
 
 @contextmanager
-def torch_threads(count: int | None) -> Iterator[None]:
-    """Let PyTorch calculate with so many threads, and afterwards as before; None changes nothing.
+def threads(count: int | None) -> Iterator[None]:
+    """Let each matrix product take so many threads, and afterwards as many as before; None changes nothing.
 
     Small networks lose more time between threads than they win.
     """
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(count or before)
-        yield
+        with threadpool_limits(count, "blas"):  # what NumPy and the kernels multiply with
+            yield
     finally:
         torch.set_num_threads(before)

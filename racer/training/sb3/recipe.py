@@ -23,7 +23,7 @@ from racer.env import ConcatVectorEnv, TimeTrialVector
 from racer.errors import AgentError, ModelError
 from racer.racing import Layer, Network, checked_hyperparameters, rows_of
 from racer.sim import ActionSpace, DiscreteActions
-from racer.training.sb3.device import device_of, torch_threads
+from racer.training.sb3.device import device_of, threads
 from racer.training.sb3.export import network_of
 from racer.training.sb3.networks import ENCODERS, CameraExtractor
 from racer.training.sb3.preprocessing import PreprocessImages, preprocessed_network, preprocessing_layers
@@ -211,7 +211,7 @@ class Recipe:
         self.model.set_logger(Logger(None, []))
         callback, never = _Reporter(self, report), cast(int, None)
         convolutions = self.images and self.network != next(iter(ENCODERS))
-        with torch_threads(None if convolutions else 1):
+        with threads(None if convolutions else 1):
             self.model.learn(WITHOUT_END, callback=callback, log_interval=never, reset_num_timesteps=False)
 
     def tune(self) -> None:

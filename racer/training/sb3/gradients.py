@@ -1,0 +1,193 @@
+"""Small fully connected networks and the gradients of PPO's losses in their weights: the kernels of `dense`.
+
+All weights are in one row. Of each layer of a network, `layers` (depth, 4) says where in it the weights (outputs,
+inputs) and the biases begin, and how many inputs and outputs there are; between the layers is ReLU. Slopes, what a loss
+changes by with each weight, are as long a row; a kernel overwrites those of its network.
+"""
+
+from __future__ import annotations
+
+from math import log, pi
+from typing import Any
+
+import numpy as np
+import scipy.linalg.cython_blas  # noqa: F401 (what kernels multiply with must be there before its threads are limited)
+from numpy.typing import NDArray
+
+from racer.sim import kernel
+
+__all__ = ["continuous_policy_slopes", "discrete_policy_slopes", "outputs", "value_slopes"]
+
+BLOCK = 256  # samples that are worked on together: what is between the layers then stays in the processor's cache
+HALF_LOG_2_PI = 0.5 * log(2.0 * pi)
+
+
+@kernel
+def outputs(x: Any, weights: Any, layers: Any) -> Any:
+    """The outputs of a network, (n, outputs), for inputs (n, inputs)."""
+    return _forward(x, weights, layers)[1]
+
+
+@kernel
+def value_slopes(x: Any, returns: Any, share: float, weights: Any, slopes: Any, layers: Any) -> float:
+    """Find the slopes of a mean squared error times `share`, for a network of one output; returns the error.
+
+    Args:
+        x, returns: observations (n, inputs), and (n,) what the outputs should have been.
+        share: factor of the error in the loss.
+        weights, slopes, layers: see above.
+    """
+    count, error = len(x), 0.0
+    _clear(slopes, layers)
+    for first in range(0, count, BLOCK):
+        inputs, y = _forward(x[first : first + BLOCK], weights, layers)
+        for n in range(len(y)):
+            away = y[n, 0] - returns[first + n]
+            error += away * away
+            y[n, 0] = 2.0 * share / count * away
+        _backward(y, inputs, weights, slopes, layers)
+    return error / count
+
+
+@kernel
+def continuous_policy_slopes(
+    samples: Any, clip: float, entropy_share: float, std: Any, weights: Any, slopes: Any, layers: Any
+) -> NDArray[np.float64]:
+    """Find the slopes of the clipped surrogate (Schulman et al. 2017, eq. 7) for normally distributed actions.
+
+    Args:
+        samples: observations (n, inputs), actions (n, k), and (n,) each their log-probabilities when they were taken,
+            and their advantages.
+        clip: how far the probabilities' ratio counts beyond 1.
+        entropy_share: factor of the entropy in the loss.
+        std: (k,) ln of the actions' standard deviations, and the slopes in them, overwritten.
+        weights, slopes, layers: of the network of the actions' means; see above.
+
+    Returns:
+        (4,) the surrogate's loss, less the entropy, an estimate of the Kullback-Leibler divergence, and the share of
+        samples that were clipped.
+    """
+    x, actions, old, advantages = samples
+    log_std, std_slopes = std
+    metrics, count, steepness, z = np.zeros(4), len(x), np.exp(-log_std), np.empty(len(log_std))
+    mean, spread = _moments(advantages)
+    _clear(slopes, layers)
+    std_slopes[:] = -entropy_share
+    for first in range(0, count, BLOCK):
+        inputs, y = _forward(x[first : first + BLOCK], weights, layers)
+        for n in range(len(y)):
+            log_prob = 0.0
+            for k in range(len(z)):
+                z[k] = (actions[first + n, k] - y[n, k]) * steepness[k]
+                log_prob -= 0.5 * z[k] * z[k] + log_std[k] + HALF_LOG_2_PI
+            advantage = (advantages[first + n] - mean) / spread
+            slope = _surrogate(log_prob - old[first + n], advantage, clip, count, metrics)
+            for k in range(len(z)):
+                std_slopes[k] += slope * (z[k] * z[k] - 1.0)
+                y[n, k] = slope * z[k] * steepness[k]
+        _backward(y, inputs, weights, slopes, layers)
+    for k in range(len(z)):
+        metrics[1] -= log_std[k] + 0.5 + HALF_LOG_2_PI
+    return metrics
+
+
+@kernel
+def discrete_policy_slopes(
+    samples: Any, clip: float, entropy_share: float, weights: Any, slopes: Any, layers: Any
+) -> NDArray[np.float64]:
+    """The same for a choice of actions, (n, 1): the network gives the logs of their shares, not yet scaled."""
+    x, actions, old, advantages = samples
+    metrics, count = np.zeros(4), len(x)
+    mean, spread = _moments(advantages)
+    _clear(slopes, layers)
+    for first in range(0, count, BLOCK):
+        inputs, y = _forward(x[first : first + BLOCK], weights, layers)
+        for n in range(len(y)):
+            most, total, entropy = y[n].max(), 0.0, 0.0
+            for j in range(y.shape[1]):
+                total += np.exp(y[n, j] - most)
+            for j in range(y.shape[1]):
+                y[n, j] -= most + np.log(total)
+                entropy -= np.exp(y[n, j]) * y[n, j]
+            chosen = int(actions[first + n, 0])
+            advantage = (advantages[first + n] - mean) / spread
+            slope = _surrogate(y[n, chosen] - old[first + n], advantage, clip, count, metrics)
+            metrics[1] -= entropy / count
+            for j in range(y.shape[1]):
+                y[n, j] = np.exp(y[n, j]) * ((y[n, j] + entropy) * entropy_share / count - slope)
+            y[n, chosen] += slope
+        _backward(y, inputs, weights, slopes, layers)
+    return metrics
+
+
+@kernel
+def _surrogate(change: float, advantage: float, clip: float, count: int, metrics: Any) -> float:
+    """The slope of a sample's loss in its log-probability, which changed by `change`."""
+    ratio = np.exp(change)
+    gain = advantage * ratio
+    clipped = advantage * min(1.0 + clip, max(1.0 - clip, ratio))
+    metrics[0] -= min(gain, clipped) / count
+    metrics[2] += (ratio - 1.0 - change) / count
+    metrics[3] += (abs(ratio - 1.0) > clip) / count
+    return -gain / count if gain <= clipped else 0.0
+
+
+@kernel
+def _moments(advantages: Any) -> tuple[float, float]:
+    """What normalizes advantages: their mean and standard deviation; a single one stays as it is."""
+    count, mean, square = len(advantages), 0.0, 0.0
+    if count == 1:
+        return 0.0, 1.0
+    for n in range(count):
+        mean += advantages[n] / count
+    for n in range(count):
+        square += (advantages[n] - mean) ** 2
+    return mean, np.sqrt(square / (count - 1)) + 1e-8
+
+
+@kernel
+def _forward(x: Any, weights: Any, layers: Any) -> tuple[Any, Any]:
+    """What goes into each layer, and the outputs (n, outputs)."""
+    inputs, y = [x], x
+    for i in range(len(layers)):
+        weight, bias = _layer(weights, layers[i])
+        y = np.dot(inputs[i], weight.T)
+        if i < len(layers) - 1:
+            for n in range(len(y)):
+                for j in range(len(bias)):
+                    y[n, j] = max(y[n, j] + bias[j], np.float32(0.0))
+            inputs.append(y)
+        else:
+            y += bias
+    return inputs, y
+
+
+@kernel
+def _backward(y: Any, inputs: Any, weights: Any, slopes: Any, layers: Any) -> None:
+    """Add to the slopes what follows from those in the outputs, `y` (n, outputs)."""
+    for i in range(len(layers) - 1, -1, -1):
+        weight, bias = _layer(slopes, layers[i])
+        weight += np.dot(y.T, inputs[i])
+        for n in range(len(y)):
+            for j in range(len(bias)):
+                bias[j] += y[n, j]
+        if i:
+            y, before = np.dot(y, _layer(weights, layers[i])[0]), inputs[i]
+            for n in range(len(y)):
+                for j in range(y.shape[1]):
+                    y[n, j] = y[n, j] if before[n, j] > 0.0 else np.float32(0.0)
+
+
+@kernel
+def _layer(row: Any, layer: Any) -> tuple[Any, Any]:
+    """What belongs to a layer of a row: (outputs, inputs) and (outputs,)."""
+    weight, bias, before, after = layer
+    return row[weight : weight + before * after].reshape((after, before)), row[bias : bias + after]
+
+
+@kernel
+def _clear(slopes: Any, layers: Any) -> None:
+    for i in range(len(layers)):
+        weight, bias = _layer(slopes, layers[i])
+        weight[:] = 0.0
+        bias[:] = 0.0
