@@ -1,6 +1,6 @@
 """Proximal policy optimization of small fully connected networks, with gradients that are written out.
 
-Half of a training's time went into `PPO.train`, most of it into autograd's bookkeeping of networks this small, while the
+Half of a training's time went into `PPO.train`, most of it into autograd's bookkeeping of networks this small, and the
 interpreter's lock kept the second core idle. So `gradients` has the arithmetic, in kernels, which need no lock.
 Everything here computes what Stable-Baselines3 computes, `tests/test_dense.py` holds the one against the other: the
 same losses, the same Adam, the same names in the log. What is different: an epoch's samples are shuffled by PyTorch's
