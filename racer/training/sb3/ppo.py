@@ -32,7 +32,8 @@ class PPORecipe(Recipe):
     Attributes:
         n_steps, first_n_steps: of each car between two updates.
         batch_size, first_batch_size: samples in one gradient step.
-        n_epochs: passes over the samples of an update.
+        n_epochs, first_n_epochs: passes over the samples of an update. The first are as many as the others, if they
+            are None, or if only the others are given.
         learning_rate, last_rate: before the first laps, and the share of it at the end.
         gamma, stuck_gamma: discount of a reward for each step that it lies ahead, as a rule, and while a driver without
             complete laps gets no farther. It may earn most by racing off the track within the next seconds, and must
@@ -51,6 +52,7 @@ class PPORecipe(Recipe):
     n_steps, first_n_steps = 32, 8
     batch_size, first_batch_size = 2048, 512
     n_epochs = 5
+    first_n_epochs: int | None = None
     learning_rate = 2e-3
     last_rate = 0.03
     gamma, stuck_gamma = 0.98, 0.99
@@ -72,6 +74,8 @@ class PPORecipe(Recipe):
         """Make the model."""
         self._rate = self.learning_rate
         self._entropy = self.ent_coef if self.discrete or "ent_coef" in self.given else 0.0
+        given_alone = "n_epochs" in self.given and "first_n_epochs" not in self.given
+        self._first_epochs = self.n_epochs if given_alone or self.first_n_epochs is None else self.first_n_epochs
         self.model = self.algorithm(
             self._policy(),
             self.env,
@@ -111,6 +115,7 @@ class PPORecipe(Recipe):
         larger = (model.n_steps - self.first_n_steps) / max(1, self.n_steps - self.first_n_steps)
         size = self.first_batch_size + larger * (self.batch_size - self.first_batch_size)
         model.batch_size = self._batch(int(size), model.n_steps)
+        model.n_epochs = self.n_epochs if lapping else self._first_epochs
         if self.discrete:
             return
         near, far = (self.lap_log_std, self.last_log_std) if lapping else (self.log_std_init, self.lap_log_std)
