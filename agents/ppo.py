@@ -8,7 +8,7 @@ class Agent(PPORecipe):
 
     num_envs = 256  # driving side by side: enough for a steady gradient, few enough to learn every few seconds
     sensors = ("state",)  # that it can learn from
-    pace = 50_000  # steps per second on two cores
+    pace = 65_000  # steps per second on two cores
 
     # Any of these may be set without a copy: racer train --set n_epochs=8 --set net_arch=128,128
     # What begins with first_ holds until half of the episodes are complete laps. Then the learning is refined: rates,

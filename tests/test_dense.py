@@ -85,7 +85,7 @@ def test_two_cores_learn_what_one_does(actions: str) -> None:
     together.rollout_buffer = copy.deepcopy(alone.rollout_buffer)
     for model in (alone, together):
         set_random_seed(1)
-        model.batch_size = 20
+        model.batch_size = 256
         model.train()
     first, second = alone.policy.state_dict(), together.policy.state_dict()
     assert all(torch.equal(first[name], second[name]) for name in first)

@@ -30,6 +30,7 @@ from racer.training.sb3.gradients import continuous_policy_slopes, discrete_poli
 
 __all__ = ["DensePolicy", "VariablePPO"]
 
+LARGE = 256  # samples of a mini-batch: to hand over the work on fewer takes longer than the work
 METRICS = ("policy_gradient_loss", "entropy_loss", "approx_kl", "clip_fraction", "value_loss")
 
 
@@ -162,7 +163,7 @@ class VariablePPO(PPO):
         rows = (x, samples.actions, samples.old_log_prob, samples.advantages, samples.returns)
         metrics, count = np.zeros(len(METRICS)), 0
         with ThreadPoolExecutor(1) as helper:
-            meanwhile = helper.submit if self.side_by_side else _at_once
+            meanwhile = helper.submit if self.side_by_side and self.batch_size >= LARGE else _at_once
             for _ in range(self.n_epochs):
                 for chosen in torch.split(torch.randperm(len(x)), self.batch_size):
                     *taken, returns = (each.index_select(0, chosen) for each in rows)
