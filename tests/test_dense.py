@@ -103,3 +103,18 @@ def test_networks_of_any_depth_answer_as_the_librarys(net_arch: list[int]) -> No
     for mine, its in zip(ours(seen, deterministic=True), theirs(seen, deterministic=True), strict=True):
         torch.testing.assert_close(mine, its, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(ours.predict_values(seen), theirs.predict_values(seen), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("actions", ACTIONS)
+def test_a_copy_learns_for_itself(actions: str) -> None:
+    model = model_of(VariablePPO, DensePolicy, BOX, ACTIONS[actions], 2)
+    model.learn(64)
+    first, twin = model.policy, copy.deepcopy(model.policy)
+    before = copy.deepcopy(first.state_dict())
+    model.policy = twin
+    model.train()
+    seen = torch.rand(9, 7)
+    torch.testing.assert_close(first.predict_values(seen), first.value_net(first.mlp_extractor(seen)[1]))
+    torch.testing.assert_close(twin.predict_values(seen), twin.value_net(twin.mlp_extractor(seen)[1]))
+    assert all(torch.equal(weight, before[name]) for name, weight in first.state_dict().items())
+    assert not any(torch.equal(weight, before[name]) for name, weight in twin.state_dict().items())

@@ -45,24 +45,31 @@ class DensePolicy(ActorCriticPolicy):
     def _build(self, lr_schedule: Any) -> None:
         super()._build(lr_schedule)
         self.discrete = isinstance(self.action_space, spaces.Discrete)
+        self.weights = self.gradient = torch.zeros(0)
+        self.link()
+        every = list(self.parameters())
+        begins = dict(zip(every, np.cumsum([0, *(each.numel() for each in every[:-1])]), strict=True))
+        networks: Any = (
+            [*_linear(self.mlp_extractor.policy_net), self.action_net],
+            [*_linear(self.mlp_extractor.value_net), self.value_net],
+        )
+        self._policy, self._value = (
+            np.array([(begins[one.weight], begins[one.bias], one.in_features, one.out_features) for one in layers])
+            for layers in networks
+        )
+        self._compile()
+
+    def link(self) -> None:
+        """Let all parameters be parts of `weights`, which they no longer are in a copy of this policy."""
+        if next(self.parameters()).data_ptr() == self.weights.data_ptr():
+            return
         every = list(self.parameters())
         self.weights = torch.cat([each.detach().flatten() for each in every])
         self.gradient = torch.zeros_like(self.weights)
-        begins: dict[Any, int] = {}
-        begin = 0
-        for each in every:
-            end = begin + each.numel()
-            each.data, each.grad = self.weights[begin:end].view_as(each), self.gradient[begin:end].view_as(each)
-            begins[each], begin = begin, end
-        self._policy, self._value = (
-            np.array([(begins[one.weight], begins[one.bias], one.in_features, one.out_features) for one in layers])
-            for layers in (
-                [*_linear(self.mlp_extractor.policy_net), self.action_net],
-                [*_linear(self.mlp_extractor.value_net), self.value_net],
-            )
-        )
-
-        self._compile()
+        sizes = [each.numel() for each in every]
+        weights, slopes = (torch.split(row, sizes) for row in (self.weights, self.gradient))
+        for each, weight, slope in zip(every, weights, slopes, strict=True):
+            each.data, each.grad = weight.view_as(each), slope.view_as(each)
 
     def _compile(self) -> None:
         """Compile the kernels that it needs: not in its first update, while somebody's clock runs."""
@@ -86,6 +93,7 @@ class DensePolicy(ActorCriticPolicy):
     @torch.no_grad()
     def forward(self, obs: Any, deterministic: bool = False) -> tuple[Tensor, Tensor, Tensor]:
         """Actions, values (n, 1) and log-probabilities (n,) of the actions."""
+        self.link()
         x = self.flat(obs)
         output = self._outputs(x, self._policy)
         if self.discrete:
@@ -97,6 +105,7 @@ class DensePolicy(ActorCriticPolicy):
     @torch.no_grad()
     def predict_values(self, obs: Any) -> Tensor:
         """Values (n, 1)."""
+        self.link()
         return self._outputs(self.flat(obs), self._value)
 
     def _outputs(self, x: Tensor, layers: NDArray[np.int64]) -> Tensor:
@@ -156,6 +165,7 @@ class VariablePPO(PPO):
         policy = self.policy
         if not isinstance(policy, DensePolicy):
             return super().train()
+        policy.link()
         self._update_learning_rate(policy.optimizer)
         buffer, clip = self.rollout_buffer, float(self.clip_range(self._current_progress_remaining))  # type: ignore[operator]
         samples = next(iter(buffer.get()))
