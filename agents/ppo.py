@@ -15,7 +15,8 @@ class Agent(PPORecipe):
     # noise and entropy fall in a straight line to the end of the budget.
     n_steps, first_n_steps = 32, 8  # of each car between two updates: two seconds of driving; often at first
     batch_size, first_batch_size = 2048, 512  # samples in a gradient step; smaller ones learn more from each sample
-    n_epochs, first_n_epochs = 5, 8  # passes over the samples of an update: many squeeze out more, too many go astray
+    n_epochs = 5  # passes over the samples of an update; more squeeze out more, until the policy runs away from them
+    first_n_epochs = 8  # ... before there are laps, when a little data has to teach much
     learning_rate = 2e-3  # before the first laps; then falling ... tune: 5e-4 to 5e-3 log
     last_rate = 0.03  # ... to this share of it: big steps first, fine tuning at the end
     gamma = 0.98  # a reward 50 steps ahead counts a third: as far as a car has to look ... tune: 0.95 to 0.995
