@@ -232,3 +232,17 @@ def test_on_a_gpu_it_learns_pictures_there_and_comes_back_whole():
 
 def weights(agent):
     return list(agent.model.policy.parameters())
+
+
+def test_a_recipe_that_acts_in_its_own_way_is_frozen_as_it_is(tmp_path):
+    (tmp_path / "slow.py").write_text(
+        "import numpy as np\nfrom racer.training.sb3 import PPORecipe\n\n\n"
+        "class Agent(PPORecipe):\n    num_envs, sensors = 8, ('state',)\n\n"
+        "    def act(self, observation):\n        return np.full((*np.shape(observation)[:-1], 2), (0.0, -1.0))\n"
+    )
+    agent = recipe("ppo")[0].make(cars(("state",)), 1)
+    seen = np.random.default_rng(3).normal(size=(5, 30)).astype(np.float32)
+    np.testing.assert_array_equal(agent.frozen().act(seen), agent.act(seen))
+    assert agent.frozen() is not agent
+    own = load_agent(str(tmp_path / "slow.py")).make(cars(("state",)), 1)
+    assert own.frozen() is own

@@ -242,7 +242,8 @@ class Training:
         self._evaluated_at = float(self._steps) if in_steps else self._seconds() - self._before
 
     def _evaluated(self) -> EvaluationResult:
-        driver = self._network() or self.learner  # the network acts as the learner does, without being read each time
+        frozen = getattr(self.learner, "frozen", None)
+        driver = frozen() if callable(frozen) else self.learner
         try:
             return evaluate(self._evaluation_env, driver, LAPS, self.run.config.seed)
         except RewardError:  # it is for the training to fail by it, where it will; nobody learns from these laps

@@ -21,12 +21,13 @@ from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from racer.env import ConcatVectorEnv, TimeTrialVector
 from racer.errors import AgentError, ModelError
-from racer.racing import Layer, Network, checked_hyperparameters, rows_of
+from racer.racing import Driver, Layer, Network, checked_hyperparameters, rows_of
 from racer.sim import ActionSpace, DiscreteActions
 from racer.training.sb3.device import device_of, threads
 from racer.training.sb3.export import network_of
 from racer.training.sb3.networks import ENCODERS, CameraExtractor
 from racer.training.sb3.preprocessing import PreprocessImages, preprocessed_network, preprocessing_layers
+from racer.training.sb3.ranges import check_ranges
 from racer.training.sb3.schedule import LapSchedule
 from racer.training.sb3.vec_env import KeepImages, VecTimeTrial
 
@@ -111,7 +112,7 @@ class Recipe:
         """
         for name, value in checked_hyperparameters(hyperparameters, self.defaults(), "this recipe").items():
             setattr(self, name, value)
-        _check_ranges(self.hyperparameters)
+        check_ranges(self.hyperparameters)
         self.given = frozenset(hyperparameters)
         self._space = env.single_observation_space
         self._parts = getattr(self._space, "spaces", {"state": self._space})
@@ -191,6 +192,13 @@ class Recipe:
             seen = rows if hasattr(self._space, "spaces") else rows["state"]
             actions = self.model.predict(seen, deterministic=True)[0]
             return np.asarray(actions.reshape(*batch, *actions.shape[1:]))
+
+    def frozen(self) -> Driver:
+        """Who acts as this does now, without reading the network at every step; itself, if it acts in its own way."""
+        try:
+            return self.policy_network() if type(self).act is Recipe.act else self
+        except ModelError:
+            return self
 
     def policy_network(self) -> Network:
         """What it decides by, as data: `act` calculates it, so that what is exported of it acts alike.
@@ -312,27 +320,6 @@ class _Reporter(BaseCallback):
 
     def _on_step(self) -> bool:
         return self._used < 1.0
-
-
-def _check_ranges(values: Mapping[str, Any]) -> None:
-    """Refuse what no algorithm can learn with.
-
-    Raises:
-        AgentError: a value is outside its range.
-    """
-    shares = ("gamma", "stuck_gamma", "gae_lambda", "tau", "last_rate")
-    for name, value in values.items():
-        wrong = ""
-        if name in shares and not 0.0 <= value <= 1.0:
-            wrong = "from 0 to 1"
-        elif name in ("learning_rate", "clip_range") and value <= 0.0:
-            wrong = "above 0"
-        elif isinstance(value, int) and not isinstance(value, bool) and value < 1:
-            wrong = "at least 1"
-        elif isinstance(value, tuple) and not all(isinstance(units, int) and units >= 1 for units in value):
-            wrong = "whole numbers of at least 1"
-        if wrong:
-            raise AgentError(f"{name} is {value!r}; it must be {wrong}")
 
 
 def _preprocessed(layers: tuple[Layer, ...], images: NDArray[Any]) -> NDArray[np.float32]:

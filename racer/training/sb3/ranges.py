@@ -1,0 +1,31 @@
+"""Ranges: what values of Stable-Baselines3's hyperparameters an algorithm can learn with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from racer.errors import AgentError
+
+__all__ = ["check_ranges"]
+
+
+def check_ranges(values: Mapping[str, Any]) -> None:
+    """Refuse what no algorithm can learn with.
+
+    Raises:
+        AgentError: a value is outside its range.
+    """
+    shares = ("gamma", "stuck_gamma", "gae_lambda", "tau", "last_rate")
+    for name, value in values.items():
+        wrong = ""
+        if name in shares and not 0.0 <= value <= 1.0:
+            wrong = "from 0 to 1"
+        elif name in ("learning_rate", "clip_range") and value <= 0.0:
+            wrong = "above 0"
+        elif isinstance(value, int) and not isinstance(value, bool) and value < 1:
+            wrong = "at least 1"
+        elif isinstance(value, tuple) and not all(isinstance(units, int) and units >= 1 for units in value):
+            wrong = "whole numbers of at least 1"
+        if wrong:
+            raise AgentError(f"{name} is {value!r}; it must be {wrong}")
