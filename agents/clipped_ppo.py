@@ -76,7 +76,7 @@ class Agent(PPORecipe):
 
     episodes = 20  # between two updates
     batch_size, n_epochs, learning_rate = 64, 10, 3e-4
-    gamma, ent_coef = 0.999, 0.01
+    optimizer, gamma, ent_coef = "adam", 0.999, 0.01
     gae_lambda, clip_range = 0.95, 0.2
     net_arch = (64, 64)
     log_std_init = -0.5  # ln of the noise on continuous actions at the start; then it is learned

@@ -14,6 +14,7 @@ from racer.env import TimeTrialVector
 from racer.errors import AgentError
 from racer.racing import checked_hyperparameters, load_agent, parse_hyperparameters, recipe_for
 from racer.training import RunConfig, open_run, start, train
+from racer.training.sb3.muon import Muon
 from racer.training.sb3.schedule import PATIENCE, LapSchedule
 
 
@@ -156,7 +157,16 @@ def test_values_of_another_kind_are_refused(name, value, message):
 
 @pytest.mark.parametrize(
     "given_",
-    [{"gamma": 1.5}, {"n_epochs": 0}, {"learning_rate": 0.0}, {"net_arch": (0,)}, {"network": "X"}, {"clip_range": -1}],
+    [
+        {"gamma": 1.5},
+        {"last_gamma": 2.0},
+        {"n_epochs": 0},
+        {"learning_rate": 0.0},
+        {"optimizer": "sgd"},
+        {"net_arch": (0,)},
+        {"network": "X"},
+        {"clip_range": -1},
+    ],
 )
 def test_values_that_no_recipe_learns_with_are_refused(given_):
     with pytest.raises(AgentError, match=next(iter(given_))):
@@ -180,6 +190,30 @@ def test_hyperparameters_reach_the_algorithm():
     assert (model.n_epochs, model.gae_lambda, model.lr_schedule(1.0), model.ent_coef) == (3, 0.5, 0.01, 0.1)
     layers = [layer.out_features for layer in model.policy.mlp_extractor.policy_net if hasattr(layer, "out_features")]
     assert layers == [16, 8]
+
+
+@pytest.mark.parametrize(
+    ("given_", "expected"),
+    [
+        ({}, (0.98, 0.965, 0.95)),
+        ({"gamma": 0.9}, (0.9, 0.9, 0.9)),
+        ({"gamma": 0.9, "last_gamma": 0.8}, (0.9, 0.85, 0.8)),
+    ],
+)
+def test_the_discount_falls_to_the_end_unless_one_alone_was_asked_for(given_, expected):
+    agent, found = load_agent("ppo").make(cars(), 0, given_), []
+    for used in (0.0, 0.5, 1.0):
+        agent.schedule.lapping_since, agent.schedule.refined = 0, used
+        agent.tune()
+        assert agent.model.gamma == agent.env.gamma == agent.model.rollout_buffer.gamma
+        found.append(agent.model.gamma)
+    assert found == pytest.approx(expected)
+
+
+def test_optimizers_are_chosen_by_name():
+    for given_, kind in (({}, Muon), ({"optimizer": "adam"}, torch.optim.Adam)):
+        assert type(load_agent("ppo").make(cars(), 0, given_).model.policy.optimizer) is kind
+    assert load_agent("clipped_ppo").load().defaults()["optimizer"] == "adam"  # as DeepRacer's
 
 
 def test_set_goes_from_the_command_line_into_the_run(tmp_path, monkeypatch):

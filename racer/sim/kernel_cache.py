@@ -34,7 +34,7 @@ SOURCES = {
         "beams", "boxes", "ground", "lidar", "observer", "perspective", "picture", "state", "variation",
     ),
     "reward": ("objects", "params"),
-    "training/sb3": ("gradients",),
+    "training/sb3": ("gradients", "muon"),
 }  # fmt: skip
 """The modules, by room, that kernels and the constants compiled into them are defined in."""
 

@@ -11,14 +11,17 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.policies import ActorCriticPolicy
 
 from racer.env import ConcatVectorEnv, TimeTrialVector
+from racer.errors import AgentError
 from racer.racing import Network
 from racer.training.sb3.dense import DensePolicy, VariablePPO
 from racer.training.sb3.loading import hyperparameters_like, load_network
+from racer.training.sb3.muon import Muon
 from racer.training.sb3.networks import NETWORKS, ImagePolicy, ImageRolloutBuffer
 from racer.training.sb3.recipe import Recipe
 
 __all__ = ["PPORecipe"]
 
+OPTIMIZERS = MappingProxyType({"muon": Muon, "adam": torch.optim.Adam})
 LEAST_UPDATES = 64  # of a training, once it completes laps
 
 
@@ -26,18 +29,20 @@ class PPORecipe(Recipe):
     """Proximal policy optimisation (Schulman et al. 2017, arXiv:1707.06347): everything but its hyperparameters.
 
     They have the names of Stable-Baselines3's arguments; those that it lacks say how one of them changes. What begins
-    with `first_` holds until half of the newest episodes are complete laps. From there on the learning rate, the noise
-    and the worth of entropy fall in a straight line to the end of the budget; see `LapSchedule`.
+    with `first_` holds until half of the newest episodes are complete laps. From there on the learning rate, the noise,
+    the worth of entropy and the discount fall in a straight line to the end of the budget; see `LapSchedule`.
 
     Attributes:
         n_steps, first_n_steps: of each car between two updates.
         batch_size, first_batch_size: samples in one gradient step.
         n_epochs, first_n_epochs: passes over the samples of an update. The first are as many as the others, if they
             are None, or if only the others are given.
+        optimizer: what changes the networks by their gradients, a name of `OPTIMIZERS`.
         learning_rate, last_rate: before the first laps, and the share of it at the end.
-        gamma, stuck_gamma: discount of a reward for each step that it lies ahead, as a rule, and while a driver without
-            complete laps gets no farther. It may earn most by racing off the track within the next seconds, and must
-            look farther ahead to learn what a lap would have paid.
+        gamma, stuck_gamma, last_gamma: discount of a reward for each step that it lies ahead, as a rule, while a driver
+            without complete laps gets no farther, and at the end. Who gets no farther may earn most by racing off the
+            track within the next seconds, and must look farther ahead to learn what a lap would have paid. The last one
+            is as the first if it is None, or if only the first is given.
         gae_lambda: between trusting the value network (0) and the rewards that followed (1).
         clip_range: how far an update may move the policy.
         net_arch: units of the policy network and of the value network; of images, behind what looks at them.
@@ -53,9 +58,11 @@ class PPORecipe(Recipe):
     batch_size, first_batch_size = 2048, 512
     n_epochs = 5
     first_n_epochs: int | None = None
+    optimizer = "muon"
     learning_rate = 2e-3
     last_rate = 0.03
     gamma, stuck_gamma = 0.98, 0.99
+    last_gamma: float | None = None
     gae_lambda = 0.95
     clip_range = 0.2
     net_arch: tuple[int, ...] = (64, 64)
@@ -74,8 +81,10 @@ class PPORecipe(Recipe):
         """Make the model."""
         self._rate = self.learning_rate
         self._entropy = self.ent_coef if self.discrete or "ent_coef" in self.given else 0.0
-        given_alone = "n_epochs" in self.given and "first_n_epochs" not in self.given
-        self._first_epochs = self.n_epochs if given_alone or self.first_n_epochs is None else self.first_n_epochs
+        self._first_epochs = self._or_given(self.first_n_epochs, "first_n_epochs", "n_epochs")
+        self._last_gamma = self._or_given(self.last_gamma, "last_gamma", "gamma")
+        if self.optimizer not in OPTIMIZERS:
+            raise AgentError(f"there is no optimizer {self.optimizer!r}; the optimizers are {', '.join(OPTIMIZERS)}")
         self.model = self.algorithm(
             self._policy(),
             self.env,
@@ -92,6 +101,7 @@ class PPORecipe(Recipe):
                 "net_arch": list(self.net_arch),
                 "activation_fn": torch.nn.ReLU,
                 "log_std_init": self.log_std_init,
+                "optimizer_class": OPTIMIZERS[self.optimizer],
                 "optimizer_kwargs": {"eps": 1e-5, "fused": True},
                 **self.extractor(),
             },
@@ -107,8 +117,9 @@ class PPORecipe(Recipe):
         lapping, refined = schedule.lapping_since is not None, schedule.refined
         self._rate = self.learning_rate * (1.0 - (1.0 - self.last_rate) * refined)
         model.ent_coef = self._entropy * (1.0 - refined)
-        stuck = schedule.stuck and not lapping
-        model.gamma = model.rollout_buffer.gamma = self.env.gamma = self.stuck_gamma if stuck else self.gamma
+        gamma = self.stuck_gamma if schedule.stuck and not lapping else self.gamma
+        gamma += (self._last_gamma - gamma) * refined
+        model.gamma = model.rollout_buffer.gamma = self.env.gamma = gamma
         # Large updates are quicker, but a short training has too few of them.
         most = (schedule.total - (schedule.lapping_since or 0)) / (LEAST_UPDATES * self.env.num_envs) if lapping else 0
         model.n_steps = min(self.n_steps, max(self.first_n_steps, int(most)))
@@ -139,6 +150,11 @@ class PPORecipe(Recipe):
             ModelError: this recipe was made with other hyperparameters than `hyperparameters_like` says.
         """
         load_network(cast(ActorCriticPolicy, self.model.policy), network)
+
+    def _or_given(self, value: Any, name: str, usual: str) -> Any:
+        """A hyperparameter that holds for a part of the training, unless it is None or only the usual one was set."""
+        alone = usual in self.given and name not in self.given
+        return getattr(self, usual) if value is None or alone else value
 
     def _policy(self) -> str | type[ActorCriticPolicy]:
         if self.images:

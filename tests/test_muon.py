@@ -1,0 +1,75 @@
+"""Muon, held against singular values by LAPACK, and against PyTorch's own."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, strategies as st
+from torch import nn
+
+from racer.training.sb3.muon import Muon
+
+LEARNING_RATE = 0.1
+
+
+def parameters(*shapes: tuple[int, ...], seed: int = 0) -> list[nn.Parameter]:
+    random = torch.Generator().manual_seed(seed)
+    return [nn.Parameter(torch.randn(shape, generator=random)) for shape in shapes]
+
+
+def change(optimizer: Muon, weights: list[nn.Parameter], slopes: list[torch.Tensor]) -> list[torch.Tensor]:
+    before = [weight.detach().clone() for weight in weights]
+    for weight, slope in zip(weights, slopes, strict=True):
+        weight.grad = slope.clone()
+    optimizer.step()
+    return [weight.detach() - old for weight, old in zip(weights, before, strict=True)]
+
+
+@given(st.integers(16, 40), st.integers(1, 40), st.sampled_from([1e-3, 1.0, 1e3]), st.integers(0, 99))
+def test_a_step_goes_equally_far_in_all_directions(rows: int, columns: int, scale: float, seed: int) -> None:
+    (weight,) = parameters((rows, columns))
+    # Singular values that are not too far apart, as five rounds cannot lift the least ones.
+    random = np.random.default_rng(seed)
+    left, _, right = np.linalg.svd(random.normal(size=(rows, columns)), full_matrices=False)
+    slope = torch.tensor(scale * (left * random.uniform(0.2, 1.0, len(right))) @ right, dtype=torch.float32)
+    (moved,) = change(Muon([weight], lr=LEARNING_RATE), [weight], [slope])
+    along = left.T @ (-moved.numpy() / (LEARNING_RATE * 0.2 * max(rows, columns) ** 0.5)) @ right.T
+    assert np.abs(along - np.diag(np.diag(along))).max() < 2e-2
+    assert np.diag(along).min() > 0.6
+    assert np.diag(along).max() < 1.3
+
+
+def test_it_does_what_pytorchs_own_does() -> None:
+    if not hasattr(torch.optim, "Muon"):
+        pytest.skip("this PyTorch has no Muon yet")
+    mine, its = parameters((24, 12), (16, 30)), parameters((24, 12), (16, 30))
+    ours = Muon(mine, lr=LEARNING_RATE)
+    theirs = torch.optim.Muon(its, lr=LEARNING_RATE, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
+    for k in range(10):
+        slopes = [torch.randn(weight.shape, generator=torch.Generator().manual_seed(k)) for weight in mine]
+        for one, other in zip(change(ours, mine, slopes), change(theirs, its, slopes), strict=True):
+            apart = (one - other).norm() / other.norm()
+            assert apart < 0.05  # it calculates with 16-bit numbers
+
+
+def test_everything_else_moves_as_with_adam() -> None:
+    shapes = (20, 12), (20,), (3, 20), (16, 4, 3, 3)
+    mine, its = parameters(*shapes), parameters(*shapes)
+    ours, theirs = Muon(mine, lr=LEARNING_RATE, eps=1e-5), torch.optim.Adam(its, lr=LEARNING_RATE, eps=1e-5)
+    for k in range(4):
+        slopes = [weight.detach() * 0.1 * k for weight in mine]
+        for one, other in zip(change(ours, mine, slopes)[1:], change(theirs, its, slopes)[1:], strict=True):
+            torch.testing.assert_close(one, other)
+
+
+def test_it_goes_on_from_its_state_to_the_bit() -> None:
+    weights = parameters((20, 12), (20,), (3, 20))
+    first = Muon(weights, lr=LEARNING_RATE)
+    slopes = [torch.ones_like(weight) * 0.1 + weight.detach() for weight in weights]
+    change(first, weights, slopes)
+    twins = [nn.Parameter(weight.detach().clone()) for weight in weights]
+    second = Muon(twins, lr=LEARNING_RATE)
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    for one, other in zip(change(first, weights, slopes), change(second, twins, slopes), strict=True):
+        assert torch.equal(one, other)
