@@ -73,3 +73,15 @@ def test_it_goes_on_from_its_state_to_the_bit() -> None:
     second.load_state_dict(copy.deepcopy(first.state_dict()))
     for one, other in zip(change(first, weights, slopes), change(second, twins, slopes), strict=True):
         assert torch.equal(one, other)
+
+
+def test_it_is_whole_after_a_step_that_was_interrupted() -> None:
+    optimizer = Muon(parameters((20, 12), (20,)), lr=LEARNING_RATE)
+    whole = optimizer.state_dict()
+
+    def interrupted() -> float:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        optimizer.step(interrupted)
+    assert optimizer.state_dict() == whole

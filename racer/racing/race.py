@@ -182,7 +182,7 @@ class EvaluationResult:
         return self.clean, round(self.completed, 2), -self.lap_time_s
 
 
-NOISE = 0.03  # standard deviation of the disturbance of the actions, in a space of -1..1; about what PPO ends with
+NOISE = 0.03  # standard deviation of the disturbance of the actions, in a space of -1..1; PPO ends with 0.05
 SLIPS = 0.02  # where they are discrete, the share of them that is random instead
 
 

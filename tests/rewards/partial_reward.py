@@ -1,4 +1,4 @@
-"""A function with its knobs turned beforehand."""
+"""A function with some of its arguments given beforehand."""
 from functools import partial
 
 

@@ -32,10 +32,11 @@ class Muon(torch.optim.Adam):
 
     def __init__(self, params: Iterable[Tensor], momentum: float = 0.95, **adam: Any) -> None:
         """Optimize `params`; `momentum` is the share that stays of the gradients' mean, `adam` are Adam's arguments."""
-        parts: dict[bool, list[Tensor]] = {False: [], True: []}
+        rest: list[Tensor] = []
+        hidden: list[Tensor] = []
         for each in params:
-            parts[each.ndim == 2 and len(each) >= OUTPUTS].append(each)
-        groups: list[dict[str, Any]] = [{"params": parts[False]}, {"params": parts[True], "momentum": momentum}]
+            (hidden if each.ndim == 2 and len(each) >= OUTPUTS else rest).append(each)
+        groups: list[dict[str, Any]] = [{"params": rest}, {"params": hidden, "momentum": momentum}]
         super().__init__(groups, **adam)
         one = np.zeros((1, 1), np.float32)
         _step(one, one, one.copy(), np.float32(0.0), np.float32(0.0))  # compiled before somebody's clock runs
@@ -44,9 +45,11 @@ class Muon(torch.optim.Adam):
     def step(self, closure: Callable[[], float] | None = None) -> Any:
         """Change all parameters by their gradients."""
         rest, hidden = every = self.param_groups
-        self.param_groups = [rest]
-        loss = super().step(closure)
-        self.param_groups = every
+        try:
+            self.param_groups = [rest]
+            loss = super().step(closure)
+        finally:  # what is saved after Ctrl-C is whole
+            self.param_groups = every
         for weight in hidden["params"]:
             state, length = self.state[weight], float(hidden["lr"]) * LIKE_ADAM * max(weight.shape) ** 0.5
             if not state:

@@ -81,8 +81,8 @@ class PPORecipe(Recipe):
         """Make the model."""
         self._rate = self.learning_rate
         self._entropy = self.ent_coef if self.discrete or "ent_coef" in self.given else 0.0
-        self._first_epochs = self._or_given(self.first_n_epochs, "first_n_epochs", "n_epochs")
-        self._last_gamma = self._or_given(self.last_gamma, "last_gamma", "gamma")
+        self._first_epochs = self._or_usual("first_n_epochs", "n_epochs")
+        self._last_gamma = self._or_usual("last_gamma", "gamma")
         if self.optimizer not in OPTIMIZERS:
             raise AgentError(f"there is no optimizer {self.optimizer!r}; the optimizers are {', '.join(OPTIMIZERS)}")
         self.model = self.algorithm(
@@ -151,10 +151,10 @@ class PPORecipe(Recipe):
         """
         load_network(cast(ActorCriticPolicy, self.model.policy), network)
 
-    def _or_given(self, value: Any, name: str, usual: str) -> Any:
-        """A hyperparameter that holds for a part of the training, unless it is None or only the usual one was set."""
-        alone = usual in self.given and name not in self.given
-        return getattr(self, usual) if value is None or alone else value
+    def _or_usual(self, name: str, usual: str) -> Any:
+        """A hyperparameter that holds for a part of the training; the usual one, if it is None or only that was given."""
+        usual_alone = usual in self.given and name not in self.given
+        return getattr(self, usual) if usual_alone or getattr(self, name) is None else getattr(self, name)
 
     def _policy(self) -> str | type[ActorCriticPolicy]:
         if self.images:
