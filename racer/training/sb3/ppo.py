@@ -152,7 +152,7 @@ class PPORecipe(Recipe):
         load_network(cast(ActorCriticPolicy, self.model.policy), network)
 
     def _or_usual(self, name: str, usual: str) -> Any:
-        """A hyperparameter that holds for a part of the training; the usual one, if it is None or only that was given."""
+        """A hyperparameter for a part of the training; the usual one if it is None or only that was given."""
         usual_alone = usual in self.given and name not in self.given
         return getattr(self, usual) if usual_alone or getattr(self, name) is None else getattr(self, name)
 
