@@ -8,7 +8,7 @@ class Agent(PPORecipe):
 
     num_envs = 256  # driving side by side: enough for a steady gradient, few enough to learn every few seconds
     sensors = ("state",)  # that it can learn from
-    pace = 54_000  # steps per second on two cores
+    pace = 60_000  # steps per second on two cores
 
     # Any of these may be set without a copy: racer train --set n_epochs=8 --set net_arch=128,128
     # What begins with first_ holds until half of the episodes are complete laps. Then the learning is refined: rates,
@@ -28,6 +28,7 @@ class Agent(PPORecipe):
     net_arch = (64, 64, 64)  # of the policy and of the value network; wider ones win little here, and are slower
     log_std_init = -0.5  # ln of the most noise allowed on the actions: at the start ...
     lap_log_std, last_log_std = -1.0, -3.0  # ... when whole laps are driven, and at the end
+    noise_correlation = 0.3  # with the noise of the step before: what is tried for longer shows better what it is worth
     ent_coef = 0.01  # worth of trying several actions, where they are discrete; falling to nothing at the end
 
     # DeepRacer's hyperparameters that it takes, and which of its own they set.

@@ -14,6 +14,7 @@ from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from racer.training.sb3 import DensePolicy, VariablePPO
+from racer.training.sb3.muon import Muon
 
 BOX = spaces.Box(-1.0, 1.0, (7,), dtype=np.float32)
 OBSERVATIONS = {"vector": BOX, "parts": spaces.Dict({"state": BOX, "beams": spaces.MultiBinary(5)})}
@@ -36,10 +37,10 @@ class Noise(gym.Env):
         return self.observation_space.sample(), float(np.sum(action)) + dice, dice < 0.1, dice > 0.95, {}
 
 
-def model_of(kind: type, policy, observations: spaces.Space, actions: spaces.Space, epochs: int) -> PPO:
+def model_of(kind: type, policy, observations: spaces.Space, actions: spaces.Space, epochs: int, **own) -> PPO:
     env = DummyVecEnv([lambda: Noise(observations, actions) for _ in range(4)])
     extractor = {"features_extractor_class": CombinedExtractor} if isinstance(observations, spaces.Dict) else {}
-    how = {"activation_fn": torch.nn.ReLU, "net_arch": [16, 8], **extractor}
+    how = {"activation_fn": torch.nn.ReLU, "net_arch": [16, 8], **extractor, **own}
     model = kind(
         policy, env, n_steps=16, batch_size=64, n_epochs=epochs, ent_coef=0.03, policy_kwargs=how, seed=5,
         learning_rate=0.01, device="cpu",
@@ -51,10 +52,13 @@ def model_of(kind: type, policy, observations: spaces.Space, actions: spaces.Spa
 @pytest.mark.parametrize("actions", ACTIONS)
 @pytest.mark.parametrize("observations", OBSERVATIONS)
 @pytest.mark.parametrize("epochs", [1, pytest.param(8, marks=pytest.mark.slow)])
-def test_an_update_is_the_librarys(observations: str, actions: str, epochs: int) -> None:
-    spaces_ = OBSERVATIONS[observations], ACTIONS[actions]
-    ours = model_of(VariablePPO, DensePolicy, *spaces_, epochs)
-    theirs = model_of(PPO, "MultiInputPolicy" if observations == "parts" else "MlpPolicy", *spaces_, epochs)
+@pytest.mark.parametrize("clipped", ["neither", "policy", "value"])
+@pytest.mark.parametrize("optimizer", [torch.optim.Adam, Muon])
+def test_an_update_is_the_librarys(observations: str, actions: str, epochs: int, clipped: str, optimizer: type) -> None:
+    how = *(OBSERVATIONS[observations], ACTIONS[actions]), epochs
+    ours = model_of(VariablePPO, DensePolicy, *how, optimizer_class=optimizer)
+    policy = "MultiInputPolicy" if observations == "parts" else "MlpPolicy"
+    theirs = model_of(PPO, policy, *how, optimizer_class=optimizer)
     theirs.policy.load_state_dict(ours.policy.state_dict())
     ours.learn(64 * 3)
     for model in (ours, theirs):  # what both have learned so far, and the same experience, far from the first policy
@@ -64,14 +68,29 @@ def test_an_update_is_the_librarys(observations: str, actions: str, epochs: int)
     away = np.linspace(-0.5, 0.5, 64, dtype=np.float32)
     for model in (ours, theirs):
         model.rollout_buffer.log_probs += away.reshape(model.rollout_buffer.log_probs.shape)
+        # The library clips the gradient of both networks together: the same where one of them has none.
+        model.max_grad_norm = 1e9 if clipped == "neither" else 0.05
+        if clipped == "policy":
+            model.vf_coef = 0.0
+        elif clipped == "value":
+            model.rollout_buffer.advantages[:] = model.ent_coef = 0.0
         model.train()
     for (name, mine), its in zip(ours.policy.named_parameters(), theirs.policy.parameters(), strict=True):
         torch.testing.assert_close(mine, its, rtol=2e-4, atol=2e-5, msg=name)
+    mine, its = (model.policy.optimizer.state_dict()["state"] for model in (ours, theirs))
+    torch.testing.assert_close(mine, its, rtol=2e-3, atol=2e-6)
     if epochs == 1:  # later, the library logs the last mini-batch alone
         for name in ("policy_gradient_loss", "value_loss", "entropy_loss", "approx_kl", "clip_fraction", "loss"):
             mine, its = (model.logger.name_to_value[f"train/{name}"] for model in (ours, theirs))
             assert mine == pytest.approx(its, rel=1e-3, abs=1e-6), name
     assert set(ours.logger.name_to_value) == set(theirs.logger.name_to_value)
+
+
+def test_with_another_optimizer_the_library_learns() -> None:
+    model = model_of(VariablePPO, DensePolicy, BOX, ACTIONS["continuous"], 2, optimizer_class=torch.optim.SGD)
+    before = copy.deepcopy(model.policy.state_dict())
+    model.learn(64)
+    assert not any(torch.equal(weight, before[name]) for name, weight in model.policy.state_dict().items())
 
 
 @pytest.mark.parametrize("actions", ACTIONS)
@@ -118,3 +137,18 @@ def test_a_copy_learns_for_itself(actions: str) -> None:
     torch.testing.assert_close(twin.predict_values(seen), twin.value_net(twin.mlp_extractor(seen)[1]))
     assert all(torch.equal(weight, before[name]) for name, weight in first.state_dict().items())
     assert not any(torch.equal(weight, before[name]) for name, weight in twin.state_dict().items())
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.6])
+def test_noise_depends_on_the_step_before_as_much_as_it_should(correlation: float) -> None:
+    env = DummyVecEnv([lambda: Noise(BOX, ACTIONS["continuous"]) for _ in range(4)])
+    how = {"activation_fn": torch.nn.ReLU, "log_std_init": -1.0, "noise_correlation": correlation}
+    policy = PPO(DensePolicy, env, policy_kwargs=how, device="cpu", seed=3).policy
+    seen = torch.zeros(4, 7)
+    best, steps = policy(seen, deterministic=True)[0], 4000
+    noise = torch.stack([policy(seen)[0] - best for _ in range(steps)]).reshape(steps, 8).numpy() / np.exp(-1.0)
+    assert noise.std(axis=0) == pytest.approx(1.0, abs=0.1)
+    for apart in (1, 2, 3):
+        found = np.corrcoef(noise[:-apart].T, noise[apart:].T)
+        assert np.diag(found, 8) == pytest.approx(correlation**apart, abs=0.1)
+    assert np.abs(np.corrcoef(noise.T) - np.eye(8)).max() < 0.15  # each car and each action has its own

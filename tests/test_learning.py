@@ -13,8 +13,9 @@ from racer.cli import app
 from racer.env import TimeTrialVector
 from racer.errors import AgentError
 from racer.racing import checked_hyperparameters, load_agent, parse_hyperparameters, recipe_for
+from racer.sim import DEFAULT, DiscreteActions
 from racer.training import RunConfig, open_run, start, train
-from racer.training.sb3.muon import Muon
+from racer.training.sb3.muon import JORDAN, POLAR_EXPRESS, Muon
 from racer.training.sb3.schedule import PATIENCE, LapSchedule
 
 
@@ -166,6 +167,7 @@ def test_values_of_another_kind_are_refused(name, value, message):
         {"net_arch": (0,)},
         {"network": "X"},
         {"clip_range": -1},
+        {"noise_correlation": 1.5},
     ],
 )
 def test_values_that_no_recipe_learns_with_are_refused(given_):
@@ -210,10 +212,22 @@ def test_the_discount_falls_to_the_end_unless_one_alone_was_asked_for(given_, ex
     assert found == pytest.approx(expected)
 
 
+def test_noise_is_correlated_where_a_recipe_says_so_and_refused_where_it_cannot_be():
+    for given_, expected in (({}, 0.3), ({"noise_correlation": 0.6}, 0.6)):
+        assert load_agent("ppo").make(cars(), 0, given_).model.policy.noise_correlation == expected
+    camera = load_agent("ppo_camera")
+    env = TimeTrialVector(4, ring(), None, sensors=camera.sensors())
+    with pytest.raises(AgentError, match="noise_correlation is for networks without images"):
+        camera.make(env, 0, {"noise_correlation": 0.3})
+
+
 def test_optimizers_are_chosen_by_name():
     for given_, kind in (({}, Muon), ({"optimizer": "adam"}, torch.optim.Adam)):
         assert type(load_agent("ppo").make(cars(), 0, given_).model.policy.optimizer) is kind
     assert load_agent("clipped_ppo").load().defaults()["optimizer"] == "adam"  # as DeepRacer's
+    for actions, rounds in ((None, POLAR_EXPRESS), (DiscreteActions(((0, 1.0), (9, 2.0))), JORDAN)):
+        env = TimeTrialVector(4, ring(), None, actions=actions or DEFAULT)
+        assert load_agent("ppo").make(env).model.policy.optimizer.param_groups[1]["rounds"] == rounds
 
 
 def test_set_goes_from_the_command_line_into_the_run(tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, strategies as st
 from torch import nn
 
-from racer.training.sb3.muon import Muon
+from racer.training.sb3.muon import JORDAN, POLAR_EXPRESS, Muon
 
 LEARNING_RATE = 0.1
 
@@ -26,18 +26,18 @@ def change(optimizer: Muon, weights: list[nn.Parameter], slopes: list[torch.Tens
     return [weight.detach() - old for weight, old in zip(weights, before, strict=True)]
 
 
+@pytest.mark.parametrize(("rounds", "least", "near"), [(POLAR_EXPRESS, 0.02, (0.85, 1.15)), (JORDAN, 0.2, (0.6, 1.3))])
 @given(st.integers(16, 40), st.integers(1, 40), st.sampled_from([1e-3, 1.0, 1e3]), st.integers(0, 99))
-def test_a_step_goes_equally_far_in_all_directions(rows: int, columns: int, scale: float, seed: int) -> None:
+def test_a_step_goes_equally_far_in_all_directions(rounds, least, near, rows, columns, scale, seed) -> None:
     (weight,) = parameters((rows, columns))
-    # Singular values that are not too far apart, as five rounds cannot lift the least ones.
+    # Singular values that are not too far apart: five rounds lift the least ones only so far.
     random = np.random.default_rng(seed)
     left, _, right = np.linalg.svd(random.normal(size=(rows, columns)), full_matrices=False)
-    slope = torch.tensor(scale * (left * random.uniform(0.2, 1.0, len(right))) @ right, dtype=torch.float32)
-    (moved,) = change(Muon([weight], lr=LEARNING_RATE), [weight], [slope])
+    slope = torch.tensor(scale * (left * random.uniform(least, 1.0, len(right))) @ right, dtype=torch.float32)
+    (moved,) = change(Muon([weight], lr=LEARNING_RATE, rounds=rounds), [weight], [slope])
     along = left.T @ (-moved.numpy() / (LEARNING_RATE * 0.2 * max(rows, columns) ** 0.5)) @ right.T
     assert np.abs(along - np.diag(np.diag(along))).max() < 2e-2
-    assert np.diag(along).min() > 0.6
-    assert np.diag(along).max() < 1.3
+    assert near[0] < np.diag(along).min() <= np.diag(along).max() < near[1]
 
 
 def test_it_does_what_pytorchs_own_does() -> None:
@@ -45,12 +45,13 @@ def test_it_does_what_pytorchs_own_does() -> None:
         pytest.skip("this PyTorch has no Muon yet")
     mine, its = parameters((24, 12), (16, 30)), parameters((24, 12), (16, 30))
     ours = Muon(mine, lr=LEARNING_RATE)
-    theirs = torch.optim.Muon(its, lr=LEARNING_RATE, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
+    how = {"weight_decay": 0.0, "adjust_lr_fn": "match_rms_adamw"}
+    theirs = torch.optim.Muon(its, lr=LEARNING_RATE, ns_steps=30, ns_coefficients=(1.875, -1.25, 0.375), **how)
     for k in range(10):
         slopes = [torch.randn(weight.shape, generator=torch.Generator().manual_seed(k)) for weight in mine]
         for one, other in zip(change(ours, mine, slopes), change(theirs, its, slopes), strict=True):
             apart = (one - other).norm() / other.norm()
-            assert apart < 0.05  # it calculates with 16-bit numbers
+            assert apart < 0.12  # as 16-bit numbers and five rounds leave it
 
 
 def test_everything_else_moves_as_with_adam() -> None:

@@ -1,18 +1,20 @@
 """Proximal policy optimization of small fully connected networks, with gradients that are written out.
 
 Half of a training's time went into `PPO.train`, most of it into autograd's bookkeeping of networks this small, and the
-interpreter's lock kept the second core idle. So `gradients` has the arithmetic, in kernels, which need no lock.
-Everything here computes what Stable-Baselines3 computes, `tests/test_dense.py` holds the one against the other: the
-same losses, the same Adam, the same names in the log. What is different: an epoch's samples are shuffled by PyTorch's
-generator instead of NumPy's, and metrics are means over all mini-batches of an update, `train/loss` included.
+interpreter's lock kept the second core idle. So `gradients` and `muon` have the arithmetic, in kernels, which need no
+lock. Everything here computes what Stable-Baselines3 computes, `tests/test_dense.py` holds the one against the other:
+the same losses, the same Adam, the same names in the log. What is different: an epoch's samples are shuffled by
+PyTorch's generator instead of NumPy's; the gradients of the two networks, which share no weights, are clipped each for
+itself, so that neither waits for the other; metrics are means over all mini-batches of an update, as is `train/loss`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from math import log, pi
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from math import log, pi, sqrt
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -27,11 +29,20 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
 
 from racer.training.sb3.gradients import continuous_policy_slopes, discrete_policy_slopes, outputs, value_slopes
+from racer.training.sb3.muon import Muon, change, table
 
 __all__ = ["DensePolicy", "VariablePPO"]
 
-LARGE = 256  # samples of a mini-batch: to hand over the work on fewer takes longer than the work
+WRITTEN_OUT = (torch.optim.Adam, Muon)  # optimizers
 METRICS = ("policy_gradient_loss", "entropy_loss", "approx_kl", "clip_fraction", "value_loss")
+
+
+class _Part(NamedTuple):
+    """One of the two networks: its `layers` as `gradients` has them, its parameters as `change` takes them."""
+
+    layers: NDArray[np.int64]
+    plain: NDArray[np.int64]
+    hidden: NDArray[np.int64]
 
 
 class DensePolicy(ActorCriticPolicy):
@@ -40,23 +51,38 @@ class DensePolicy(ActorCriticPolicy):
     Attributes:
         weights, gradient: of all parameters, which are parts of these, one after another; of each its gradient.
         discrete: whether it chooses between actions.
+        noise_correlation: of the noise on continuous actions, with that of the step before, 0..1. What an action is
+            worth shows better if it is held on to (Hollenstein et al. 2024, arXiv:2312.11091, with other noise).
     """
+
+    def __init__(self, *args: Any, noise_correlation: float = 0.0, **kwargs: Any) -> None:
+        """Make the networks; all but `noise_correlation` is Stable-Baselines3's."""
+        super().__init__(*args, **kwargs)
+        self.noise_correlation, self._noise = noise_correlation, torch.zeros(0)
 
     def _build(self, lr_schedule: Any) -> None:
         super()._build(lr_schedule)
         self.discrete = isinstance(self.action_space, spaces.Discrete)
         self.weights = self.gradient = torch.zeros(0)
+        self._memory = torch.zeros(2, 0)
         self.link()
         every = list(self.parameters())
-        begins = dict(zip(every, np.cumsum([0, *(each.numel() for each in every[:-1])]), strict=True))
-        networks: Any = (
-            [*_linear(self.mlp_extractor.policy_net), self.action_net],
-            [*_linear(self.mlp_extractor.value_net), self.value_net],
+        begins: dict[Tensor, int] = dict(
+            zip(every, np.cumsum([0, *(each.numel() for each in every[:-1])]).tolist(), strict=True)
         )
-        self._policy, self._value = (
-            np.array([(begins[one.weight], begins[one.bias], one.in_features, one.out_features) for one in layers])
-            for layers in networks
-        )
+        turned = set(self.optimizer.param_groups[1]["params"]) if isinstance(self.optimizer, Muon) else set()
+        self._names = [("momentum_buffer",) if each in turned else ("exp_avg", "exp_avg_sq") for each in every]
+
+        def part(layers: Sequence[Any], *others: nn.Parameter) -> _Part:
+            table = [(begins[one.weight], begins[one.bias], one.in_features, one.out_features) for one in layers]
+            own = [*others, *(each for one in layers for each in one.parameters())]
+            plain = [(begins[each], begins[each] + each.numel()) for each in own if each not in turned]
+            hidden = [(begins[each], *each.shape) for each in own if each in turned]
+            return _Part(np.array(table), np.array(plain), np.array(hidden, dtype=np.int64).reshape(-1, 3))
+
+        noise = () if self.discrete else (self.log_std,)
+        self._policy = part([*_linear(self.mlp_extractor.policy_net), self.action_net], *noise)
+        self._value = part([*_linear(self.mlp_extractor.value_net), self.value_net])
         self._compile()
 
     def link(self) -> None:
@@ -71,13 +97,30 @@ class DensePolicy(ActorCriticPolicy):
         for each, weight, slope in zip(every, weights, slopes, strict=True):
             each.data, each.grad = weight.view_as(each), slope.view_as(each)
 
+    def link_optimizer(self) -> int:
+        """Let what the optimizer remembers be parts of two rows as well; gives the number of its steps so far."""
+        every, state = list(self.parameters()), self.optimizer.state
+        known = state[every[0]].get(self._names[0][0])
+        if known is None or known.data_ptr() != self._memory.data_ptr():
+            self._memory = torch.zeros(2, len(self.weights))
+            rows = (torch.split(row, [each.numel() for each in every]) for row in self._memory)
+            for each, names, *places in zip(every, self._names, *rows, strict=True):
+                state[each].setdefault("step", torch.zeros(()))
+                for name, place in zip(names, places, strict=False):
+                    if name in state[each]:
+                        place.copy_(state[each][name].flatten())
+                    state[each][name] = place.view_as(each)
+        return int(state[every[0]]["step"])
+
     def _compile(self) -> None:
         """Compile the kernels that it needs: not in its first update, while somebody's clock runs."""
-        x, one = torch.zeros(1, int(self._value[0, 2])), torch.zeros(1)
-        actions = torch.zeros(1, 1 if self.discrete else int(self._policy[-1, 3]))
+        x, one = torch.zeros(1, int(self._value.layers[0, 2])), torch.zeros(1)
+        actions = torch.zeros(1, 1 if self.discrete else int(self._policy.layers[-1, 3]))
         self.policy_backward((x, actions, one, one), 0.0, 0.0)
-        self.value_backward(x, one, 0.0)
+        self.value_backward((x, one), 0.0)
         self._outputs(x, self._value)
+        if type(self.optimizer) in WRITTEN_OUT:
+            self._change(_Part(self._value.layers, self._value.plain[:0], self._value.hidden[:0]), 1, 0.0)
 
     def set_training_mode(self, mode: bool) -> None:
         """Note the mode; these networks do the same in both."""
@@ -99,7 +142,7 @@ class DensePolicy(ActorCriticPolicy):
         if self.discrete:
             actions = output.argmax(1) if deterministic else output.softmax(1).multinomial(1).squeeze(1)
         else:
-            actions = output if deterministic else output + self.log_std.exp() * torch.randn_like(output)
+            actions = output if deterministic else output + self.log_std.exp() * self._drawn(output)
         return actions, self._outputs(x, self._value), self._log_prob(output, actions)
 
     @torch.no_grad()
@@ -108,8 +151,16 @@ class DensePolicy(ActorCriticPolicy):
         self.link()
         return self._outputs(self.flat(obs), self._value)
 
-    def _outputs(self, x: Tensor, layers: NDArray[np.int64]) -> Tensor:
-        return torch.from_numpy(outputs(x.numpy(), self.weights.numpy(), layers))
+    def _outputs(self, x: Tensor, part: _Part) -> Tensor:
+        return torch.from_numpy(outputs(x.numpy(), self.weights.numpy(), part.layers))
+
+    def _drawn(self, like: Tensor) -> Tensor:
+        """Noise of mean 0 and standard deviation 1, of which a share is that of the step before."""
+        noise, share = torch.randn_like(like), self.noise_correlation
+        if self._noise.shape == noise.shape:
+            noise = share * self._noise + sqrt(1.0 - share * share) * noise
+        self._noise = noise
+        return noise
 
     def _log_prob(self, output: Tensor, actions: Tensor) -> Tensor:
         if self.discrete:
@@ -129,17 +180,37 @@ class DensePolicy(ActorCriticPolicy):
             The first four of `METRICS`, (4,).
         """
         x, actions, old, advantages = (each.numpy() for each in samples)
-        batch, network = (x, actions, old, advantages), (self.weights.numpy(), self.gradient.numpy(), self._policy)
+        batch = x, actions, old, advantages
+        network = self.weights.numpy(), self.gradient.numpy(), self._policy.layers
         if self.discrete:
             return discrete_policy_slopes(batch, clip, entropy_share, *network)
         assert self.log_std.grad is not None
         std = self.log_std.detach().numpy(), self.log_std.grad.numpy()
         return continuous_policy_slopes(batch, clip, entropy_share, std, *network)
 
-    def value_backward(self, x: Tensor, returns: Tensor, share: float) -> float:
-        """Write the gradient of PPO's value loss for a mini-batch into the weights; returns the squared error."""
-        network = self.weights.numpy(), self.gradient.numpy(), self._value
-        return float(value_slopes(x.numpy(), returns.numpy(), share, *network))
+    def value_backward(self, samples: Sequence[Tensor], share: float) -> float:
+        """Write the gradient of PPO's value loss for a mini-batch into the weights; returns the squared error.
+
+        Args:
+            samples: observations, and what the values should have been.
+            share: factor of the error in the loss.
+        """
+        x, returns = (each.numpy() for each in samples)
+        return float(value_slopes(x, returns, share, self.weights.numpy(), self.gradient.numpy(), self._value.layers))
+
+    def change_policy(self, step: int, most: float) -> None:
+        """Change the policy's weights by their gradient as the optimizer's step number `step` does; `most` clips it."""
+        self._change(self._policy, step, most)
+
+    def change_value(self, step: int, most: float) -> None:
+        """The same for the values' weights."""
+        self._change(self._value, step, most)
+
+    def _change(self, part: _Part, step: int, most: float) -> None:
+        first, last = self.optimizer.param_groups[0], self.optimizer.param_groups[-1]
+        settings = float(step), float(first["lr"]), *first["betas"], first["eps"], last.get("momentum", 0.0), most
+        rows, rounds = (self.weights.numpy(), self.gradient.numpy()), table(last.get("rounds", ()))
+        change(*rows, self._memory[0].numpy(), self._memory[1].numpy(), part.plain, part.hidden, settings, rounds)
 
 
 class VariablePPO(PPO):
@@ -163,28 +234,37 @@ class VariablePPO(PPO):
     def train(self) -> None:
         """Update the networks by the newest rollout."""
         policy = self.policy
-        if not isinstance(policy, DensePolicy):
+        if not isinstance(policy, DensePolicy) or type(policy.optimizer) not in WRITTEN_OUT:
             return super().train()
         policy.link()
         self._update_learning_rate(policy.optimizer)
         buffer, clip = self.rollout_buffer, float(self.clip_range(self._current_progress_remaining))  # type: ignore[operator]
         samples = next(iter(buffer.get()))
-        x = policy.flat(samples.observations)
-        rows = (x, samples.actions, samples.old_log_prob, samples.advantages, samples.returns)
-        metrics, count = np.zeros(len(METRICS)), 0
+        x, steps = policy.flat(samples.observations), policy.link_optimizer()
+        passes = [torch.randperm(len(x)) for _ in range(self.n_epochs)]
+        batches = [batch for each in passes for batch in torch.split(each, self.batch_size)]
+
+        def learn(rows: Sequence[Tensor], backward: Callable[..., Any], move: Callable[[int, float], None]) -> Any:
+            metrics = 0.0
+            for step, batch in enumerate(batches, steps + 1):
+                metrics = metrics + backward([each.index_select(0, batch) for each in rows])
+                move(step, self.max_grad_norm)
+            return metrics / len(batches)
+
+        def values() -> Any:
+            backward = partial(policy.value_backward, share=self.vf_coef)
+            return learn((x, samples.returns), backward, policy.change_value)
+
         with ThreadPoolExecutor(1) as helper:
-            meanwhile = helper.submit if self.side_by_side and self.batch_size >= LARGE else _at_once
-            for _ in range(self.n_epochs):
-                for chosen in torch.split(torch.randperm(len(x)), self.batch_size):
-                    *taken, returns = (each.index_select(0, chosen) for each in rows)
-                    value_loss = meanwhile(policy.value_backward, taken[0], returns, self.vf_coef)
-                    metrics[:-1] += policy.policy_backward(taken, clip, self.ent_coef)
-                    metrics[-1] += value_loss.result()
-                    count += 1
-                    policy.gradient.mul_((self.max_grad_norm / (policy.gradient.norm() + 1e-6)).clamp(max=1.0))
-                    policy.optimizer.step()
-                self._n_updates += 1
-        means = dict(zip(METRICS, (metrics / count).tolist(), strict=True))
+            meanwhile = helper.submit(values) if self.side_by_side else None
+            taken = x, samples.actions, samples.old_log_prob, samples.advantages
+            backward = partial(policy.policy_backward, clip=clip, entropy_share=self.ent_coef)
+            means = learn(taken, backward, policy.change_policy)
+            error = meanwhile.result() if meanwhile else values()
+        for known in policy.optimizer.state.values():
+            known["step"] += len(batches)
+        self._n_updates += self.n_epochs
+        means = dict(zip(METRICS, (*means, error), strict=True))
         loss = means["policy_gradient_loss"] + self.ent_coef * means["entropy_loss"]
         means["loss"] = loss + self.vf_coef * means["value_loss"]
         means["explained_variance"] = explained_variance(buffer.values.flatten(), buffer.returns.flatten())
@@ -193,13 +273,6 @@ class VariablePPO(PPO):
         for name, value in {**means, "clip_range": clip}.items():
             self.logger.record(f"train/{name}", value)
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
-
-
-def _at_once(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-    """Call a function; what `Executor.submit` gives of a call that is done."""
-    done: Future[Any] = Future()
-    done.set_result(function(*arguments))
-    return done
 
 
 def _linear(network: nn.Module) -> list[nn.Linear]:

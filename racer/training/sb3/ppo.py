@@ -15,7 +15,7 @@ from racer.errors import AgentError
 from racer.racing import Network
 from racer.training.sb3.dense import DensePolicy, VariablePPO
 from racer.training.sb3.loading import hyperparameters_like, load_network
-from racer.training.sb3.muon import Muon
+from racer.training.sb3.muon import JORDAN, Muon
 from racer.training.sb3.networks import NETWORKS, ImagePolicy, ImageRolloutBuffer
 from racer.training.sb3.recipe import Recipe
 
@@ -48,6 +48,7 @@ class PPORecipe(Recipe):
         net_arch: units of the policy network and of the value network; of images, behind what looks at them.
         log_std_init, lap_log_std, last_log_std: ln of the most noise allowed on continuous actions, at the start, when
             whole laps are driven, and at the end.
+        noise_correlation: of the noise on continuous actions with that of the step before; for small networks alone.
         ent_coef: worth of trying several actions; it falls to nothing at the end. Unless it is given, only discrete
             ones need it.
         network: what looks at images, a name of `racer.training.sb3.NETWORKS`.
@@ -67,6 +68,7 @@ class PPORecipe(Recipe):
     clip_range = 0.2
     net_arch: tuple[int, ...] = (64, 64)
     log_std_init, lap_log_std, last_log_std = -0.5, -1.0, -3.0
+    noise_correlation = 0.0
     ent_coef = 0.01
     network = next(iter(NETWORKS))
     image_pace = 7_000
@@ -85,8 +87,15 @@ class PPORecipe(Recipe):
         self._last_gamma = self._or_usual("last_gamma", "gamma")
         if self.optimizer not in OPTIMIZERS:
             raise AgentError(f"there is no optimizer {self.optimizer!r}; the optimizers are {', '.join(OPTIMIZERS)}")
+        policy, optimizer = self._policy(), OPTIMIZERS[self.optimizer]
+        # A choice's gradients are so noisy that to lift the least of them keeps it from learning in time.
+        rounds = {"rounds": JORDAN} if self.discrete and optimizer is Muon else {}
+        if self.noise_correlation and "noise_correlation" in self.given and policy is not DensePolicy:
+            raise AgentError(
+                "noise_correlation is for networks without images that PPO trains on the CPU; leave it out"
+            )
         self.model = self.algorithm(
-            self._policy(),
+            policy,
             self.env,
             learning_rate=lambda _: self._rate,
             n_steps=self.n_steps,
@@ -101,8 +110,9 @@ class PPORecipe(Recipe):
                 "net_arch": list(self.net_arch),
                 "activation_fn": torch.nn.ReLU,
                 "log_std_init": self.log_std_init,
-                "optimizer_class": OPTIMIZERS[self.optimizer],
-                "optimizer_kwargs": {"eps": 1e-5, "fused": True},
+                "optimizer_class": optimizer,
+                "optimizer_kwargs": {"eps": 1e-5, "fused": True, **rounds},
+                **({"noise_correlation": self.noise_correlation} if policy is DensePolicy else {}),
                 **self.extractor(),
             },
             seed=seed,

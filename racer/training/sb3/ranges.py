@@ -16,7 +16,7 @@ def check_ranges(values: Mapping[str, Any]) -> None:
     Raises:
         AgentError: a value is outside its range.
     """
-    shares = ("gamma", "stuck_gamma", "last_gamma", "gae_lambda", "tau", "last_rate")
+    shares = ("gamma", "stuck_gamma", "last_gamma", "gae_lambda", "tau", "last_rate", "noise_correlation")
     for name, value in values.items():
         wrong = ""
         if name in shares and not 0.0 <= value <= 1.0:
