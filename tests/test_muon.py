@@ -44,14 +44,13 @@ def test_it_does_what_pytorchs_own_does() -> None:
     if not hasattr(torch.optim, "Muon"):
         pytest.skip("this PyTorch has no Muon yet")
     mine, its = parameters((24, 12), (16, 30)), parameters((24, 12), (16, 30))
-    ours = Muon(mine, lr=LEARNING_RATE)
-    how = {"weight_decay": 0.0, "adjust_lr_fn": "match_rms_adamw"}
-    theirs = torch.optim.Muon(its, lr=LEARNING_RATE, ns_steps=30, ns_coefficients=(1.875, -1.25, 0.375), **how)
+    ours = Muon(mine, lr=LEARNING_RATE, rounds=JORDAN)
+    theirs = torch.optim.Muon(its, lr=LEARNING_RATE, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
     for k in range(10):
         slopes = [torch.randn(weight.shape, generator=torch.Generator().manual_seed(k)) for weight in mine]
         for one, other in zip(change(ours, mine, slopes), change(theirs, its, slopes), strict=True):
             apart = (one - other).norm() / other.norm()
-            assert apart < 0.12  # as 16-bit numbers and five rounds leave it
+            assert apart < 0.05  # it calculates with 16-bit numbers
 
 
 def test_everything_else_moves_as_with_adam() -> None:

@@ -74,11 +74,11 @@ class DensePolicy(ActorCriticPolicy):
         self._names = [("momentum_buffer",) if each in turned else ("exp_avg", "exp_avg_sq") for each in every]
 
         def part(layers: Sequence[Any], *others: nn.Parameter) -> _Part:
-            table = [(begins[one.weight], begins[one.bias], one.in_features, one.out_features) for one in layers]
+            places = [(begins[one.weight], begins[one.bias], one.in_features, one.out_features) for one in layers]
             own = [*others, *(each for one in layers for each in one.parameters())]
             plain = [(begins[each], begins[each] + each.numel()) for each in own if each not in turned]
             hidden = [(begins[each], *each.shape) for each in own if each in turned]
-            return _Part(np.array(table), np.array(plain), np.array(hidden, dtype=np.int64).reshape(-1, 3))
+            return _Part(np.array(places), np.array(plain), np.array(hidden, dtype=np.int64).reshape(-1, 3))
 
         noise = () if self.discrete else (self.log_std,)
         self._policy = part([*_linear(self.mlp_extractor.policy_net), self.action_net], *noise)
@@ -120,7 +120,8 @@ class DensePolicy(ActorCriticPolicy):
         self.value_backward((x, one), 0.0)
         self._outputs(x, self._value)
         if type(self.optimizer) in WRITTEN_OUT:
-            self._change(_Part(self._value.layers, self._value.plain[:0], self._value.hidden[:0]), 1, 0.0)
+            nothing = self._value._replace(plain=self._value.plain[:0], hidden=self._value.hidden[:0])
+            self._change(nothing, 1, 0.0)
 
     def set_training_mode(self, mode: bool) -> None:
         """Note the mode; these networks do the same in both."""

@@ -88,7 +88,7 @@ class PPORecipe(Recipe):
         if self.optimizer not in OPTIMIZERS:
             raise AgentError(f"there is no optimizer {self.optimizer!r}; the optimizers are {', '.join(OPTIMIZERS)}")
         policy, optimizer = self._policy(), OPTIMIZERS[self.optimizer]
-        # A choice's gradients are so noisy that to lift the least of them keeps it from learning in time.
+        # With the other rounds, half of the short trainings that choose between actions completed no lap.
         rounds = {"rounds": JORDAN} if self.discrete and optimizer is Muon else {}
         if self.noise_correlation and "noise_correlation" in self.given and policy is not DensePolicy:
             raise AgentError(
