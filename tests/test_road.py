@@ -2,6 +2,9 @@
 
 import gc
 import math
+import os
+import subprocess
+import sys
 import weakref
 
 import numpy as np
@@ -223,3 +226,31 @@ def test_a_road_is_kept_as_long_as_its_track():
     del track
     gc.collect()
     assert [each() for each in gone] == [None, None]
+
+
+LINES = """
+import hashlib
+from racer.env import TimeTrialVector
+from racer.shelf import names
+from racer.sim import road_of
+from racer.track import headings, load_track, make_track
+
+tracks = [load_track(name) for name in names("tracks")] + [make_track(seed) for seed in range(5)]
+env = TimeTrialVector(4, "random", sensors=("LIDAR:blind=rear",))
+digest = hashlib.sha256(env.reset(seed=1)[0]["LIDAR"].tobytes())
+for track in tracks:
+    digest.update(headings(track.center).tobytes())
+    for line in road_of(track):
+        digest.update(getattr(line, "tobytes", lambda line=line: repr(line).encode())())
+print(digest.hexdigest())
+"""
+
+
+def test_a_road_has_the_same_bits_on_every_processor():
+    """NumPy calculates by what a processor can do; a replay that was driven on one must verify on another."""
+    found = np.show_config(mode="dicts")["SIMD Extensions"]["found"]
+    told = []
+    for disabled in ([], found):
+        env = {**os.environ, "NPY_DISABLE_CPU_FEATURES": " ".join(disabled)}
+        told.append(subprocess.run([sys.executable, "-c", LINES], env=env, capture_output=True, text=True, check=True))
+    assert told[0].stdout == told[1].stdout != ""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from racer.errors import TrackError
 from racer.sim.borders import CELL_M, FloatArray, IntArray, nearest_borders
 from racer.sim.lookup import cells, near_edges
+from racer.track import directions
 
 if TYPE_CHECKING:
     from racer.track import Track
@@ -133,7 +134,7 @@ def _curvature(center: FloatArray, s: FloatArray) -> FloatArray:
     """
     step = np.diff(center, axis=0)
     real = (step != 0.0).any(axis=1)  # a repeated row has no heading
-    psi = np.unwrap(np.arctan2(step[real, 1], step[real, 0]))
+    psi = np.unwrap(directions(step[real]))
     middle, length = (0.5 * (s[:-1] + s[1:]))[real], s[-1]
     lap = psi[-1] - psi[0] + (psi[0] - psi[-1] + np.pi) % (2.0 * np.pi) - np.pi
     at = np.concatenate([middle - length, middle, middle + length])

@@ -3,6 +3,7 @@ from .generator import make_track as make_track
 from .geometry import (
     Points as Points,
     arc_length as arc_length,
+    directions as directions,
     headings as headings,
     nearest as nearest,
     point_at as point_at,

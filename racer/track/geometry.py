@@ -14,6 +14,8 @@ Invariant: a closed polyline (a ring) repeats its first row as its last, everywh
 Zero-length segments (a row repeated inside) are allowed unless a function says otherwise.
 """
 
+from math import atan2
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -57,8 +59,16 @@ def headings(line: Points) -> NDArray[np.float64]:
     following = np.searchsorted(valid, np.arange(len(steps)))
     after_last = valid[0] if is_closed(line) else valid[-1]
     source = np.where(following < len(valid), valid[np.minimum(following, len(valid) - 1)], after_last)
-    psi: NDArray[np.float64] = np.arctan2(steps[source, 1], steps[source, 0])
-    return psi
+    return directions(steps[source])
+
+
+def directions(steps: Points) -> NDArray[np.float64]:
+    """Where steps (n, 2) lead to, `(n,)` rad.
+
+    One by one, since NumPy calculates arctan2 of many numbers in another way on processors that have AVX-512, and the
+    last bits of a road decide the last bits of every drive on it.
+    """
+    return np.array([atan2(dy, dx) for dx, dy in steps.tolist()], dtype=np.float64)
 
 
 def point_at(line: Points, s: ArrayLike) -> Points:
