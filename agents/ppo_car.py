@@ -2,13 +2,13 @@
 
 from racer.errors import AgentError
 from racer.sim import DiscreteActions
-from racer.training.sb3 import PPORecipe
+from racer.training.sb3 import TaughtPPORecipe
 
 
-class Agent(PPORecipe):
+class Agent(TaughtPPORecipe):
     """A driver that can leave the simulator: it observes and does what the physical car can, and nothing else."""
 
-    num_envs = 64  # driving side by side: few, since images are dear, and what counts is how often it is updated
+    num_envs = 128  # driving side by side: few, since images are dear, and what counts is how often it is updated
     sensors = (  # what the car's software feeds: one picture of 160 x 120 greys, and no second one
         "FRONT_FACING_CAMERA",
         "observation",
@@ -18,6 +18,10 @@ class Agent(PPORecipe):
         ((-30, 0.75), (-20, 1.0), (-10, 1.25), (0, 1.35), (10, 1.25), (20, 1.0), (30, 0.75))
     )
     randomize = "car"  # what differs from episode to episode, so that it copes with rooms, cameras and cars
+    privileged = "state:objects=3"  # what the value network and the teacher observe: they are not who drives in the end
+    teacher = "ppo"  # learns first, without images, which takes seconds; "" for none: then log_std_init should be -0.5
+    teacher_share = 0.25  # of the budget; in the rest this driver learns, by its rewards and to do as the teacher would
+    imitation, last_imitation = 100.0, 1.0  # what it is worth to do so, before the first laps and at the end
     pace = 3_500  # steps per second on two cores: half of ppo_camera's, most of it for what is randomised
 
     # The network's own first steps; they go into the exported graph. The horizon and what is above it are cut off,
@@ -28,7 +32,7 @@ class Agent(PPORecipe):
 
     n_steps = first_n_steps = 32  # of each car between two updates: two seconds of driving
     batch_size = first_batch_size = 512  # samples in one gradient step
-    n_epochs = 3  # passes over the samples of an update; each takes as long as driving
+    n_epochs = 2  # passes over the samples of an update; each takes as long as driving
     learning_rate = 1e-3  # before the first laps; then falling in a straight line ...
     last_rate = 0.03  # ... to this share of it: big steps first, fine tuning at the end
     gamma = 0.98  # a reward 50 steps (3.3 s) ahead counts a third: as far as a car has to look ...
@@ -36,9 +40,10 @@ class Agent(PPORecipe):
     gae_lambda = 0.95  # between trusting the value network (0) and the rewards that followed (1)
     clip_range = 0.2  # how far an update may move the policy: the usual value
     network = "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW"  # looks at what the pooling leaves
-    net_arch = (64,)  # behind it, of the policy and of the value
-    log_std_init = -0.5  # of continuous actions, which it takes, too: ln of the most noise, at the start ...
-    lap_log_std, last_log_std = -1.5, -2.0  # ... when whole laps are driven, and at the end
+    net_arch = (64,)  # behind it, of the policy
+    value_net_arch = (64, 64)  # of the value network
+    log_std_init = -1.5  # of continuous actions, which it takes, too: ln of the most noise, at the start ...
+    lap_log_std, last_log_std = -2.0, -3.0  # ... when whole laps are driven, and at the end
     ent_coef = 0.01  # worth of trying several actions; falling to nothing at the end
 
     # DeepRacer's hyperparameters that it takes, and which of its own they set.

@@ -160,8 +160,8 @@ def _facts(state: "State", mark: "Replay | None") -> str:
     """Completion, best lap and reward, as far as known."""
     from racer.replay import percent_of_mark
 
-    facts = []
-    if state.result is not None:
+    facts = [state.phase] if state.phase else []
+    if state.result is not None and not state.phase:
         facts.append(f"laps completed {state.result.completed:.0%}")
     if state.best is not None and state.best.best_lap_s is not None:
         share = laps.percent(percent_of_mark(state.best.best_lap_s, mark))

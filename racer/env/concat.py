@@ -87,6 +87,26 @@ class ConcatVectorEnv(VectorEnv[Any, Any, NDArray[Any]]):
         """A copy of the cars' whole states, (num_envs,) `racer.sim.CAR_STATE` records."""
         return np.concatenate([part.state for part in self.parts])
 
+    @property
+    def privileged(self) -> str | None:
+        """The same for all parts; see `TimeTrialVector.privileged`."""
+        return self.parts[0].privileged
+
+    @privileged.setter
+    def privileged(self, sensor: str | None) -> None:
+        for part in self.parts:
+            part.privileged = sensor
+
+    @property
+    def blind(self) -> bool:
+        """The same for all parts; see `TimeTrialVector.blind`."""
+        return self.parts[0].blind
+
+    @blind.setter
+    def blind(self, blind: bool) -> None:
+        for part in self.parts:
+            part.blind = blind
+
     def observe(self) -> Any:
         """The newest observations of all cars, once more: a copy."""
         return _joined([part.observe() for part in self.parts])
@@ -170,8 +190,9 @@ class ConcatVectorEnv(VectorEnv[Any, Any, NDArray[Any]]):
             elif len(values) == len(self.parts):
                 merged[key] = np.concatenate([value for _, value in values])
             else:
-                kind = values[0][1].dtype
-                merged[key] = np.full(self.num_envs, None if kind.kind == "O" else 0, kind)
+                known = values[0][1]
+                empty = None if known.dtype.kind == "O" else 0
+                merged[key] = np.full((self.num_envs, *known.shape[1:]), empty, known.dtype)
                 for place, value in values:
                     merged[key][place] = value
         return merged

@@ -19,6 +19,7 @@ from racer.sensors import Observer, make_sensors
 from racer.sim import (
     LAP_COMPLETE,
     MISTAKES,
+    OFF,
     PAUSE,
     RANDOM,
     STATUS,
@@ -53,6 +54,8 @@ class Field:
         rewards: (n, m) of the last step.
         state: (n, m) of `racer.sim.CAR_STATE`, a read-only view.
         observation_space, action_space: of one car.
+        privileged: observes what is no driver's to know; see `TimeTrialVector.privileged`.
+        blind: whether the learners observe nothing; see `TimeTrialVector.blind`.
         step_callback: called in every step, with a row for each car; see `TimeTrialVector.step_callback`.
     """
 
@@ -91,6 +94,8 @@ class Field:
         self._terminates = setup.chosen_rules.ends & ~TRUNCATES
         self._resets_end = setup.chosen_rules.resets_end
         self._most_steps = setup.max_episode_steps
+        self.privileged: Observer | None = None
+        self.blind = False
         self.step_callback: StepCallback | None = None
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -128,9 +133,9 @@ class Field:
     def reset(self, which: NDArray[np.bool_] | None = None) -> None:
         """Start the next episode of all races, or of those that `which`, (n,), is true for."""
         self.world.reset(which)
-        self._observer.observe(which)
-        for k, (one, observer) in enumerate(self._opponents):
+        for observer in self._observers:
             observer.observe(which)
+        for k, (one, _) in enumerate(self._opponents):
             if one.drawn:
                 car = self._learners + k
                 started = np.arange(len(self._draws)) if which is None else np.flatnonzero(which)
@@ -174,9 +179,22 @@ class Field:
         if self.step_callback is not None and not self._opponents:
             rows = actions.reshape(rewards.size, *actions.shape[2:])
             self.step_callback(self.params, rows, rewards.reshape(-1), self.status.reshape(-1))
-        self._observer.observe()
-        for _, observer in self._opponents:
+        for observer in self._observers:
             observer.observe()
+
+    def inform(self, sensor: str | None) -> None:
+        """Let all cars be observed by a sensor that is no driver's, exactly and at once; None ends it.
+
+        Raises:
+            SensorError: there is no such sensor.
+        """
+        self.privileged = None if sensor is None else Observer(self.world, make_sensors((sensor,)), OFF)
+
+    @property
+    def _observers(self) -> list[Observer]:
+        own = [] if self.blind else [self._observer]
+        told = [] if self.privileged is None else [self.privileged]
+        return [*own, *(observer for _, observer in self._opponents), *told]
 
     def _commanded(self, commands: NDArray[np.float64]) -> NDArray[np.float64]:
         """The commands of all cars, for those of the learners: opponents choose theirs by what they observe."""

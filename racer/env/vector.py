@@ -42,7 +42,8 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
     - `DISABLED` ("Disabled"): the caller resets cars whose episode ended, with `reset_mask`.
 
     ## Info
-    The keys of `TimeTrial` as arrays, each with a mask under its name and a leading underscore.
+    The keys of `TimeTrial` as arrays, each with a mask under its name and a leading underscore; and `privileged`, if it
+    is asked for: see there.
 
     ## Rendering
     With `render_mode="rgb_array"`, `render()` returns a tuple of pictures, one for each car, and `render_together()`
@@ -108,6 +109,7 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
         self._in_progress.flags.writeable = False  # as it is handed out in every step without a copy
         self._pauses = setup.chosen_rules.penalty_s is not None
         self._over: NDArray[np.bool_] | None = None  # cars whose episode is over, where there are any
+        self._privileged: str | None = None
         self._renderer = Renderer()
         self._seeded = False
         self.closed = False
@@ -150,6 +152,33 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
     @step_callback.setter
     def step_callback(self, callback: StepCallback | None) -> None:
         self.field.step_callback = callback
+
+    @property
+    def privileged(self) -> str | None:
+        """A sensor that tells the truth about each car in `info["privileged"]`; None: there is none.
+
+        No driver observes it. It is for value networks, which nobody needs once a driver has learned
+        (Pinto et al. 2017, arXiv:1710.06542). Nothing of it is varied, late or lost, whatever the randomisation. Set it
+        before a reset.
+        """
+        return self._privileged
+
+    @privileged.setter
+    def privileged(self, sensor: str | None) -> None:
+        self.field.inform(sensor)
+        self._privileged = sensor
+
+    @property
+    def blind(self) -> bool:
+        """Whether observations stay as they are, and no picture is drawn: for who learns by `privileged` alone.
+
+        Reset all cars when it ends.
+        """
+        return self.field.blind
+
+    @blind.setter
+    def blind(self, blind: bool) -> None:
+        self.field.blind = blind
 
     def observe(self) -> Observation:
         """The newest observations of all cars, once more: a copy."""
@@ -278,4 +307,6 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
         }
         if self.field.world.traffic is not None:
             infos |= {"crashes": state["crashes"].copy(), "_crashes": mask}
+        if self.field.privileged is not None:
+            infos |= {"privileged": self.field.privileged.values[0][:, 0].copy(), "_privileged": mask}
         return infos

@@ -26,8 +26,14 @@ class Observer:
         is_plain: whether an observation is an array, as with the state alone; else it is a dict of arrays by sensor.
     """
 
-    def __init__(self, world: World, sensors: tuple[Sensor, ...]) -> None:
-        """Make room for what the cars of `world` observe; `observe` fills it."""
+    def __init__(self, world: World, sensors: tuple[Sensor, ...], randomization: Randomization | None = None) -> None:
+        """Make room for what the cars of `world` observe; `observe` fills it.
+
+        Args:
+            world: whose cars observe.
+            sensors: of each of them.
+            randomization: of what is observed, and when; the world's own by default.
+        """
         self.sensors = sensors
         self._world = world
         self.values = [np.zeros((*world.cars.shape, *sensor.shape), dtype=sensor.dtype) for sensor in sensors]
@@ -39,7 +45,7 @@ class Observer:
             for sensor, single, values in zip(sensors, self._single, self.values, strict=True)
         ]
         self._stacked = [k for k, sensor in enumerate(sensors) if isinstance(sensor, Stack)]
-        randomization = world.randomization
+        self._randomization = randomization = randomization or world.randomization
         delays = randomization.delay or randomization.dropped
         self._late = [_Late(values, randomization) for values in self._newest] if delays else []
 
@@ -51,7 +57,7 @@ class Observer:
         """
         world = self._world
         fresh = [np.empty_like(newest) for newest in self._newest] if self._late else self._newest
-        noise = world.randomization.state_noise
+        noise = self._randomization.state_noise
         whole = which is None and world.one_track
         for races, part in ((slice(None), world),) if whole else world.by_track(which):
             for sensor, values in zip(self._single, fresh, strict=True):

@@ -31,6 +31,7 @@ class Progress:
         elapsed_s: since this part of the training began.
         usual_steps_per_s: what the recipe says to expect of two quiet cores; 0 if it does not say.
         meter: whether the reward agrees with what matters; None while it is too early to say.
+        phase: what the recipe does before its driver learns; "" where it learns.
     """
 
     steps: int
@@ -44,6 +45,7 @@ class Progress:
     elapsed_s: float = 0.0
     usual_steps_per_s: float = 0.0
     meter: MeterReading | None = None
+    phase: str = ""
 
 
 class Callback(Protocol):

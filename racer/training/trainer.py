@@ -133,7 +133,7 @@ class Training:
             self._others = steps - self._first_steps if counts_on else 0
         self._steps = steps = steps - self._others
         self._used = self.run.config.used(steps, self._seconds())
-        due = self._used >= 1.0 or self._due()
+        due = self._used >= 1.0 or (self._due() and not self._phase())
         if due:
             self._evaluate()
         if due or time.monotonic() - self._saved_at > CHECKPOINT_S:
@@ -144,11 +144,15 @@ class Training:
         if steps > self._first_steps:
             self._log.write(steps, seconds, {"time/fps": speed, **evaluation, **metrics})
         used, pace = min(1.0, self._used), usual_pace(self.learner)
-        best, meter = self._best, self._meter.reading
-        state = Progress(steps, seconds, used, speed, metrics, self._result, best, due, elapsed, pace, meter)
+        best, meter, phase = self._best, self._meter.reading, self._phase()
+        state = Progress(steps, seconds, used, speed, metrics, self._result, best, due, elapsed, pace, meter, phase)
         for callback in self._callbacks:
             callback.on_update(state)
         return self._used
+
+    def _phase(self) -> str:
+        """What the recipe does before its driver learns; meanwhile there is nothing to evaluate."""
+        return str(getattr(self.learner, "phase", ""))
 
     def race(self) -> Replay:
         """Drive three laps with the best driver, and keep them, also if the reward function fails in them."""

@@ -1,4 +1,4 @@
-from .dense import DensePolicy as DensePolicy, VariablePPO as VariablePPO
+from .dense import DensePolicy as DensePolicy
 from .networks import (
     NETWORKS as NETWORKS,
     CameraExtractor as CameraExtractor,
@@ -7,4 +7,6 @@ from .networks import (
 )
 from .ppo import PPORecipe as PPORecipe
 from .recipe import Recipe as Recipe
-from .vec_env import VecTimeTrial as VecTimeTrial
+from .taught import TaughtPPORecipe as TaughtPPORecipe
+from .variable import VariablePPO as VariablePPO
+from .vec_env import PRIVILEGED as PRIVILEGED, VecTimeTrial as VecTimeTrial

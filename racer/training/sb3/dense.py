@@ -21,20 +21,15 @@ import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
 from stable_baselines3 import PPO
-from stable_baselines3.common.buffers import RolloutBuffer
-from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import ActorCriticPolicy
-from stable_baselines3.common.utils import explained_variance
-from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
 
 from racer.training.sb3.gradients import continuous_policy_slopes, discrete_policy_slopes, outputs, value_slopes
 from racer.training.sb3.muon import Muon, change, table
 
-__all__ = ["DensePolicy", "VariablePPO"]
+__all__ = ["WRITTEN_OUT", "DensePolicy", "update"]
 
 WRITTEN_OUT = (torch.optim.Adam, Muon)  # optimizers
-METRICS = ("policy_gradient_loss", "entropy_loss", "approx_kl", "clip_fraction", "value_loss")
 
 
 class _Part(NamedTuple):
@@ -178,7 +173,7 @@ class DensePolicy(ActorCriticPolicy):
             entropy_share: factor of the entropy in the loss.
 
         Returns:
-            The first four of `METRICS`, (4,).
+            (4,) the policy's loss, the negative entropy, the divergence, the share clipped; see `halves.update`.
         """
         x, actions, old, advantages = (each.numpy() for each in samples)
         batch = x, actions, old, advantages
@@ -214,66 +209,44 @@ class DensePolicy(ActorCriticPolicy):
         change(*rows, self._memory[0].numpy(), self._memory[1].numpy(), part.plain, part.hidden, settings, rounds)
 
 
-class VariablePPO(PPO):
-    """PPO of which `n_steps` may be changed between two rollouts, and whose `DensePolicy` learns without autograd.
+def update(model: PPO, clip: float, side_by_side: bool) -> NDArray[np.float64]:
+    """Update a `DensePolicy` by the newest rollout.
 
-    Attributes:
+    Args:
+        model: whose policy, optimizer and rollout.
+        clip: how far the probabilities' ratio counts beyond 1.
         side_by_side: whether the two networks learn at the same time, on two cores; they learn the same either way.
+
+    Returns:
+        (5,) as `racer.training.sb3.halves.update`.
     """
+    policy = model.policy
+    assert isinstance(policy, DensePolicy)
+    policy.link()
+    samples = next(iter(model.rollout_buffer.get()))
+    x, steps = policy.flat(samples.observations), policy.link_optimizer()
+    passes = [torch.randperm(len(x)) for _ in range(model.n_epochs)]
+    batches = [batch for each in passes for batch in torch.split(each, model.batch_size)]
 
-    def _setup_model(self) -> None:
-        super()._setup_model()
-        self.side_by_side = torch.get_num_threads() > 1  # else there is one core, or one for each of several trainings
+    def learn(rows: Sequence[Tensor], backward: Callable[..., Any], move: Callable[[int, float], None]) -> Any:
+        metrics = 0.0
+        for step, batch in enumerate(batches, steps + 1):
+            metrics = metrics + backward([each.index_select(0, batch) for each in rows])
+            move(step, model.max_grad_norm)
+        return metrics / len(batches)
 
-    def collect_rollouts(
-        self, env: VecEnv, callback: BaseCallback, rollout_buffer: RolloutBuffer, n_rollout_steps: int
-    ) -> bool:
-        """Collect `n_steps` of each car."""
-        rollout_buffer.buffer_size = self.n_steps
-        return super().collect_rollouts(env, callback, rollout_buffer, self.n_steps)
+    def values() -> Any:
+        return learn((x, samples.returns), partial(policy.value_backward, share=model.vf_coef), policy.change_value)
 
-    def train(self) -> None:
-        """Update the networks by the newest rollout."""
-        policy = self.policy
-        if not isinstance(policy, DensePolicy) or type(policy.optimizer) not in WRITTEN_OUT:
-            return super().train()
-        policy.link()
-        self._update_learning_rate(policy.optimizer)
-        buffer, clip = self.rollout_buffer, float(self.clip_range(self._current_progress_remaining))  # type: ignore[operator]
-        samples = next(iter(buffer.get()))
-        x, steps = policy.flat(samples.observations), policy.link_optimizer()
-        passes = [torch.randperm(len(x)) for _ in range(self.n_epochs)]
-        batches = [batch for each in passes for batch in torch.split(each, self.batch_size)]
-
-        def learn(rows: Sequence[Tensor], backward: Callable[..., Any], move: Callable[[int, float], None]) -> Any:
-            metrics = 0.0
-            for step, batch in enumerate(batches, steps + 1):
-                metrics = metrics + backward([each.index_select(0, batch) for each in rows])
-                move(step, self.max_grad_norm)
-            return metrics / len(batches)
-
-        def values() -> Any:
-            backward = partial(policy.value_backward, share=self.vf_coef)
-            return learn((x, samples.returns), backward, policy.change_value)
-
-        with ThreadPoolExecutor(1) as helper:
-            meanwhile = helper.submit(values) if self.side_by_side else None
-            taken = x, samples.actions, samples.old_log_prob, samples.advantages
-            backward = partial(policy.policy_backward, clip=clip, entropy_share=self.ent_coef)
-            means = learn(taken, backward, policy.change_policy)
-            error = meanwhile.result() if meanwhile else values()
-        for known in policy.optimizer.state.values():
-            known["step"] += len(batches)
-        self._n_updates += self.n_epochs
-        means = dict(zip(METRICS, (*means, error), strict=True))
-        loss = means["policy_gradient_loss"] + self.ent_coef * means["entropy_loss"]
-        means["loss"] = loss + self.vf_coef * means["value_loss"]
-        means["explained_variance"] = explained_variance(buffer.values.flatten(), buffer.returns.flatten())
-        if not policy.discrete:
-            means["std"] = policy.log_std.detach().exp().mean().item()
-        for name, value in {**means, "clip_range": clip}.items():
-            self.logger.record(f"train/{name}", value)
-        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
+    with ThreadPoolExecutor(1) as helper:
+        meanwhile = helper.submit(values) if side_by_side else None
+        taken = x, samples.actions, samples.old_log_prob, samples.advantages
+        backward = partial(policy.policy_backward, clip=clip, entropy_share=model.ent_coef)
+        means = learn(taken, backward, policy.change_policy)
+        error = meanwhile.result() if meanwhile else values()
+    for known in policy.optimizer.state.values():
+        known["step"] += len(batches)
+    return np.array([*means, error])
 
 
 def _linear(network: nn.Module) -> list[nn.Linear]:

@@ -17,11 +17,12 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.buffers import DictRolloutBuffer
 from stable_baselines3.common.policies import BasePolicy, MultiInputActorCriticPolicy
-from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, MlpExtractor
 from torch import Tensor, nn
 from torch.nn import functional
 
 from racer.errors import AgentError
+from racer.training.sb3.vec_env import PRIVILEGED
 
 __all__ = ["ENCODERS", "NETWORKS", "RL_COACH", "CameraExtractor", "ImagePolicy", "ImageRolloutBuffer"]
 
@@ -162,7 +163,7 @@ class CameraExtractor(BaseFeaturesExtractor):
         """Make the encoders.
 
         Args:
-            observation_space: an environment's; arrays of three axes are images.
+            observation_space: an environment's; arrays of three axes are images. What is `PRIVILEGED` is left out.
             network: a name of `ENCODERS`.
 
         Raises:
@@ -170,7 +171,7 @@ class CameraExtractor(BaseFeaturesExtractor):
         """
         if network not in ENCODERS:
             raise AgentError(f"there is no network {network!r}; the networks are {', '.join(ENCODERS)}")
-        shapes = {name: space.shape or () for name, space in _parts(observation_space).items()}
+        shapes = {name: space.shape or () for name, space in _parts(observation_space).items() if name != PRIVILEGED}
         images = {name: shape for name, shape in shapes.items() if len(shape) == 3}
         encoders = {name: ENCODERS[network](*shape) for name, shape in images.items()}
         self.plain = [name for name in shapes if name not in images]
@@ -195,7 +196,33 @@ class _AsItIs(BasePolicy):
 
 
 class ImagePolicy(MultiInputActorCriticPolicy, _AsItIs):  # type: ignore[misc]
-    """Policy and value networks behind one and the same `CameraExtractor`."""
+    """Policy and value networks behind one and the same `CameraExtractor`.
+
+    Where there is a `PRIVILEGED` observation, the value network sees that one alone, and the policy everything else.
+    """
+
+    def __init__(self, observation_space: spaces.Dict, *args: Any, **kwargs: Any) -> None:
+        """Make the networks; all arguments are Stable-Baselines3's."""
+        kwargs["share_features_extractor"] = PRIVILEGED not in _parts(observation_space)
+        super().__init__(observation_space, *args, **kwargs)
+
+    def _build_mlp_extractor(self) -> None:
+        super()._build_mlp_extractor()
+        if not self.share_features_extractor:
+            self.vf_features_extractor = _Privileged(self.observation_space)
+            width = self.vf_features_extractor.features_dim
+            values = MlpExtractor(width, self.net_arch, self.activation_fn, self.device)
+            self.mlp_extractor.value_net = values.value_net
+
+
+class _Privileged(BaseFeaturesExtractor):
+    """What is for value networks alone, as it is."""
+
+    def __init__(self, observation_space: spaces.Space[Any]) -> None:
+        super().__init__(observation_space, prod(_parts(observation_space)[PRIVILEGED].shape or ()))
+
+    def forward(self, observations: dict[str, Tensor]) -> Tensor:
+        return observations[PRIVILEGED].flatten(1).float()
 
 
 class ImageRolloutBuffer(DictRolloutBuffer):

@@ -13,11 +13,12 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 from racer.env import ConcatVectorEnv, TimeTrialVector
 from racer.errors import AgentError
 from racer.racing import Network
-from racer.training.sb3.dense import DensePolicy, VariablePPO
+from racer.training.sb3.dense import DensePolicy
 from racer.training.sb3.loading import hyperparameters_like, load_network
 from racer.training.sb3.muon import JORDAN, Muon
 from racer.training.sb3.networks import NETWORKS, ImagePolicy, ImageRolloutBuffer
 from racer.training.sb3.recipe import Recipe
+from racer.training.sb3.variable import VariablePPO
 
 __all__ = ["PPORecipe"]
 
@@ -46,6 +47,7 @@ class PPORecipe(Recipe):
         gae_lambda: between trusting the value network (0) and the rewards that followed (1).
         clip_range: how far an update may move the policy.
         net_arch: units of the policy network and of the value network; of images, behind what looks at them.
+        value_net_arch: units of the value network, if others.
         log_std_init, lap_log_std, last_log_std: ln of the most noise allowed on continuous actions, at the start, when
             whole laps are driven, and at the end.
         noise_correlation: of the noise on continuous actions with that of the step before; for small networks alone.
@@ -67,6 +69,7 @@ class PPORecipe(Recipe):
     gae_lambda = 0.95
     clip_range = 0.2
     net_arch: tuple[int, ...] = (64, 64)
+    value_net_arch: tuple[int, ...] = ()
     log_std_init, lap_log_std, last_log_std = -0.5, -1.0, -3.0
     noise_correlation = 0.0
     ent_coef = 0.01
@@ -107,7 +110,7 @@ class PPORecipe(Recipe):
             ent_coef=self._entropy,
             rollout_buffer_class=ImageRolloutBuffer if self.images else None,
             policy_kwargs={
-                "net_arch": list(self.net_arch),
+                "net_arch": {"pi": list(self.net_arch), "vf": list(self.value_net_arch or self.net_arch)},
                 "activation_fn": torch.nn.ReLU,
                 "log_std_init": self.log_std_init,
                 "optimizer_class": optimizer,

@@ -21,8 +21,10 @@ def check_ranges(values: Mapping[str, Any]) -> None:
         wrong = ""
         if name in shares and not 0.0 <= value <= 1.0:
             wrong = "from 0 to 1"
-        elif name in ("learning_rate", "clip_range") and value <= 0.0:
+        elif name in ("learning_rate", "clip_range", "imitation", "last_imitation") and value <= 0.0:
             wrong = "above 0"
+        elif name == "teacher_share" and not 0.0 < value < 1.0:
+            wrong = "above 0 and less than 1"
         elif isinstance(value, int) and not isinstance(value, bool) and value < 1:
             wrong = "at least 1"
         elif isinstance(value, tuple) and not all(isinstance(units, int) and units >= 1 for units in value):

@@ -5,7 +5,7 @@ A recipe on the shelf builds a model of Stable-Baselines3; everything that racer
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any, cast
 
@@ -25,7 +25,7 @@ from racer.racing import Driver, Layer, Network, checked_hyperparameters, rows_o
 from racer.sim import ActionSpace, DiscreteActions
 from racer.training.sb3.device import device_of, threads
 from racer.training.sb3.export import network_of
-from racer.training.sb3.networks import ENCODERS, CameraExtractor
+from racer.training.sb3.networks import ENCODERS, CameraExtractor, ImagePolicy
 from racer.training.sb3.preprocessing import PreprocessImages, preprocessed_network, preprocessing_layers
 from racer.training.sb3.ranges import check_ranges
 from racer.training.sb3.schedule import LapSchedule
@@ -50,6 +50,8 @@ class Recipe:
         sensors: what it can learn from; the first is what it observes if nothing else is asked for.
         actions: what it does if nothing else is asked for; None for the car's whole range.
         randomize: how much its training is randomised if nothing else is asked for, one of `racer.sim.RANDOMIZATIONS`.
+        privileged: a sensor that only the value network observes, and so only while it learns, of PPO by images; "" for
+            none.
         pace: steps per second to be expected on two quiet cores.
         image_pace: the same for images as small as those of `USUAL_BYTES`, through the first network; 0 if unknown.
         reports: rollouts between two reports.
@@ -72,6 +74,7 @@ class Recipe:
         bytes: of one observation.
         device: where its networks are: `cpu` or `cuda`.
         schedule: how far the learning has come.
+        phase: what it does while nobody can drive by what it has learned; "" as a rule.
         model: the algorithm.
         architecture: what it is made of, in a few words.
     """
@@ -80,6 +83,7 @@ class Recipe:
     sensors: tuple[str, ...] = ("state",)
     actions: ActionSpace | None = None
     randomize = "off"
+    privileged = ""
     pace = 0
     image_pace = 0
     reports = 1
@@ -94,7 +98,7 @@ class Recipe:
     deepracer_rules = False
     continuous_only = False
     model: BaseAlgorithm
-    architecture = ""
+    architecture = phase = ""
 
     def __init__(
         self, env: TimeTrialVector | ConcatVectorEnv, seed: int = 0, device: str = "auto", **hyperparameters: Any
@@ -131,12 +135,14 @@ class Recipe:
             raise AgentError(f"{self.network} is for images, and there are none; add a camera with --sensors")
         self.device, self._where = device_of(device, self.images)
         self._preprocessing = preprocessing_layers(self.crop, self.pool, self.standardize, self._parts)
-        cars: VecEnv = VecTimeTrial(env)
+        cars: VecEnv = VecTimeTrial(env, self.privileged or None)
         if self._preprocessing:
             cars = PreprocessImages(cars, self._preprocessing)
         self.env = VecNormalize(KeepImages(cars), norm_obs=False, gamma=self.gamma)
         self.schedule = LapSchedule()
         self.build(env, seed)
+        if self.privileged and not isinstance(self.model.policy, ImagePolicy):
+            raise AgentError("only a driver by images that PPO trains can have a privileged sensor")
         if self.images:
             self.architecture += f" behind {self.network}"
             share = dict(zip(ENCODERS, PACES, strict=True))[self.network] * USUAL_BYTES / self.bytes
@@ -228,6 +234,10 @@ class Recipe:
         `self.schedule` knows how far the training has come.
         """
 
+    def take_in(self, steps: int, used: float, progress: Sequence[float]) -> None:
+        """Tell the schedule how far the training has come; see `LapSchedule.update`."""
+        self.schedule.update(steps, used, progress)
+
     def state_dict(self) -> dict[str, NDArray[Any]]:
         """All that was learned and all that learning goes on from, as named arrays; of experience nothing is kept."""
         state: dict[str, NDArray[Any]] = {}
@@ -315,7 +325,7 @@ class _Reporter(BaseCallback):
             for name, key in (("rew", "r"), ("progress", "progress"), ("len", "l")):
                 metrics[f"rollout/ep_{name}_mean"] = float(np.mean([episode[key] for episode in episodes]))
         self._used = self._report(steps, metrics)
-        recipe.schedule.update(steps, min(1.0, self._used), [episode["progress"] for episode in episodes])
+        recipe.take_in(steps, min(1.0, self._used), [episode["progress"] for episode in episodes])
         recipe.tune()
 
     def _on_step(self) -> bool:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import numpy as np
+from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, VecTransposeImage
 
 from racer.env import ConcatVectorEnv, TimeTrialVector
+from racer.sensors import make_sensors
+
+PRIVILEGED = "privileged"
+"""What the observation is called that is for value networks alone."""
 
 
 class VecTimeTrial(VecEnv):
@@ -20,10 +25,16 @@ class VecTimeTrial(VecEnv):
     length `l`, percent of the lap `progress`), and what `TimeTrial` documents; the others' are empty.
     """
 
-    def __init__(self, env: TimeTrialVector | ConcatVectorEnv) -> None:
+    def __init__(self, env: TimeTrialVector | ConcatVectorEnv, privileged: str | None = None) -> None:
         """Wrap `env`, which stays the caller's to close.
 
+        Args:
+            env: it.
+            privileged: a sensor whose observations are put among the others as `PRIVILEGED`, for a value network; see
+                `TimeTrialVector.privileged`.
+
         Raises:
+            SensorError: there is no such sensor.
             ValueError: it is no vector environment whose episodes restart as those of a `VecEnv` do.
         """
         if getattr(env, "metadata", {}).get("autoreset_mode") is not AutoresetMode.SAME_STEP:
@@ -34,24 +45,32 @@ class VecTimeTrial(VecEnv):
             )
         self.env = env  # first: the base class asks it for its render mode
         self.metadata = env.metadata
-        super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
+        space = env.single_observation_space
+        if privileged is not None:
+            env.privileged = privileged
+            (sensor,) = make_sensors((privileged,))
+            told = spaces.Box(sensor.low, sensor.high, sensor.shape, cast(Any, sensor.dtype))
+            space = spaces.Dict({**_named(space, space), PRIVILEGED: told})
+        super().__init__(env.num_envs, space, env.single_action_space)
+        self._space = env.single_observation_space
+        self._is_told = privileged is not None
         self._actions: NDArray[np.float32] | None = None
         self._returns = np.zeros(env.num_envs)
         self._lengths = np.zeros(env.num_envs, dtype=np.int64)
 
-    def reset(self) -> NDArray[np.float32]:
+    def reset(self) -> Any:
         """Start an episode of every car; the seed given to `seed` counts from here."""
         seed = self._seeds[0]
         self._reset_seeds()
         self._returns[:], self._lengths[:] = 0.0, 0
-        observations: NDArray[np.float32] = self.env.reset(seed=seed)[0]
-        return observations
+        observations, info = self.env.reset(seed=seed)
+        return self._seen(observations, info)
 
     def step_async(self, actions: NDArray[np.float32]) -> None:
         """Take the actions."""
         self._actions = actions
 
-    def step_wait(self) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.bool_], list[dict[str, Any]]]:
+    def step_wait(self) -> tuple[Any, NDArray[np.float64], NDArray[np.bool_], list[dict[str, Any]]]:
         """Drive one control step."""
         assert self._actions is not None
         observations, rewards, terminated, truncated, info = self.env.step(self._actions)
@@ -64,7 +83,7 @@ class VecTimeTrial(VecEnv):
             infos[i] = {
                 key: values[i] for key, values in final.items() if not key.startswith("_") and final[f"_{key}"][i]
             }
-            infos[i]["terminal_observation"] = info["final_obs"][i]
+            infos[i]["terminal_observation"] = self._seen(info["final_obs"][i], infos[i])
             infos[i]["TimeLimit.truncated"] = bool(truncated[i] and not terminated[i])
             infos[i]["episode"] = {
                 "r": float(self._returns[i]),
@@ -72,7 +91,11 @@ class VecTimeTrial(VecEnv):
                 "progress": float(infos[i]["progress"]),
             }
             self._returns[i], self._lengths[i] = 0.0, 0
-        return observations, rewards.astype(np.float32), done, infos
+        return self._seen(observations, info), rewards.astype(np.float32), done, infos
+
+    def _seen(self, observation: Any, info: Mapping[str, Any]) -> Any:
+        """What one car or all of them observe, with what value networks are told."""
+        return {**_named(observation, self._space), PRIVILEGED: info[PRIVILEGED]} if self._is_told else observation
 
     def close(self) -> None:
         """Close the environment."""
@@ -100,6 +123,11 @@ class VecTimeTrial(VecEnv):
 
     def _asked(self, indices: int | Sequence[int] | None) -> Sequence[int]:
         return list(self._get_indices(indices))
+
+
+def _named(observation: Any, space: spaces.Space[Any]) -> dict[str, Any]:
+    """An observation, or its space, as a dict; the state alone is none."""
+    return dict(observation.items()) if isinstance(space, spaces.Dict) else {"state": observation}
 
 
 class KeepImages(VecTransposeImage):

@@ -1,0 +1,133 @@
+"""PPO by images with a teacher, which has learned before it, by what is privileged, and many times as fast.
+
+What holds a driver by images back is not what it sees: shown what to do, it soon does nearly as well as who is told
+where it is. It is that images are dear and rewards say little about each. The idea is that of Chen et al. 2019
+(arXiv:1912.12294) and, for what goes on learning by rewards, of Schmitt et al. 2018 (arXiv:1803.03835).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+
+from gymnasium import spaces
+from gymnasium.vector import VectorWrapper
+from numpy.typing import NDArray
+
+from racer.env import ConcatVectorEnv, TimeTrialVector
+from racer.errors import AgentError
+from racer.racing import load_agent
+from racer.sensors import make_sensors
+from racer.training.sb3.ppo import PPORecipe
+from racer.training.sb3.recipe import Recipe
+
+__all__ = ["TaughtPPORecipe"]
+
+TEACHER = "teacher/"  # what its part of the state begins with
+
+
+class TaughtPPORecipe(PPORecipe):
+    """Proximal policy optimisation by images, with a teacher that learns by what is `privileged`.
+
+    The teacher is another recipe, whose actions are the same. In the first part of the budget it alone learns, and no
+    image is drawn. In the rest the driver learns: from its own drives, by its rewards, and to do as the teacher would.
+
+    Attributes:
+        teacher: the recipe's name on the shelf of agents; "" for none.
+        teacher_share: of the budget that is the teacher's.
+        imitation, last_imitation: what it is worth in the loss to do as the teacher would, before the first laps and at
+            the end; in between it falls by the same factor at each step. So the driver first learns what the teacher
+            does, and in the end what pays for one who sees less than the teacher.
+    """
+
+    teacher = ""
+    teacher_share = 0.25
+    imitation, last_imitation = 1.0, 1.0
+
+    def build(self, env: TimeTrialVector | ConcatVectorEnv, seed: int) -> None:
+        """Make the model, and its teacher."""
+        self._teacher: Recipe | None = None
+        self._cars, self._taught = env, 0  # steps that the teacher drove
+        super().build(env, seed)
+        if self.teacher:
+            made = load_agent(self.teacher).make(cast(Any, _Told(env, self.privileged)), seed, device="cpu")
+            if not isinstance(made, Recipe):
+                raise AgentError(f"{self.teacher} cannot teach: it is none of racer's recipes")
+            self._teacher = made
+            self.architecture += f", taught by {self.teacher}, which learns by {self.privileged}"
+
+    def learn(self, report: Callable[[int, Mapping[str, float]], float]) -> None:
+        """Let the teacher learn until its share is used up, then learn until the budget is; `report` as in `Recipe`."""
+        teacher, model = self._teacher, cast(Any, self.model)
+        if teacher is not None:
+            begun = model.num_timesteps - teacher.model.num_timesteps
+
+            def lesson(steps: int, metrics: Mapping[str, float]) -> float:
+                self._taught, model.num_timesteps = steps, begun + steps
+                return report(begun + steps, metrics) / self.teacher_share
+
+            self.phase, self._cars.blind = f"its teacher learns, by {self.privileged}", True
+            try:
+                teacher.learn(lesson)
+            finally:
+                self.phase, self._cars.blind = "", False
+            model.num_timesteps, model.teacher = begun + teacher.model.num_timesteps, teacher.frozen()
+        super().learn(report)
+
+    def take_in(self, steps: int, used: float, progress: Sequence[float]) -> None:
+        """Tell the schedule how far the driver's own part of the training has come; see `LapSchedule.update`."""
+        share = 0.0 if self._teacher is None else self.teacher_share
+        super().take_in(steps - self._taught, max(0.0, used - share) / (1.0 - share), progress)
+
+    def tune(self) -> None:
+        """Let what follows the schedule do so."""
+        super().tune()
+        model, fallen = cast(Any, self.model), (self.last_imitation / self.imitation) ** self.schedule.refined
+        model.imitation = self.imitation * fallen if self.teacher else 0.0
+
+    def warm_start(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Begin a new training with the networks of another, and with its teacher's."""
+        super().warm_start(state)
+        if self._teacher is not None:
+            self._teacher.warm_start(_teachers(state))
+
+    def state_dict(self) -> dict[str, NDArray[Any]]:
+        """All that was learned, by the teacher as well."""
+        if self._teacher is None:
+            return super().state_dict()
+        taught = {TEACHER + name: values for name, values in self._teacher.state_dict().items()}
+        return super().state_dict() | taught
+
+    def load_state_dict(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from `state_dict()`."""
+        own = {name: values for name, values in state.items() if not name.startswith(TEACHER)}
+        if self._teacher is not None:
+            self._teacher.load_state_dict(_teachers(state))
+            self._taught = self._teacher.model.num_timesteps
+        super().load_state_dict(own)
+
+
+def _teachers(state: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {name.removeprefix(TEACHER): values for name, values in state.items() if name.startswith(TEACHER)}
+
+
+class _Told(VectorWrapper):
+    """The same cars, observed by what is privileged alone."""
+
+    def __init__(self, env: TimeTrialVector | ConcatVectorEnv, sensor: str) -> None:
+        super().__init__(env)
+        (told,) = make_sensors((sensor,))
+        self.single_observation_space = spaces.Box(told.low, told.high, told.shape, cast(Any, told.dtype))
+        self.actions = env.actions
+
+    def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Start an episode of every car."""
+        info = super().reset(seed=seed, options=options)[1]
+        return info["privileged"], info
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        """Drive every car one control step."""
+        _, rewards, terminated, truncated, info = super().step(actions)
+        if "final_info" in info:
+            info["final_obs"] = info["final_info"]["privileged"]
+        return info["privileged"], rewards, terminated, truncated, info
