@@ -21,8 +21,8 @@ class Agent(TaughtPPORecipe):
     privileged = "state:objects=3"  # what the value network and the teacher observe: they are not who drives in the end
     teacher = "ppo"  # learns first, without images, which takes seconds; "" for none: then log_std_init should be -0.5
     teacher_share = 0.25  # of the budget; in the rest this driver learns, by its rewards and to do as the teacher would
-    imitation, last_imitation = 100.0, 1.0  # what it is worth to do so, before the first laps and at the end
-    pace = 3_500  # steps per second on two cores: half of ppo_camera's, most of it for what is randomised
+    imitation, last_imitation = 100.0, 1.0  # what it is worth to do so, when it begins to learn and at the end
+    pace = 9_000  # steps per second on two cores, the teacher's included: half of ppo_camera's, since so much varies
 
     # The network's own first steps; they go into the exported graph. The horizon and what is above it are cut off,
     # since no room looks like the simulator's sky, and so is the ground under the car's nose.

@@ -35,9 +35,9 @@ class TaughtPPORecipe(PPORecipe):
     Attributes:
         teacher: the recipe's name on the shelf of agents; "" for none.
         teacher_share: of the budget that is the teacher's.
-        imitation, last_imitation: what it is worth in the loss to do as the teacher would, before the first laps and at
-            the end; in between it falls by the same factor at each step. So the driver first learns what the teacher
-            does, and in the end what pays for one who sees less than the teacher.
+        imitation, last_imitation: what it is worth in the loss to do as the teacher would, when the driver begins to
+            learn and at the end; in between it falls by the same factor in equal times. So the driver first learns what
+            the teacher does, and in the end what pays for one who sees less than the teacher.
     """
 
     teacher = ""
@@ -47,7 +47,8 @@ class TaughtPPORecipe(PPORecipe):
     def build(self, env: TimeTrialVector | ConcatVectorEnv, seed: int) -> None:
         """Make the model, and its teacher."""
         self._teacher: Recipe | None = None
-        self._cars, self._taught = env, 0  # steps that the teacher drove
+        self._cars = env
+        self._taught, self._done = 0, 0.0  # steps that the teacher drove; the share of the driver's own part that is over
         super().build(env, seed)
         if self.teacher:
             made = load_agent(self.teacher).make(cast(Any, _Told(env, self.privileged)), seed, device="cpu")
@@ -77,13 +78,14 @@ class TaughtPPORecipe(PPORecipe):
     def take_in(self, steps: int, used: float, progress: Sequence[float]) -> None:
         """Tell the schedule how far the driver's own part of the training has come; see `LapSchedule.update`."""
         share = 0.0 if self._teacher is None else self.teacher_share
-        super().take_in(steps - self._taught, max(0.0, used - share) / (1.0 - share), progress)
+        self._done = max(0.0, used - share) / (1.0 - share)
+        super().take_in(steps - self._taught, self._done, progress)
 
     def tune(self) -> None:
         """Let what follows the schedule do so."""
         super().tune()
-        model, fallen = cast(Any, self.model), (self.last_imitation / self.imitation) ** self.schedule.refined
-        model.imitation = self.imitation * fallen if self.teacher else 0.0
+        fallen = (self.last_imitation / self.imitation) ** self._done
+        cast(Any, self.model).imitation = self.imitation * fallen if self.teacher else 0.0
 
     def warm_start(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Begin a new training with the networks of another, and with its teacher's."""
