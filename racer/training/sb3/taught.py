@@ -48,7 +48,7 @@ class TaughtPPORecipe(PPORecipe):
         """Make the model, and its teacher."""
         self._teacher: Recipe | None = None
         self._cars = env
-        self._taught, self._done = 0, 0.0  # steps that the teacher drove; the share of the driver's own part that is over
+        self._taught, self._done = 0, 0.0  # steps of the teacher's; share of the driver's own part that is over
         super().build(env, seed)
         if self.teacher:
             made = load_agent(self.teacher).make(cast(Any, _Told(env, self.privileged)), seed, device="cpu")
