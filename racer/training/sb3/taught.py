@@ -36,8 +36,8 @@ class TaughtPPORecipe(PPORecipe):
         teacher: the recipe's name on the shelf of agents; "" for none.
         teacher_share: of the budget that is the teacher's.
         imitation, last_imitation: what it is worth in the loss to do as the teacher would, when the driver begins to
-            learn and at the end; in between it falls by the same factor in equal times. So the driver first learns what
-            the teacher does, and in the end what pays for one who sees less than the teacher.
+            learn and at the end; in between it falls, slowly at first. So the driver learns what the teacher does, and
+            in the end what pays for one who sees less.
     """
 
     teacher = ""
@@ -84,7 +84,7 @@ class TaughtPPORecipe(PPORecipe):
     def tune(self) -> None:
         """Let what follows the schedule do so."""
         super().tune()
-        fallen = (self.last_imitation / self.imitation) ** self._done
+        fallen = (self.last_imitation / self.imitation) ** self._done**2
         cast(Any, self.model).imitation = self.imitation * fallen if self.teacher else 0.0
 
     def warm_start(self, state: Mapping[str, NDArray[Any]]) -> None:
