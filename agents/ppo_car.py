@@ -19,7 +19,7 @@ class Agent(TaughtPPORecipe):
     )
     randomize = "car"  # what differs from episode to episode, so that it copes with rooms, cameras and cars
     privileged = "state:objects=3"  # what the value network and the teacher observe: they are not who drives in the end
-    teacher = "ppo"  # learns first, without images, which takes seconds; "" for none: then log_std_init should be -0.5
+    teacher = "ppo"  # learns first, without images, which takes seconds; or "none": then log_std_init should be -0.5
     teacher_share = 0.25  # of the budget; in the rest this driver learns, by its rewards and to do as the teacher would
     imitation, last_imitation = 100.0, 1.0  # what it is worth to do so, when it begins to learn and at the end
     pace = 9_000  # steps per second on two cores, the teacher's included: half of ppo_camera's, since so much varies

@@ -86,7 +86,7 @@ def test_a_training_goes_on_where_it_was():
 
 
 def test_without_a_teacher_it_learns_by_itself_from_the_first_step():
-    agent, env = made(teacher="")
+    agent, env = made(teacher="none")
     assert not any(name.startswith("teacher/") for name in agent.state_dict())
     lessons, own = moments(agent, env)
     assert not lessons and own[0].steps == 0
@@ -96,6 +96,8 @@ def test_without_a_teacher_it_learns_by_itself_from_the_first_step():
 def test_who_cannot_teach_is_refused():
     with pytest.raises(AgentError, match="pure_pursuit cannot teach"):
         made(teacher="pure_pursuit")
+    with pytest.raises(AgentError, match=r"^teacher: there is no agent 'nobody'"):
+        made(teacher="nobody")
     with pytest.raises(AgentError, match="teacher_share"):
         made(teacher_share=1.0)
 

@@ -15,7 +15,7 @@ from gymnasium.vector import VectorWrapper
 from numpy.typing import NDArray
 
 from racer.env import ConcatVectorEnv, TimeTrialVector
-from racer.errors import AgentError
+from racer.errors import AgentError, ShelfError
 from racer.racing import load_agent
 from racer.sensors import make_sensors
 from racer.training.sb3.ppo import PPORecipe
@@ -24,6 +24,7 @@ from racer.training.sb3.recipe import Recipe
 __all__ = ["TaughtPPORecipe"]
 
 TEACHER = "teacher/"  # what its part of the state begins with
+NOBODY = "none"
 
 
 class TaughtPPORecipe(PPORecipe):
@@ -33,14 +34,14 @@ class TaughtPPORecipe(PPORecipe):
     image is drawn. In the rest the driver learns: from its own drives, by its rewards, and to do as the teacher would.
 
     Attributes:
-        teacher: the recipe's name on the shelf of agents; "" for none.
+        teacher: the recipe's name on the shelf of agents; `"none"` for no teacher.
         teacher_share: of the budget that is the teacher's.
         imitation, last_imitation: what it is worth in the loss to do as the teacher would, when the driver begins to
             learn and at the end; in between it falls, slowly at first. So the driver learns what the teacher does, and
             in the end what pays for one who sees less.
     """
 
-    teacher = ""
+    teacher = NOBODY
     teacher_share = 0.25
     imitation, last_imitation = 1.0, 1.0
 
@@ -50,8 +51,12 @@ class TaughtPPORecipe(PPORecipe):
         self._cars = env
         self._taught, self._done = 0, 0.0  # steps of the teacher's; share of the driver's own part that is over
         super().build(env, seed)
-        if self.teacher:
-            made = load_agent(self.teacher).make(cast(Any, _Told(env, self.privileged)), seed, device="cpu")
+        if self.teacher != NOBODY:
+            try:
+                file = load_agent(self.teacher)
+            except ShelfError as wrong:
+                raise AgentError(f"teacher: {wrong}") from wrong
+            made = file.make(cast(Any, _Told(env, self.privileged)), seed, device="cpu")
             if not isinstance(made, Recipe):
                 raise AgentError(f"{self.teacher} cannot teach: it is none of racer's recipes")
             self._teacher = made
@@ -85,7 +90,7 @@ class TaughtPPORecipe(PPORecipe):
         """Let what follows the schedule do so."""
         super().tune()
         fallen = (self.last_imitation / self.imitation) ** self._done**2
-        cast(Any, self.model).imitation = self.imitation * fallen if self.teacher else 0.0
+        cast(Any, self.model).imitation = 0.0 if self.teacher == NOBODY else self.imitation * fallen
 
     def warm_start(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Begin a new training with the networks of another, and with its teacher's."""
