@@ -182,7 +182,7 @@ class Field:
         for observer in self._observers:
             observer.observe()
 
-    def inform(self, sensor: str | None) -> None:
+    def add_privileged(self, sensor: str | None) -> None:
         """Let all cars be observed by a sensor that is no driver's, exactly and at once; None ends it.
 
         Raises:
@@ -193,8 +193,8 @@ class Field:
     @property
     def _observers(self) -> list[Observer]:
         own = [] if self.blind else [self._observer]
-        told = [] if self.privileged is None else [self.privileged]
-        return [*own, *(observer for _, observer in self._opponents), *told]
+        privileged = [] if self.privileged is None else [self.privileged]
+        return [*own, *(observer for _, observer in self._opponents), *privileged]
 
     def _commanded(self, commands: NDArray[np.float64]) -> NDArray[np.float64]:
         """The commands of all cars, for those of the learners: opponents choose theirs by what they observe."""

@@ -165,7 +165,7 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
 
     @privileged.setter
     def privileged(self, sensor: str | None) -> None:
-        self.field.inform(sensor)
+        self.field.add_privileged(sensor)
         self._privileged = sensor
 
     @property

@@ -61,13 +61,13 @@ def update(
             for batch in model.rollout_buffer.get(model.batch_size):
                 first, second = _halves(batch, isinstance(model.action_space, spaces.Discrete), teacher)
                 other = helper.submit(_slopes, twins[1], second, loss) if side_by_side else None
-                mine, told = _slopes(twins[0], first, loss)
-                theirs, told_theirs = other.result() if other else _slopes(twins[1], second, loss)
+                mine, measured = _slopes(twins[0], first, loss)
+                theirs, measured_too = other.result() if other else _slopes(twins[1], second, loss)
                 for each, one, another in zip(parameters, mine, theirs, strict=True):
                     each.grad = one.add_(another)
                 nn.utils.clip_grad_norm_(parameters, model.max_grad_norm)
                 policy.optimizer.step()
-                metrics.append((told + told_theirs).cpu().numpy())
+                metrics.append((measured + measured_too).cpu().numpy())
     return np.asarray(np.mean(metrics, axis=0, dtype=np.float64))
 
 

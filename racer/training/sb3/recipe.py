@@ -234,7 +234,7 @@ class Recipe:
         `self.schedule` knows how far the training has come.
         """
 
-    def take_in(self, steps: int, used: float, progress: Sequence[float]) -> None:
+    def update_schedule(self, steps: int, used: float, progress: Sequence[float]) -> None:
         """Tell the schedule how far the training has come; see `LapSchedule.update`."""
         self.schedule.update(steps, used, progress)
 
@@ -325,7 +325,7 @@ class _Reporter(BaseCallback):
             for name, key in (("rew", "r"), ("progress", "progress"), ("len", "l")):
                 metrics[f"rollout/ep_{name}_mean"] = float(np.mean([episode[key] for episode in episodes]))
         self._used = self._report(steps, metrics)
-        recipe.take_in(steps, min(1.0, self._used), [episode["progress"] for episode in episodes])
+        recipe.update_schedule(steps, min(1.0, self._used), [episode["progress"] for episode in episodes])
         recipe.tune()
 
     def _on_step(self) -> bool:

@@ -1,6 +1,6 @@
 """PPO by images with a teacher, which has learned before it, by what is privileged, and many times as fast.
 
-What holds a driver by images back is not what it sees: shown what to do, it soon does nearly as well as who is told
+What holds a driver by images back is not what it sees: shown what to do, it soon does nearly as well as who knows
 where it is. It is that images are dear and rewards say little about each. The idea is that of Chen et al. 2019
 (arXiv:1912.12294) and, for what goes on learning by rewards, of Schmitt et al. 2018 (arXiv:1803.03835).
 """
@@ -56,11 +56,16 @@ class TaughtPPORecipe(PPORecipe):
                 file = load_agent(self.teacher)
             except ShelfError as wrong:
                 raise AgentError(f"teacher: {wrong}") from wrong
-            made = file.make(cast(Any, _Told(env, self.privileged)), seed, device="cpu")
+            made = file.make(cast(Any, _PrivilegedCars(env, self.privileged)), seed, device="cpu")
             if not isinstance(made, Recipe):
                 raise AgentError(f"{self.teacher} cannot teach: it is none of racer's recipes")
             self._teacher = made
-            self.architecture += f", taught by {self.teacher}, which learns by {self.privileged}"
+
+    @property
+    def description(self) -> str:
+        """What it observes, what it is made of, how fast it should be, and who teaches it."""
+        taught = f" It is taught by {self.teacher}, which learns first, by {self.privileged}."
+        return super().description + (taught if self._teacher is not None else "")
 
     def learn(self, report: Callable[[int, Mapping[str, float]], float]) -> None:
         """Let the teacher learn until its share is used up, then learn until the budget is; `report` as in `Recipe`."""
@@ -80,11 +85,11 @@ class TaughtPPORecipe(PPORecipe):
             model.num_timesteps, model.teacher = begun + teacher.model.num_timesteps, teacher.frozen()
         super().learn(report)
 
-    def take_in(self, steps: int, used: float, progress: Sequence[float]) -> None:
+    def update_schedule(self, steps: int, used: float, progress: Sequence[float]) -> None:
         """Tell the schedule how far the driver's own part of the training has come; see `LapSchedule.update`."""
         share = 0.0 if self._teacher is None else self.teacher_share
         self._done = max(0.0, used - share) / (1.0 - share)
-        super().take_in(steps - self._taught, self._done, progress)
+        super().update_schedule(steps - self._taught, self._done, progress)
 
     def tune(self) -> None:
         """Let what follows the schedule do so."""
@@ -118,13 +123,15 @@ def _teachers(state: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     return {name.removeprefix(TEACHER): values for name, values in state.items() if name.startswith(TEACHER)}
 
 
-class _Told(VectorWrapper):
+class _PrivilegedCars(VectorWrapper):
     """The same cars, observed by what is privileged alone."""
 
     def __init__(self, env: TimeTrialVector | ConcatVectorEnv, sensor: str) -> None:
         super().__init__(env)
-        (told,) = make_sensors((sensor,))
-        self.single_observation_space = spaces.Box(told.low, told.high, told.shape, cast(Any, told.dtype))
+        (observed,) = make_sensors((sensor,))
+        self.single_observation_space = spaces.Box(
+            observed.low, observed.high, observed.shape, cast(Any, observed.dtype)
+        )
         self.actions = env.actions
 
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:

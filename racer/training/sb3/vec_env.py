@@ -49,11 +49,11 @@ class VecTimeTrial(VecEnv):
         if privileged is not None:
             env.privileged = privileged
             (sensor,) = make_sensors((privileged,))
-            told = spaces.Box(sensor.low, sensor.high, sensor.shape, cast(Any, sensor.dtype))
-            space = spaces.Dict({**_named(space, space), PRIVILEGED: told})
+            added = spaces.Box(sensor.low, sensor.high, sensor.shape, cast(Any, sensor.dtype))
+            space = spaces.Dict({**_named(space, space), PRIVILEGED: added})
         super().__init__(env.num_envs, space, env.single_action_space)
         self._space = env.single_observation_space
-        self._is_told = privileged is not None
+        self._has_privileged = privileged is not None
         self._actions: NDArray[np.float32] | None = None
         self._returns = np.zeros(env.num_envs)
         self._lengths = np.zeros(env.num_envs, dtype=np.int64)
@@ -94,8 +94,10 @@ class VecTimeTrial(VecEnv):
         return self._seen(observations, info), rewards.astype(np.float32), done, infos
 
     def _seen(self, observation: Any, info: Mapping[str, Any]) -> Any:
-        """What one car or all of them observe, with what value networks are told."""
-        return {**_named(observation, self._space), PRIVILEGED: info[PRIVILEGED]} if self._is_told else observation
+        """What one car or all of them observe, with what is for value networks alone."""
+        return (
+            {**_named(observation, self._space), PRIVILEGED: info[PRIVILEGED]} if self._has_privileged else observation
+        )
 
     def close(self) -> None:
         """Close the environment."""
