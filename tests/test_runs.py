@@ -248,6 +248,19 @@ def test_a_run_is_locked_while_a_process_trains_in_it(home):
     assert not Path("runs/fast/lock.json").exists()
 
 
+def test_a_run_opens_while_another_process_writes_in_it(home):
+    run = Path("runs/base")
+    code = "import itertools, sys; from pathlib import Path; print(flush=True)\nfor k in itertools.count(): "
+    code += "old = Path(sys.argv[1], f'.a.{k}.tmp.clip'); old.touch(); old.replace(Path(sys.argv[1], 'live.clip'))"
+    with subprocess.Popen([sys.executable, "-c", code, str(run)], stdout=subprocess.PIPE) as writer:
+        try:
+            writer.stdout.readline()
+            for _ in range(300):
+                assert open_run(run).config.steps == 640
+        finally:
+            writer.kill()
+
+
 def test_a_run_that_another_process_began_anew_is_not_trained(home):
     first = start(RunConfig("pebble", "mine", "climber", steps=64), "twice")
     start(RunConfig("pebble", "mine", "climber", steps=128), "twice")

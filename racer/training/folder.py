@@ -103,7 +103,10 @@ def check_folder(folder: Path) -> None:
         for parent, folders, files in os.walk(folder):
             for name in (*folders, *files):
                 path, count = Path(parent, name), count + 1
-                mode = path.lstat().st_mode
+                try:
+                    mode = path.lstat().st_mode
+                except FileNotFoundError:  # the run is being trained: a temporary file has its name by now
+                    continue
                 if stat.S_ISLNK(mode):
                     refuse_links(path, folder)
                 if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
