@@ -48,8 +48,8 @@ class PPORecipe(Recipe):
         clip_range: how far an update may move the policy.
         net_arch: units of the policy network and of the value network; of images, behind what looks at them.
         value_net_arch: units of the value network, if others.
-        log_std_init, lap_log_std, last_log_std: ln of the most noise allowed on continuous actions, at the start, when
-            whole laps are driven, and at the end.
+        log_std_init, lap_log_std, last_log_std: ln of the noise on continuous actions: the most allowed at the start,
+            and what there is from the first laps on and at the end.
         noise_correlation: of the noise on continuous actions with that of the step before; for small networks alone.
         ent_coef: worth of trying several actions; it falls to nothing at the end. Unless it is given, only discrete
             ones need it.
@@ -144,8 +144,8 @@ class PPORecipe(Recipe):
             return
         near, far = (self.lap_log_std, self.last_log_std) if lapping else (self.log_std_init, self.lap_log_std)
         noise = near + (far - near) * (refined if lapping else schedule.progress)
-        with torch.no_grad():
-            model.policy.log_std.clamp_(max=noise)
+        with torch.no_grad():  # left to itself it would fall much faster, and no other way to drive be found
+            model.policy.log_std.clamp_(min=noise if lapping else None, max=noise)
 
     @staticmethod
     def hyperparameters_like(network: Network) -> Mapping[str, Any]:
