@@ -26,8 +26,8 @@ class Agent(PPORecipe):
     gae_lambda = 0.95  # between trusting the value network and what followed (1); tune: 0.85 to 1.0
     clip_range = 0.2  # how far an update may move the policy: the usual value; tune: 0.1 to 0.4
     net_arch = (64, 64, 64)  # of the policy and of the value network; wider ones win little here, and are slower
-    log_std_init = -0.5  # ln of the most noise allowed on the actions: at the start ...
-    lap_log_std, last_log_std = -1.0, -3.0  # ... when whole laps are driven, and at the end
+    log_std_init = -0.5  # ln of the noise on the actions: the most allowed at the start ...
+    lap_log_std, last_log_std = -1.0, -3.0  # ... and what there is once whole laps are driven, and at the end
     noise_correlation = 0.3  # with the noise of the step before: what is tried for longer shows better what it is worth
     ent_coef = 0.01  # worth of trying several actions, where they are discrete; falling to nothing at the end
 

@@ -36,8 +36,8 @@ class Agent(TaughtPPORecipe):
     network = "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW"  # looks at the images; docs/learning.md compares
     net_arch = (64,)  # behind it, of the policy
     value_net_arch = (64, 64)  # of the value network
-    log_std_init = -1.5  # ln of the most noise allowed on the actions: at the start ...
-    lap_log_std, last_log_std = -2.0, -3.0  # ... when whole laps are driven, and at the end
+    log_std_init = -1.5  # ln of the noise on the actions: the most allowed at the start ...
+    lap_log_std, last_log_std = -2.0, -3.0  # ... and what there is once whole laps are driven, and at the end
     ent_coef = 0.01  # worth of trying several actions, where they are discrete; falling to nothing at the end
 
     # DeepRacer's hyperparameters that it takes, and which of its own they set.

@@ -42,8 +42,8 @@ class Agent(TaughtPPORecipe):
     network = "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW"  # looks at what the pooling leaves
     net_arch = (64,)  # behind it, of the policy
     value_net_arch = (64, 64)  # of the value network
-    log_std_init = -1.5  # of continuous actions, which it takes, too: ln of the most noise, at the start ...
-    lap_log_std, last_log_std = -2.0, -3.0  # ... when whole laps are driven, and at the end
+    log_std_init = -1.5  # ln of the noise on continuous actions, which it takes, too: the most at the start ...
+    lap_log_std, last_log_std = -2.0, -3.0  # ... and what there is once whole laps are driven, and at the end
     ent_coef = 0.01  # worth of trying several actions; falling to nothing at the end
 
     # DeepRacer's hyperparameters that it takes, and which of its own they set.

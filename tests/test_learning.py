@@ -87,6 +87,24 @@ def test_updates_are_small_until_it_laps_and_then_as_large_as_the_budget_allows(
     assert sizes == [(8, 512), (32, 2048)]
 
 
+def test_noise_may_fall_by_itself_before_there_are_laps_and_then_is_what_the_schedule_says():
+    agent = load_agent("ppo").make(cars())
+    noise = agent.model.policy.log_std
+
+    def left_to_itself(value, progress, steps=0, used=0.1):
+        noise.data[:] = value
+        agent.schedule.update(steps, used, progress)
+        agent.tune()
+        return noise.tolist()
+
+    assert left_to_itself(0.0, [50.0]) == pytest.approx([-0.75, -0.75], abs=0.02)
+    assert left_to_itself(-2.0, [50.0]) == [-2.0, -2.0]
+    for value in (-2.5, 0.0):
+        assert left_to_itself(value, [100.0]) == [-1.0, -1.0]
+        assert left_to_itself(value, [100.0], 5_000, 0.5) == [-2.0, -2.0]
+        assert left_to_itself(value, [100.0], 10_000, 1.0) == [-3.0, -3.0]
+
+
 def test_what_a_schedule_has_seen_comes_back_with_what_was_learned():
     agent = load_agent("ppo").make(cars())
     agent.schedule.update(5_000, 0.1, [80.0, 100.0])

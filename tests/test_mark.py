@@ -162,7 +162,7 @@ def test_every_track_of_the_shelf_has_a_mark(name, reverse):
     track = track.reverse() if reverse else track
     mark = mark_of(track, CAR)
     assert mark is not None, "the car moves otherwise than before: run `python benchmarks/marks.py`"
-    assert verify(mark).ok and mark.completed_laps == 2
+    assert verify(mark).ok and len(mark.laps) == mark.completed_laps >= 2
     assert mark.track.reversed == reverse
 
 
