@@ -257,6 +257,7 @@ def test_a_run_opens_while_another_process_writes_in_it(home):
             writer.stdout.readline()
             for _ in range(300):
                 assert open_run(run).config.steps == 640
+            assert writer.poll() is None, "it wrote all the time"
         finally:
             writer.kill()
 
