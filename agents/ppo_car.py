@@ -28,7 +28,8 @@ class Agent(TaughtPPORecipe):
     # since no room looks like the simulator's sky, and so is the ground under the car's nose.
     crop = (32, 8)  # rows at the top and at the bottom
     pool = (2, 4)  # rows and columns of pixels whose mean is one number: noise and blur are averaged away
-    standardize = True  # each picture as bright and as rich in contrast as any other: lamps and cameras differ
+    edges = True  # how much neighbours differ instead of how bright they are: floors and tapes have any grey
+    standardize = True  # each picture as rich in contrast as any other: lamps and cameras differ
 
     n_steps = first_n_steps = 32  # of each car between two updates: two seconds of driving
     batch_size = first_batch_size = 512  # samples in one gradient step

@@ -21,6 +21,7 @@ from racer.env import TimeTrialVector
 from racer.errors import AgentError, ModelError
 from racer.racing import (
     Convolution,
+    Edges,
     Flatten,
     Linear,
     Model,
@@ -57,9 +58,10 @@ def filters(rng, size, given, made, step, padding=0):
 
 
 def pooled(rng):
-    """As ppo_car's: cut, pooled, made alike, in patches."""
+    """As ppo_car's: cut, pooled, edges made alike, in patches."""
     return (
         Pool(32, 8, 2, 4),
+        Edges(),
         Standardize(110.0, 64.0),
         Patches(8, 5, 5, 8),
         Scale(110.0, 64.0),
@@ -168,6 +170,19 @@ def test_pictures_are_made_alike_whatever_the_light(contrast, brighter, seed):
     np.testing.assert_allclose(made.std((1, 2, 3)), 64.0, rtol=1e-3)
     np.testing.assert_allclose(layer(contrast * seen + brighter), made, rtol=1e-2, atol=0.5)
     np.testing.assert_allclose(layer(np.full((1, *SHAPE), 7.0)), 110.0)
+
+
+@settings(max_examples=25)
+@given(st.floats(0.2, 1.0), st.floats(-20.0, 20.0), st.integers(0, 9))
+def test_edges_are_where_greys_differ_whichever_is_the_brighter_one(contrast, brighter, seed):
+    layer, seen = Edges(), frames(2, seed).astype(np.float64)
+    made = layer(seen)
+    down, right = np.gradient(seen[:, :, :, 0], axis=(1, 2))  # by central differences but at the margin
+    np.testing.assert_allclose(made[..., 0], np.hypot(down, right)[:, 1:-1, 1:-1])
+    np.testing.assert_allclose(layer(brighter - contrast * seen), contrast * made, atol=1e-9)
+    assert layer.shape(SHAPE) == made.shape[1:] == (118, 158, 1)
+    with pytest.raises(ValueError, match="at least 3 x 3 pixels, not 2 x 9 x 1"):
+        layer.shape((2, 9, 1))
 
 
 def test_an_archive_holds_the_graph_and_the_metadata_alone():
@@ -307,13 +322,13 @@ def test_what_learns_sees_what_the_exported_network_pools(run):
     env = TimeTrialVector(6, "pebble", sensors=CAMERA, actions=run.config.actions, randomization=REAL_CAR)
     agent = load_agent("ppo_car").make(env, 3)
     seen = env.reset(seed=4)[0]
-    pool, alike, *_ = agent.policy_network().inputs[0].layers
+    pool, edges, alike, *_ = agent.policy_network().inputs[0].layers
     agent.env.seed(4)
     given, pooled = agent.env.reset()[CAMERA], pool(seen[CAMERA].astype(np.float64))
-    np.testing.assert_allclose(given, alike(pooled), rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(given, alike(edges(pooled)), rtol=1e-4, atol=1e-3)
     np.testing.assert_allclose(given.mean((1, 2, 3)), 110.0, rtol=1e-4)
-    assert agent.env.observation_space[CAMERA].shape == pooled.shape[1:]
-    agent = load_agent("ppo_car").make(env, 3, {"standardize": False})
+    assert agent.env.observation_space[CAMERA].shape == (38, 38, 1)
+    agent = load_agent("ppo_car").make(env, 3, {"edges": False, "standardize": False})
     agent.env.seed(4)
     np.testing.assert_array_equal(agent.env.reset()[CAMERA], pooled)
 
@@ -348,7 +363,7 @@ def test_an_archive_is_not_replaced_unasked(run, tmp_path):
     assert sorted(unpacked(target.read_bytes())) == ["agent/model.pb", "model_metadata.json"]
 
 
-@pytest.mark.parametrize("setting", ["crop=1,2,3", "pool=7,3", "crop=100,30"])
+@pytest.mark.parametrize("setting", ["crop=1,2,3", "pool=7,3", "crop=100,30", "pool=40,80"])
 def test_a_pool_that_does_not_fit_is_refused(setting):
     env = TimeTrialVector(2, "pebble", sensors=CAMERA)
     name, _, values = setting.partition("=")

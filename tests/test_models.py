@@ -21,6 +21,7 @@ from racer.env import TimeTrialVector
 from racer.errors import AgentError, FileError, ModelError
 from racer.racing import (
     Convolution,
+    Edges,
     Flatten,
     Linear,
     Model,
@@ -131,7 +132,8 @@ def test_every_layer_is_the_same_in_other_tools():
     """What no recipe of racer's uses, too, beside another sensor."""
     rng = np.random.default_rng(5)
     layers = (
-        Pool(2, 4, 4, 5),
+        Pool(2, 4, 3, 4),
+        Edges(),
         Standardize(90.0, 40.0),
         Scale(100.0, 50.0),
         Convolution(rng.normal(0.0, 0.5, (3, 3, 2, 1)), rng.normal(size=3), "tanh", 2, 1),

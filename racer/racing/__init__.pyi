@@ -22,6 +22,7 @@ from .hyperparameters import (
 )
 from .layers import (
     Convolution as Convolution,
+    Edges as Edges,
     Flatten as Flatten,
     Layer as Layer,
     Linear as Linear,

@@ -20,6 +20,7 @@ __all__ = [
     "ACTIVATIONS",
     "LAYERS",
     "Convolution",
+    "Edges",
     "Flatten",
     "Layer",
     "Linear",
@@ -134,6 +135,29 @@ class Pool(Layer):
     def work(self, made: Shape) -> int:
         """A sum over each mean's pixels."""
         return prod(made) * self.high * self.wide
+
+
+@dataclass(frozen=True)
+class Edges(Layer):
+    """How steeply the greys of an image change at each pixel but those of its margin, whatever the direction.
+
+    That is the length of their gradient, by central differences. A border between two greys is there whichever of them
+    is the brighter one, and nothing else is.
+    """
+
+    kind = "edges"
+
+    def __call__(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Calculate it."""
+        right = 0.5 * (x[:, 1:-1, 2:] - x[:, 1:-1, :-2])
+        down = 0.5 * (x[:, 2:, 1:-1] - x[:, :-2, 1:-1])
+        return np.sqrt(right * right + down * down)
+
+    def shape(self, given: Shape) -> Shape:
+        """Without the margin, with as many channels."""
+        if len(given) != 3 or min(given[:2]) < 3:
+            raise ValueError(f"it takes an image of at least 3 x 3 pixels, not {_words(given)}")
+        return given[0] - 2, given[1] - 2, given[2]
 
 
 @dataclass(frozen=True)
@@ -294,7 +318,7 @@ class Convolution(Weighted):
 
 
 LAYERS: Mapping[str, type[Layer]] = {
-    one.kind: one for one in (Flatten, Scale, Pool, Standardize, Patches, Linear, Convolution)
+    one.kind: one for one in (Flatten, Scale, Pool, Edges, Standardize, Patches, Linear, Convolution)
 }
 """The layers by their kinds."""
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from racer.errors import ModelError
-from racer.racing.layers import Convolution, Flatten, Layer, Linear, Patches, Pool, Scale, Standardize
+from racer.racing.layers import Convolution, Edges, Flatten, Layer, Linear, Patches, Pool, Scale, Standardize
 from racer.racing.model import Model
 from racer.sim import actions_as_json
 
@@ -62,6 +62,9 @@ class _Graph:
                 kept = self.add("Slice", x, *(self.constant(end, np.int64) for end in ends))
                 cut = self.constant((-1, rows, layer.high, columns, layer.wide, channels), np.int64)
                 return self.add("ReduceMean", self.add("Reshape", kept, cut), axes=[2, 4], keepdims=0)
+            case Edges():
+                steep = [self.add("Mul", change, change) for change in (self._change(x, k, given) for k in (1, 2))]
+                return self.add("Sqrt", self.add("Add", *steep))
             case Standardize():
                 apart = self.add("Sub", x, self.add("ReduceMean", x, axes=[1, 2, 3]))
                 squares = self.add("ReduceMean", self.add("Mul", apart, apart), axes=[1, 2, 3])
@@ -92,6 +95,15 @@ class _Graph:
         for layer in layers:
             x, shape = self.layer(layer, x, shape), layer.shape(shape)
         return x, shape
+
+    def _change(self, x: str, axis: int, given: tuple[int, ...]) -> str:
+        """Half of what comes after a pixel along an axis of an image less what came before; none at the margin."""
+        sides = []
+        for first in (2, 0):
+            begins = [first if k == axis else 1 for k in (1, 2)]
+            ends = [begin + side - 2 for begin, side in zip(begins, given[:2], strict=True)]
+            sides.append(self.add("Slice", x, *(self.constant(each, np.int64) for each in (begins, ends, [1, 2]))))
+        return self.add("Mul", self.add("Sub", *sides), self.constant(0.5))
 
     def _activated(self, activation: str, x: str) -> str:
         return x if activation == "none" else self.add({"relu": "Relu", "tanh": "Tanh"}[activation], x)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from racer.errors import ModelError
-from racer.racing import Convolution, Flatten, Layer, Linear, Network, Patches, Pool, Scale, Standardize
+from racer.racing import Convolution, Edges, Flatten, Layer, Linear, Network, Patches, Pool, Scale, Standardize
 
 __all__ = ["ONLINE", "OUTPUT", "SHAPE", "frozen_graph", "input_of"]
 
@@ -29,6 +29,8 @@ SHAPE = (120, 160, 1)
 PRODUCER = 134  # version of graphs that TensorFlow 1.15 writes
 ACTIVATIONS = {"relu": "Relu", "tanh": "Tanh"}
 LAST = {"argmax": "Softmax", "tanh": "Tanh", "clip": ""}  # by a network's output; the car itself clips
+ALONG = np.array([[0.0, 0.0, 0.0], [-0.5, 0.0, 0.5], [0.0, 0.0, 0.0]])  # a row: a central difference
+STEEPNESS = np.stack([ALONG, ALONG.T], axis=-1)[:, :, None]  # filters that give the two numbers of a gradient
 FLOAT, INT32 = 1, 3  # of TensorFlow's `DataType`
 
 
@@ -83,6 +85,11 @@ def _add(graph: _Graph, layer: Layer, shape: tuple[int, ...], following: list[La
                 graph.operation("Slice", graph.whole([0, layer.top, 0, 0]), graph.whole(size), Index=INT32)
             step = [1, layer.high, layer.wide, 1]
             graph.operation("AvgPool", ksize=step, strides=step, padding=b"VALID", data_format=b"NHWC")
+        case Edges() if shape[2] == 1:
+            graph.convolve(STEEPNESS, (1, 1))
+            graph.squared()
+            graph.convolve(np.ones((1, 1, 2, 1)), (1, 1))
+            graph.operation("Sqrt")
         case Standardize():
             graph.standardize(layer)
         case Patches():
@@ -136,13 +143,17 @@ class _Graph:
         picture = str(self._last.name)
         self.operation("Mean", self.whole([1, 2, 3]), Tidx=INT32, keep_dims=True)
         apart = self.combined("Sub", picture, str(self._last.name))
-        self.combined("Mul", apart, apart)
+        self.squared()
         self.operation("Mean", self.whole([1, 2, 3]), Tidx=INT32, keep_dims=True)
         self.operation("AddV2", self.numbers(layer.LEAST))
         self.operation("Sqrt")
         self.combined("RealDiv", apart, str(self._last.name))
         self.operation("Mul", self.numbers(layer.spread))
         self.operation("AddV2", self.numbers(layer.middle))
+
+    def squared(self) -> None:
+        """Square what the graph gives."""
+        self.combined("Mul", str(self._last.name), str(self._last.name))
 
     def combined(self, kind: str, *inputs: str) -> str:
         """Add an operation on what other operations give; returns its name."""

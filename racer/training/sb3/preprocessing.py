@@ -12,14 +12,18 @@ from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 
 from racer.errors import AgentError
-from racer.racing import Layer, Network, Pool, Standardize
+from racer.racing import Edges, Layer, Network, Pool, Standardize
 from racer.training.sb3.networks import MIDDLE, SPREAD
 
 __all__ = ["PreprocessImages", "preprocessed_network", "preprocessing_layers"]
 
 
 def preprocessing_layers(
-    crop: tuple[int, ...], pool: tuple[int, ...], standardize: bool, parts: Mapping[str, spaces.Space[Any]]
+    crop: tuple[int, ...],
+    pool: tuple[int, ...],
+    edges: bool,
+    standardize: bool,
+    parts: Mapping[str, spaces.Space[Any]],
 ) -> tuple[Layer, ...]:
     """The layers that a recipe's hyperparameters ask for; none where there are no images.
 
@@ -27,21 +31,24 @@ def preprocessing_layers(
         AgentError: one does not fit an image.
     """
     shapes = [space.shape or () for space in parts.values()]
-    images = [shape for shape in shapes if len(shape) == 3]
+    images: list[tuple[int, ...]] = [shape for shape in shapes if len(shape) == 3]
     if not images:
         return ()
-    alike = (Standardize(MIDDLE, SPREAD),) if standardize else ()
-    if not (crop or pool):
-        return alike
+    layers: list[Layer] = []
     try:
-        (top, bottom), (high, wide) = crop or (0, 0), pool or (1, 1)
-        layer = Pool(top, bottom, high, wide)
-        for shape in images:
-            layer.shape(shape)
+        if crop or pool:
+            (top, bottom), (high, wide) = crop or (0, 0), pool or (1, 1)
+            layers.append(Pool(top, bottom, high, wide))
+        if edges:
+            layers.append(Edges())
+        for image in images:
+            shape = image
+            for layer in layers:
+                shape = layer.shape(shape)
     except ValueError as wrong:
         given = f"crop is {crop}, pool is {pool}"
         raise AgentError(f"{given}; they must be two numbers each, and fit the image: {wrong}") from wrong
-    return (layer, *alike)
+    return (*layers, Standardize(MIDDLE, SPREAD)) if standardize else tuple(layers)
 
 
 def preprocessed_network(

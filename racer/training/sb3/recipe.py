@@ -58,6 +58,7 @@ class Recipe:
         gamma: discount of the rewards for each step ahead, which also scales them.
         crop: rows of images that are cut off, at the top and at the bottom; empty for none.
         pool: rows and columns of pixels whose mean is one number to the network; empty where each pixel is one.
+        edges: whether the network sees how steeply the greys change from pixel to pixel, instead of the greys.
         standardize: whether what is left is made as bright and as rich in contrast in each image.
         deepracer: which hyperparameter takes the value of which one of DeepRacer's `hyperparameters.json`, by the name
             there. `{"lr": "learning_rate"}` takes over the learning rate.
@@ -91,6 +92,7 @@ class Recipe:
     network = ""
     crop: tuple[int, ...] = ()
     pool: tuple[int, ...] = ()
+    edges = False
     standardize = False
     deepracer: Mapping[str, str] = {}
     deepracer_notes: Mapping[str, str] = {}
@@ -134,7 +136,7 @@ class Recipe:
         if "network" in hyperparameters and not self.images:
             raise AgentError(f"{self.network} is for images, and there are none; add a camera with --sensors")
         self.device, self._where = device_of(device, self.images)
-        self._preprocessing = preprocessing_layers(self.crop, self.pool, self.standardize, self._parts)
+        self._preprocessing = preprocessing_layers(self.crop, self.pool, self.edges, self.standardize, self._parts)
         cars: VecEnv = VecTimeTrial(env, self.privileged or None)
         if self._preprocessing:
             cars = PreprocessImages(cars, self._preprocessing)
@@ -159,7 +161,7 @@ class Recipe:
         for kind in reversed(cls.__mro__):
             if issubclass(kind, Recipe) and kind is not Recipe:
                 found |= dict.fromkeys(vars(kind))
-        ours = set(vars(Recipe)) - {"gamma", "network", "crop", "pool", "standardize"}
+        ours = set(vars(Recipe)) - {"gamma", "network", "crop", "pool", "edges", "standardize"}
         values = {name: getattr(cls, name) for name in found if name not in ours and not name.startswith("_")}
         return {name: value for name, value in values.items() if isinstance(value, int | float | str | tuple)}
 
