@@ -75,6 +75,7 @@ def test_an_update_is_the_librarys(observations: str, actions: str, epochs: int,
         elif clipped == "value":
             model.rollout_buffer.advantages[:] = model.ent_coef = 0.0
         model.train()
+    ours.wait()
     for (name, mine), its in zip(ours.policy.named_parameters(), theirs.policy.parameters(), strict=True):
         torch.testing.assert_close(mine, its, rtol=2e-4, atol=2e-5, msg=name)
     mine, its = (model.policy.optimizer.state_dict()["state"] for model in (ours, theirs))
@@ -106,6 +107,7 @@ def test_two_cores_learn_what_one_does(actions: str) -> None:
         set_random_seed(1)
         model.batch_size = 256
         model.train()
+        model.wait()
     first, second = alone.policy.state_dict(), together.policy.state_dict()
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert not any(torch.equal(first[name], before[name]) for name in first)
@@ -132,6 +134,7 @@ def test_a_copy_learns_for_itself(actions: str) -> None:
     before = copy.deepcopy(first.state_dict())
     model.policy = twin
     model.train()
+    model.wait()
     seen = torch.rand(9, 7)
     torch.testing.assert_close(first.predict_values(seen), first.value_net(first.mlp_extractor(seen)[1]))
     torch.testing.assert_close(twin.predict_values(seen), twin.value_net(twin.mlp_extractor(seen)[1]))

@@ -6,13 +6,15 @@ lock. Everything here computes what Stable-Baselines3 computes, `tests/test_dens
 the same losses, the same Adam, the same names in the log. What is different: an epoch's samples are shuffled by
 PyTorch's generator instead of NumPy's; the gradients of the two networks, which share no weights, are clipped each for
 itself, so that neither waits for the other; metrics are means over all mini-batches of an update, as is `train/loss`.
+
+Two cores are at work all the time: first on the policy, each with half of a mini-batch; then one of them drives by the
+new policy, while the other lets the value network learn. Values are not needed before the next update; see `collect`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from math import log, pi, sqrt
 from typing import Any, NamedTuple
 
@@ -21,13 +23,24 @@ import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
 from stable_baselines3 import PPO
+from stable_baselines3.common.buffers import RolloutBuffer
+from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.utils import obs_as_tensor
+from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
 
-from racer.training.sb3.gradients import continuous_policy_slopes, discrete_policy_slopes, outputs, value_slopes
+from racer.training.sb3.gradients import (
+    add_slopes,
+    continuous_policy_slopes,
+    discrete_policy_slopes,
+    learn_values,
+    normalized,
+    outputs,
+)
 from racer.training.sb3.muon import Muon, change, table
 
-__all__ = ["WRITTEN_OUT", "DensePolicy", "update"]
+__all__ = ["WRITTEN_OUT", "DensePolicy", "collect", "update"]
 
 WRITTEN_OUT = (torch.optim.Adam, Muon)  # optimizers
 
@@ -45,6 +58,7 @@ class DensePolicy(ActorCriticPolicy):
 
     Attributes:
         weights, gradient: of all parameters, which are parts of these, one after another; of each its gradient.
+        second_gradient: what the second half of a mini-batch adds to that of the policy.
         discrete: whether it chooses between actions.
         noise_correlation: of the noise on continuous actions, with that of the step before, 0..1. What an action is
             worth shows better if it is held on to (Hollenstein et al. 2024, arXiv:2312.11091, with other noise).
@@ -58,7 +72,7 @@ class DensePolicy(ActorCriticPolicy):
     def _build(self, lr_schedule: Any) -> None:
         super()._build(lr_schedule)
         self.discrete = isinstance(self.action_space, spaces.Discrete)
-        self.weights = self.gradient = torch.zeros(0)
+        self.weights = self.gradient = self.second_gradient = torch.zeros(0)
         self._memory = torch.zeros(2, 0)
         self.link()
         every = list(self.parameters())
@@ -76,6 +90,9 @@ class DensePolicy(ActorCriticPolicy):
             return _Part(np.array(places), np.array(plain), np.array(hidden, dtype=np.int64).reshape(-1, 3))
 
         noise = () if self.discrete else (self.log_std,)
+        self._noise_place = (
+            slice(0, 0) if self.discrete else slice(begins[self.log_std], begins[self.log_std] + self.log_std.numel())
+        )
         self._policy = part([*_linear(self.mlp_extractor.policy_net), self.action_net], *noise)
         self._value = part([*_linear(self.mlp_extractor.value_net), self.value_net])
         self._compile()
@@ -86,7 +103,7 @@ class DensePolicy(ActorCriticPolicy):
             return
         every = list(self.parameters())
         self.weights = torch.cat([each.detach().flatten() for each in every])
-        self.gradient = torch.zeros_like(self.weights)
+        self.gradient, self.second_gradient = torch.zeros_like(self.weights), torch.zeros_like(self.weights)
         sizes = [each.numel() for each in every]
         weights, slopes = (torch.split(row, sizes) for row in (self.weights, self.gradient))
         for each, weight, slope in zip(every, weights, slopes, strict=True):
@@ -111,12 +128,12 @@ class DensePolicy(ActorCriticPolicy):
         """Compile the kernels that it needs: not in its first update, while somebody's clock runs."""
         x, one = torch.zeros(1, int(self._value.layers[0, 2])), torch.zeros(1)
         actions = torch.zeros(1, 1 if self.discrete else int(self._policy.layers[-1, 3]))
-        self.policy_backward((x, actions, one, one), 0.0, 0.0)
-        self.value_backward((x, one), 0.0)
+        self.policy_backward((x, actions, one, one), 0.0, 0.0, None)
         self._outputs(x, self._value)
         if type(self.optimizer) in WRITTEN_OUT:
             nothing = self._value._replace(plain=self._value.plain[:0], hidden=self._value.hidden[:0])
             self._change(nothing, 1, 0.0)
+            self.learn_values(x, one, [], 1, 0.0, 0.0)
 
     def set_training_mode(self, mode: bool) -> None:
         """Note the mode; these networks do the same in both."""
@@ -132,14 +149,19 @@ class DensePolicy(ActorCriticPolicy):
     @torch.no_grad()
     def forward(self, obs: Any, deterministic: bool = False) -> tuple[Tensor, Tensor, Tensor]:
         """Actions, values (n, 1) and log-probabilities (n,) of the actions."""
+        actions, log_prob = self.sample(obs, deterministic)
+        return actions, self.predict_values(obs), log_prob
+
+    @torch.no_grad()
+    def sample(self, obs: Any, deterministic: bool = False) -> tuple[Tensor, Tensor]:
+        """Actions, and log-probabilities (n,) of them; the value network is not asked."""
         self.link()
-        x = self.flat(obs)
-        output = self._outputs(x, self._policy)
+        output = self._outputs(self.flat(obs), self._policy)
         if self.discrete:
             actions = output.argmax(1) if deterministic else output.softmax(1).multinomial(1).squeeze(1)
         else:
             actions = output if deterministic else output + self.log_std.exp() * self._drawn(output)
-        return actions, self._outputs(x, self._value), self._log_prob(output, actions)
+        return actions, self._log_prob(output, actions)
 
     @torch.no_grad()
     def predict_values(self, obs: Any) -> Tensor:
@@ -164,61 +186,130 @@ class DensePolicy(ActorCriticPolicy):
         z = (actions - output) * (-self.log_std).exp()
         return -(0.5 * z * z + self.log_std + 0.5 * log(2.0 * pi)).sum(1)
 
-    def policy_backward(self, samples: Sequence[Tensor], clip: float, entropy_share: float) -> NDArray[np.float64]:
+    def policy_backward(
+        self, samples: Sequence[Tensor], clip: float, entropy_share: float, helper: ThreadPoolExecutor | None
+    ) -> NDArray[np.float64]:
         """Write the gradient of PPO's policy loss for a mini-batch into the weights; see `gradients`.
 
         Args:
             samples: observations, actions, their log-probabilities when they were taken, advantages.
             clip: how far the probabilities' ratio counts beyond 1.
             entropy_share: factor of the entropy in the loss.
+            helper: finds the second half of it meanwhile; what is found is the same without one.
 
         Returns:
             (4,) the policy's loss, the negative entropy, the divergence, the share clipped; see `halves.update`.
         """
         x, actions, old, advantages = (each.numpy() for each in samples)
-        batch = x, actions, old, advantages
-        network = self.weights.numpy(), self.gradient.numpy(), self._policy.layers
-        if self.discrete:
-            return discrete_policy_slopes(batch, clip, entropy_share, *network)
-        assert self.log_std.grad is not None
-        std = self.log_std.detach().numpy(), self.log_std.grad.numpy()
-        return continuous_policy_slopes(batch, clip, entropy_share, std, *network)
+        rows, count, cut = (x, actions, old, normalized(advantages)), len(x), (len(x) + 1) // 2
+        weights, layers, noise = self.weights.numpy(), self._policy.layers, self._noise_place
 
-    def value_backward(self, samples: Sequence[Tensor], share: float) -> float:
-        """Write the gradient of PPO's value loss for a mini-batch into the weights; returns the squared error.
+        def half(part: slice, slopes: NDArray[np.float32]) -> NDArray[np.float64]:
+            batch = tuple(row[part] for row in rows)
+            if self.discrete:
+                return discrete_policy_slopes(batch, count, clip, entropy_share, weights, slopes, layers)
+            std = weights[noise], slopes[noise]
+            return continuous_policy_slopes(batch, count, clip, entropy_share, std, weights, slopes, layers)
 
-        Args:
-            samples: observations, and what the values should have been.
-            share: factor of the error in the loss.
-        """
-        x, returns = (each.numpy() for each in samples)
-        return float(value_slopes(x, returns, share, self.weights.numpy(), self.gradient.numpy(), self._value.layers))
+        first, second = self.gradient.numpy(), self.second_gradient.numpy()
+        other = helper.submit(half, slice(cut, None), second) if helper else None
+        metrics = half(slice(cut), first)
+        metrics += other.result() if other else half(slice(cut, None), second)
+        add_slopes(first, second, layers)
+        first[noise] += second[noise]
+        return metrics
 
     def change_policy(self, step: int, most: float) -> None:
         """Change the policy's weights by their gradient as the optimizer's step number `step` does; `most` clips it."""
         self._change(self._policy, step, most)
 
-    def change_value(self, step: int, most: float) -> None:
-        """The same for the values' weights."""
-        self._change(self._value, step, most)
+    def learn_values(
+        self, x: Tensor, returns: Tensor, batches: Sequence[Tensor], step: int, share: float, most: float
+    ) -> float:
+        """Change the values' weights by PPO's value loss for mini-batches; returns the squared error, their mean.
+
+        Args:
+            x: observations.
+            returns: what their values should have been.
+            batches: numbers of the samples of each mini-batch.
+            step: the optimizer's, of the first one.
+            share: factor of the error in the loss.
+            most: the gradient's norm is clipped to it.
+        """
+        order = torch.cat([*batches, torch.zeros(0, dtype=torch.int64)]).numpy()
+        ends = np.cumsum([0, *map(len, batches)])[1:]
+        rows = self.weights.numpy(), self.gradient.numpy(), self._value.layers
+        own = self._how(self._value, step, most)
+        return float(learn_values(x.numpy(), returns.numpy(), order, ends, share, *rows, *own))
 
     def _change(self, part: _Part, step: int, most: float) -> None:
+        change(self.weights.numpy(), self.gradient.numpy(), *self._how(part, step, most))
+
+    def _how(self, part: _Part, step: int, most: float) -> tuple[Any, ...]:
+        """What `change` takes but for the weights and their slopes."""
         first, last = self.optimizer.param_groups[0], self.optimizer.param_groups[-1]
         settings = float(step), float(first["lr"]), *first["betas"], first["eps"], last.get("momentum", 0.0), most
-        rows, rounds = (self.weights.numpy(), self.gradient.numpy()), table(last.get("rounds", ()))
-        change(*rows, self._memory[0].numpy(), self._memory[1].numpy(), part.plain, part.hidden, settings, rounds)
+        return *self._memory.numpy(), part.plain, part.hidden, settings, table(last.get("rounds", ()))
 
 
-def update(model: PPO, clip: float, side_by_side: bool) -> NDArray[np.float64]:
+def collect(model: PPO, env: VecEnv, callback: BaseCallback, buffer: RolloutBuffer, values: Callable[[], Any]) -> bool:
+    """Collect a rollout by a `DensePolicy`, as `PPO.collect_rollouts` does, with all values found after it.
+
+    Args:
+        model: who drives.
+        env: its cars.
+        callback: asked at each step whether to go on.
+        buffer: filled; of a size of its own.
+        values: waits until the value network has learned from the rollout before.
+
+    Returns:
+        Whether to go on.
+    """
+    policy, space, number = model.policy, model.action_space, env.num_envs
+    assert isinstance(policy, DensePolicy)
+    seen: Any = model._last_obs
+    buffer.reset()
+    callback.on_rollout_start()
+    unknown, cut_short = torch.zeros(number, 1), []
+    for step in range(buffer.buffer_size):
+        sampled, log_prob = policy.sample(obs_as_tensor(seen, model.device))
+        actions = sampled.numpy()
+        driven = np.clip(actions, space.low, space.high) if isinstance(space, spaces.Box) else actions
+        before, (seen, rewards, done, infos) = seen, env.step(driven)
+        model.num_timesteps += number
+        callback.update_locals(locals())
+        if not callback.on_step():
+            return False
+        model._update_info_buffer(infos, done)
+        ended = [k for k in np.flatnonzero(done) if infos[k].get("TimeLimit.truncated")]
+        cut_short += [(step, k, infos[k]["terminal_observation"]) for k in ended]
+        starts: Any = model._last_episode_starts
+        buffer.add(before, actions.reshape(number, -1), rewards, starts, unknown, log_prob)
+        model._last_obs, model._last_episode_starts = seen, done
+    values()
+    for step, k, observation in cut_short:  # what would have followed counts, too
+        last = policy.predict_values(policy.obs_to_tensor(observation)[0])
+        buffer.rewards[step, k] += model.gamma * last.item()
+    flat = _in_a_row(buffer.observations)
+    buffer.values[:] = policy.predict_values(flat).numpy().reshape(buffer.values.shape)
+    last = policy.predict_values(obs_as_tensor(seen, model.device))
+    buffer.compute_returns_and_advantage(last_values=last, dones=done)
+    callback.update_locals(locals())
+    callback.on_rollout_end()
+    return True
+
+
+def update(model: PPO, clip: float, side_by_side: bool) -> tuple[NDArray[np.float64], Callable[[], float]]:
     """Update a `DensePolicy` by the newest rollout.
 
     Args:
         model: whose policy, optimizer and rollout.
         clip: how far the probabilities' ratio counts beyond 1.
-        side_by_side: whether the two networks learn at the same time, on two cores; they learn the same either way.
+        side_by_side: whether on two cores; what is learned is the same either way.
 
     Returns:
-        (5,) as `racer.training.sb3.halves.update`.
+        (4,) the first metrics of `racer.training.sb3.halves.update`; and what waits until the values are learned, too,
+        and gives the last of them.
     """
     policy = model.policy
     assert isinstance(policy, DensePolicy)
@@ -227,26 +318,30 @@ def update(model: PPO, clip: float, side_by_side: bool) -> NDArray[np.float64]:
     x, steps = policy.flat(samples.observations), policy.link_optimizer()
     passes = [torch.randperm(len(x)) for _ in range(model.n_epochs)]
     batches = [batch for each in passes for batch in torch.split(each, model.batch_size)]
-
-    def learn(rows: Sequence[Tensor], backward: Callable[..., Any], move: Callable[[int, float], None]) -> Any:
-        metrics = 0.0
+    rows, metrics = (x, samples.actions, samples.old_log_prob, samples.advantages), np.zeros(4)
+    helper = ThreadPoolExecutor(1) if side_by_side else None
+    try:
         for step, batch in enumerate(batches, steps + 1):
-            metrics = metrics + backward([each.index_select(0, batch) for each in rows])
-            move(step, model.max_grad_norm)
-        return metrics / len(batches)
+            taken = [each.index_select(0, batch) for each in rows]
+            metrics += policy.policy_backward(taken, clip, model.ent_coef, helper) / len(batches)
+            policy.change_policy(step, model.max_grad_norm)
+        for known in policy.optimizer.state.values():
+            known["step"] += len(batches)
+        values = x, samples.returns, batches, steps + 1, model.vf_coef, model.max_grad_norm
+        if helper:
+            return metrics, helper.submit(policy.learn_values, *values).result
+        error = policy.learn_values(*values)
+        return metrics, lambda: error
+    finally:
+        if helper:
+            helper.shutdown(wait=False)
 
-    def values() -> Any:
-        return learn((x, samples.returns), partial(policy.value_backward, share=model.vf_coef), policy.change_value)
 
-    with ThreadPoolExecutor(1) as helper:
-        meanwhile = helper.submit(values) if side_by_side else None
-        taken = x, samples.actions, samples.old_log_prob, samples.advantages
-        backward = partial(policy.policy_backward, clip=clip, entropy_share=model.ent_coef)
-        means = learn(taken, backward, policy.change_policy)
-        error = meanwhile.result() if meanwhile else values()
-    for known in policy.optimizer.state.values():
-        known["step"] += len(batches)
-    return np.array([*means, error])
+def _in_a_row(observations: Any) -> Any:
+    """Observations (steps, cars, ...) as (steps times cars, ...)."""
+    if isinstance(observations, dict):
+        return {name: _in_a_row(values) for name, values in observations.items()}
+    return torch.from_numpy(observations.reshape(-1, *observations.shape[2:]))
 
 
 def _linear(network: nn.Module) -> list[nn.Linear]:

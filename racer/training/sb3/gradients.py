@@ -15,8 +15,16 @@ import scipy.linalg.cython_blas  # noqa: F401 (what kernels multiply with must b
 from numpy.typing import NDArray
 
 from racer.sim import kernel
+from racer.training.sb3.muon import change
 
-__all__ = ["continuous_policy_slopes", "discrete_policy_slopes", "outputs", "value_slopes"]
+__all__ = [
+    "add_slopes",
+    "continuous_policy_slopes",
+    "discrete_policy_slopes",
+    "learn_values",
+    "normalized",
+    "outputs",
+]
 
 BLOCK = 256  # samples that are worked on together: what is between the layers then stays in the processor's cache
 HALF_LOG_2_PI = 0.5 * log(2.0 * pi)
@@ -29,7 +37,46 @@ def outputs(x: Any, weights: Any, layers: Any) -> Any:
 
 
 @kernel
-def value_slopes(x: Any, returns: Any, share: float, weights: Any, slopes: Any, layers: Any) -> float:
+def learn_values(
+    x: Any,
+    returns: Any,
+    order: Any,
+    ends: Any,
+    share: float,
+    weights: Any,
+    slopes: Any,
+    layers: Any,
+    first: Any,
+    second: Any,
+    plain: Any,
+    hidden: Any,
+    settings: Any,
+    rounds: Any,
+) -> float:
+    """Let a network of one output learn from mini-batches, one after the other; returns the mean squared error.
+
+    All of it at once: whoever waits for the interpreter's lock between two mini-batches waits for long.
+
+    Args:
+        x, returns: observations (n, inputs), and (n,) what the outputs should have been.
+        order, ends: samples of all mini-batches in a row, and (b,) where in it each of them ends.
+        share: factor of the error in the loss.
+        weights, slopes, layers: see above.
+        first, second, plain, hidden, settings, rounds: as `change` takes them; `settings` for the first mini-batch.
+    """
+    error, begin = 0.0, 0
+    count, rate, beta, square_beta, epsilon, momentum, most = settings
+    for k in range(len(ends)):
+        batch = order[begin : ends[k]]
+        begin = ends[k]
+        error += _value_slopes(x[batch], returns[batch], share, weights, slopes, layers) / len(ends)
+        now = count + k, rate, beta, square_beta, epsilon, momentum, most
+        change(weights, slopes, first, second, plain, hidden, now, rounds)
+    return error
+
+
+@kernel
+def _value_slopes(x: Any, returns: Any, share: float, weights: Any, slopes: Any, layers: Any) -> float:
     """Find the slopes of a mean squared error times `share`, for a network of one output; returns the error.
 
     Args:
@@ -51,13 +98,14 @@ def value_slopes(x: Any, returns: Any, share: float, weights: Any, slopes: Any, 
 
 @kernel
 def continuous_policy_slopes(
-    samples: Any, clip: float, entropy_share: float, std: Any, weights: Any, slopes: Any, layers: Any
+    samples: Any, whole: int, clip: float, entropy_share: float, std: Any, weights: Any, slopes: Any, layers: Any
 ) -> NDArray[np.float64]:
     """Find the slopes of the clipped surrogate (Schulman et al. 2017, eq. 7) for normally distributed actions.
 
     Args:
         samples: observations (n, inputs), actions (n, k), and (n,) each their log-probabilities when they were taken,
-            and their advantages.
+            and their advantages, `normalized`.
+        whole: samples of the mini-batch that these are a part of; everything found is its share in that of the whole.
         clip: how far the probabilities' ratio counts beyond 1.
         entropy_share: factor of the entropy in the loss.
         std: (k,) ln of the actions' standard deviations, and the slopes in them, overwritten.
@@ -69,38 +117,35 @@ def continuous_policy_slopes(
     """
     x, actions, old, advantages = samples
     log_std, std_slopes = std
-    metrics, count, steepness, z = np.zeros(4), len(x), np.exp(-log_std), np.empty(len(log_std))
-    mean, spread = _moments(advantages)
+    metrics, steepness, z = np.zeros(4), np.exp(-log_std), np.empty(len(log_std))
     _clear(slopes, layers)
-    std_slopes[:] = -entropy_share
-    for first in range(0, count, BLOCK):
+    std_slopes[:] = -entropy_share * len(x) / whole
+    for first in range(0, len(x), BLOCK):
         inputs, y = _forward(x[first : first + BLOCK], weights, layers)
         for n in range(len(y)):
             log_prob = 0.0
             for k in range(len(z)):
                 z[k] = (actions[first + n, k] - y[n, k]) * steepness[k]
                 log_prob -= 0.5 * z[k] * z[k] + log_std[k] + HALF_LOG_2_PI
-            advantage = (advantages[first + n] - mean) / spread
-            slope = _surrogate(log_prob - old[first + n], advantage, clip, count, metrics)
+            slope = _surrogate(log_prob - old[first + n], advantages[first + n], clip, whole, metrics)
             for k in range(len(z)):
                 std_slopes[k] += slope * (z[k] * z[k] - 1.0)
                 y[n, k] = slope * z[k] * steepness[k]
         _backward(y, inputs, weights, slopes, layers)
     for k in range(len(z)):
-        metrics[1] -= log_std[k] + 0.5 + HALF_LOG_2_PI
+        metrics[1] -= (log_std[k] + 0.5 + HALF_LOG_2_PI) * len(x) / whole
     return metrics
 
 
 @kernel
 def discrete_policy_slopes(
-    samples: Any, clip: float, entropy_share: float, weights: Any, slopes: Any, layers: Any
+    samples: Any, whole: int, clip: float, entropy_share: float, weights: Any, slopes: Any, layers: Any
 ) -> NDArray[np.float64]:
     """The same for a choice of actions, (n, 1): the network gives the logs of their shares, not yet scaled."""
     x, actions, old, advantages = samples
-    metrics, count = np.zeros(4), len(x)
-    mean, spread = _moments(advantages)
+    metrics = np.zeros(4)
     _clear(slopes, layers)
-    for first in range(0, count, BLOCK):
+    for first in range(0, len(x), BLOCK):
         inputs, y = _forward(x[first : first + BLOCK], weights, layers)
         for n in range(len(y)):
             most, total, entropy = y[n].max(), 0.0, 0.0
@@ -110,39 +155,54 @@ def discrete_policy_slopes(
                 y[n, j] -= most + np.log(total)
                 entropy -= np.exp(y[n, j]) * y[n, j]
             chosen = int(actions[first + n, 0])
-            advantage = (advantages[first + n] - mean) / spread
-            slope = _surrogate(y[n, chosen] - old[first + n], advantage, clip, count, metrics)
-            metrics[1] -= entropy / count
+            slope = _surrogate(y[n, chosen] - old[first + n], advantages[first + n], clip, whole, metrics)
+            metrics[1] -= entropy / whole
             for j in range(y.shape[1]):
-                y[n, j] = np.exp(y[n, j]) * ((y[n, j] + entropy) * entropy_share / count - slope)
+                y[n, j] = np.exp(y[n, j]) * ((y[n, j] + entropy) * entropy_share / whole - slope)
             y[n, chosen] += slope
         _backward(y, inputs, weights, slopes, layers)
     return metrics
 
 
 @kernel
-def _surrogate(change: float, advantage: float, clip: float, count: int, metrics: Any) -> float:
-    """The slope of a sample's loss in its log-probability, which changed by `change`."""
-    ratio = np.exp(change)
+def _surrogate(moved: float, advantage: float, clip: float, count: int, metrics: Any) -> float:
+    """The slope of a sample's loss in its log-probability, which moved by `moved`."""
+    ratio = np.exp(moved)
     gain = advantage * ratio
     clipped = advantage * min(1.0 + clip, max(1.0 - clip, ratio))
     metrics[0] -= min(gain, clipped) / count
-    metrics[2] += (ratio - 1.0 - change) / count
+    metrics[2] += (ratio - 1.0 - moved) / count
     metrics[3] += (abs(ratio - 1.0) > clip) / count
     return -gain / count if gain <= clipped else 0.0
 
 
 @kernel
-def _moments(advantages: Any) -> tuple[float, float]:
-    """What normalizes advantages: their mean and standard deviation; a single one stays as it is."""
+def normalized(advantages: Any) -> Any:
+    """Advantages (n,) of a mini-batch with a mean of 0 and a standard deviation of 1; a single one stays as it is.
+
+    They have 64 bits: of fewer, what is not clipped might by rounding be less than what is.
+    """
     count, mean, square = len(advantages), 0.0, 0.0
     if count == 1:
-        return 0.0, 1.0
+        return advantages.astype(np.float64)
     for n in range(count):
         mean += advantages[n] / count
     for n in range(count):
         square += (advantages[n] - mean) ** 2
-    return mean, np.sqrt(square / (count - 1)) + 1e-8
+    made, spread = np.empty(count), np.sqrt(square / (count - 1)) + 1e-8
+    for n in range(count):
+        made[n] = (advantages[n] - mean) / spread
+    return made
+
+
+@kernel
+def add_slopes(slopes: Any, others: Any, layers: Any) -> None:
+    """Add to the slopes of a network those in another row."""
+    for i in range(len(layers)):
+        weight, bias = _layer(slopes, layers[i])
+        other_weight, other_bias = _layer(others, layers[i])
+        weight += other_weight
+        bias += other_bias
 
 
 @kernel

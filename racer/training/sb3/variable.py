@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from stable_baselines3 import PPO
@@ -18,7 +20,7 @@ from racer.training.sb3.networks import ImagePolicy
 
 __all__ = ["VariablePPO"]
 
-METRICS = ("policy_gradient_loss", "entropy_loss", "approx_kl", "clip_fraction", "value_loss")
+METRICS = ("policy_gradient_loss", "entropy_loss", "approx_kl", "clip_fraction")
 
 
 class VariablePPO(PPO):
@@ -36,32 +38,59 @@ class VariablePPO(PPO):
     def _setup_model(self) -> None:
         super()._setup_model()
         self.side_by_side = torch.get_num_threads() > 1  # else there is one core, or one for each of several trainings
+        self._values: Callable[[], float] | None = None  # of a network that is learning
+        self._loss = 0.0  # of the policy
 
     def collect_rollouts(
         self, env: VecEnv, callback: BaseCallback, rollout_buffer: RolloutBuffer, n_rollout_steps: int
     ) -> bool:
         """Collect `n_steps` of each car."""
         rollout_buffer.buffer_size = self.n_steps
+        if isinstance(self.policy, DensePolicy) and not self.use_sde:
+            return dense.collect(self, env, callback, rollout_buffer, self.wait)
         return super().collect_rollouts(env, callback, rollout_buffer, self.n_steps)
 
     def train(self) -> None:
-        """Update the networks by the newest rollout."""
+        """Update the networks by the newest rollout; a `DensePolicy`'s values may go on learning until `wait`."""
         policy, clip = self.policy, float(self.clip_range(self._current_progress_remaining))  # type: ignore[operator]
+        self.wait()
         if isinstance(policy, DensePolicy) and type(policy.optimizer) in WRITTEN_OUT:
-            update = dense.update
+            self._update_learning_rate(policy.optimizer)
+            means, values = dense.update(self, clip, self.side_by_side)
         elif isinstance(policy, ImagePolicy):
-            update = partial(halves.update, teacher=self.teacher, imitation=self.imitation)
+            self._update_learning_rate(policy.optimizer)
+            found = halves.update(self, clip, self.side_by_side, self.teacher, self.imitation)
+            means, values = found[:-1], partial(float, found[-1])
         else:
             return super().train()
-        self._update_learning_rate(policy.optimizer)
-        means = dict(zip(METRICS, update(self, clip, self.side_by_side), strict=True))
-        self._n_updates += self.n_epochs
-        loss = means["policy_gradient_loss"] + self.ent_coef * means["entropy_loss"]
-        means["loss"] = loss + self.vf_coef * means["value_loss"]
+        self._n_updates, self._values = self._n_updates + self.n_epochs, values
+        named = dict(zip(METRICS, means, strict=True))
+        self._loss = named["policy_gradient_loss"] + self.ent_coef * named["entropy_loss"]
         buffer = self.rollout_buffer
-        means["explained_variance"] = explained_variance(buffer.values.flatten(), buffer.returns.flatten())
+        named["explained_variance"] = explained_variance(buffer.values.flatten(), buffer.returns.flatten())
         if hasattr(policy, "log_std"):
-            means["std"] = policy.log_std.detach().exp().mean().item()
-        for name, value in {**means, "clip_range": clip}.items():
+            named["std"] = policy.log_std.detach().exp().mean().item()
+        for name, value in {**named, "clip_range": clip}.items():
             self.logger.record(f"train/{name}", value)
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
+        if type(self).collect_rollouts is not VariablePPO.collect_rollouts:  # it may ask for values while it drives
+            self.wait()
+
+    def learn(self, *args: Any, **kwargs: Any) -> VariablePPO:
+        """Learn until there were enough steps or a callback says so; all arguments are Stable-Baselines3's."""
+        try:
+            return super().learn(*args, **kwargs)
+        finally:
+            self.wait()
+
+    def wait(self) -> None:
+        """Wait until the value network has learned what there is."""
+        if self._values is not None:
+            error, self._values = self._values(), None
+            self.logger.record("train/value_loss", error)
+            self.logger.record("train/loss", self._loss + self.vf_coef * error)
+
+    def get_parameters(self) -> dict[str, dict[str, Any]]:
+        """All that was learned."""
+        self.wait()
+        return super().get_parameters()
