@@ -24,6 +24,7 @@ __all__ = ["PPORecipe"]
 
 OPTIMIZERS = MappingProxyType({"muon": Muon, "adam": torch.optim.Adam})
 LEAST_UPDATES = 64  # of a training, once it completes laps
+LONG = 7_000_000  # steps from the first laps on: with more of them, a driver ends by looking farther ahead
 
 
 class PPORecipe(Recipe):
@@ -43,7 +44,8 @@ class PPORecipe(Recipe):
         gamma, stuck_gamma, last_gamma: discount of a reward for each step that it lies ahead, as a rule, while a driver
             without complete laps gets no farther, and at the end. Who gets no farther may earn most by racing off the
             track within the next seconds, and must look farther ahead to learn what a lap would have paid. The last one
-            is as the first if it is None, or if only the first is given.
+            is as the first if it is None, or if only the first is given. It is that of a training of a minute or so;
+            longer ones look farther ahead at their end, too, by the third root of how much longer they are.
         gae_lambda: between trusting the value network (0) and the rewards that followed (1).
         clip_range: how far an update may move the policy.
         net_arch: units of the policy network and of the value network; of images, behind what looks at them.
@@ -131,11 +133,15 @@ class PPORecipe(Recipe):
         self._rate = self.learning_rate * (1.0 - (1.0 - self.last_rate) * refined)
         model.ent_coef = self._entropy * (1.0 - refined)
         gamma = self.stuck_gamma if schedule.stuck and not lapping else self.gamma
-        gamma += (self._last_gamma - gamma) * refined
+        left = schedule.total - (schedule.lapping_since or 0) if lapping else 0.0
+        # The fastest laps are not those of who looks only a second ahead; but more samples are needed to see farther.
+        farther = max(1.0, left / LONG) ** (1.0 / 3.0)
+        last = max(self._last_gamma, min(self.gamma, 1.0 - (1.0 - self._last_gamma) / farther))
+        gamma += (last - gamma) * refined
         model.gamma = model.rollout_buffer.gamma = self.env.gamma = gamma
         # Large updates are quicker, but a short training has too few of them.
-        most = (schedule.total - (schedule.lapping_since or 0)) / (LEAST_UPDATES * self.env.num_envs) if lapping else 0
-        model.n_steps = min(self.n_steps, max(self.first_n_steps, int(most)))
+        most = int(left / (LEAST_UPDATES * self.env.num_envs))
+        model.n_steps = min(self.n_steps, max(self.first_n_steps, most))
         larger = (model.n_steps - self.first_n_steps) / max(1, self.n_steps - self.first_n_steps)
         size = self.first_batch_size + larger * (self.batch_size - self.first_batch_size)
         model.batch_size = self._batch(int(size), model.n_steps)
