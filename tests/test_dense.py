@@ -29,7 +29,8 @@ class Noise(gym.Env):
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
-        self.observation_space.seed(seed)
+        if seed is not None:
+            self.observation_space.seed(seed)
         return self.observation_space.sample(), {}
 
     def step(self, action):
@@ -111,6 +112,31 @@ def test_two_cores_learn_what_one_does(actions: str) -> None:
     first, second = alone.policy.state_dict(), together.policy.state_dict()
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert not any(torch.equal(first[name], before[name]) for name in first)
+
+
+class Collected(VariablePPO):
+    """Its rollouts are the library's own, with values asked for at each step."""
+
+    collect_rollouts = PPO.collect_rollouts
+
+
+@pytest.mark.parametrize("actions", ACTIONS)
+@pytest.mark.parametrize("observations", OBSERVATIONS)
+def test_a_rollout_is_the_librarys(observations: str, actions: str) -> None:
+    learned = []
+    for kind in (VariablePPO, Collected):
+        model = model_of(kind, DensePolicy, OBSERVATIONS[observations], ACTIONS[actions], 3)
+        model.side_by_side = True
+        learned.append(model.learn(64 * 4))
+    ours, theirs = learned
+    mine, its = ours.rollout_buffer, theirs.rollout_buffer
+    assert mine.episode_starts.sum() > 5  # some of them cut short, others not: what follows the former counts
+    for name in ("actions", "rewards", "episode_starts", "values", "log_probs", "advantages", "returns"):
+        np.testing.assert_allclose(getattr(mine, name), getattr(its, name), rtol=1e-3, atol=1e-4, err_msg=name)
+    for (name, one), other in zip(ours.policy.named_parameters(), theirs.policy.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4, msg=name)
+    assert ours.num_timesteps == theirs.num_timesteps == 64 * 4
+    assert [episode["r"] for episode in ours.ep_info_buffer] == [episode["r"] for episode in theirs.ep_info_buffer]
 
 
 @pytest.mark.parametrize("net_arch", [[], [5], [8, 300, 3]])
