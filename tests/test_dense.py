@@ -139,6 +139,15 @@ def test_a_rollout_is_the_librarys(observations: str, actions: str) -> None:
     assert [episode["r"] for episode in ours.ep_info_buffer] == [episode["r"] for episode in theirs.ep_info_buffer]
 
 
+def test_values_that_are_still_learned_while_it_drives_are_waited_for() -> None:
+    learned = []
+    for side_by_side in (False, True):  # an update takes longer than a rollout
+        model = model_of(VariablePPO, DensePolicy, BOX, ACTIONS["continuous"], 30, net_arch=[128, 128])
+        model.side_by_side = side_by_side
+        learned.append(model.learn(64 * 4).policy.state_dict())
+    assert all(torch.equal(learned[0][name], learned[1][name]) for name in learned[0])
+
+
 @pytest.mark.parametrize("net_arch", [[], [5], [8, 300, 3]])
 def test_networks_of_any_depth_answer_as_the_librarys(net_arch: list[int]) -> None:
     env = DummyVecEnv([lambda: Noise(BOX, ACTIONS["continuous"])])
