@@ -238,14 +238,14 @@ class DensePolicy(ActorCriticPolicy):
         """
         order = torch.cat([*batches, torch.zeros(0, dtype=torch.int64)]).numpy()
         ends = np.cumsum([0, *map(len, batches)])[1:]
-        rows = self.weights.numpy(), self.gradient.numpy(), self._value.layers
-        own = self._how(self._value, step, most)
-        return float(learn_values(x.numpy(), returns.numpy(), order, ends, share, *rows, *own))
+        network = self.weights.numpy(), self.gradient.numpy(), self._value.layers
+        optimizer = self._optimizer(self._value, step, most)
+        return float(learn_values(x.numpy(), returns.numpy(), order, ends, share, network, optimizer))
 
     def _change(self, part: _Part, step: int, most: float) -> None:
-        change(self.weights.numpy(), self.gradient.numpy(), *self._how(part, step, most))
+        change(self.weights.numpy(), self.gradient.numpy(), *self._optimizer(part, step, most))
 
-    def _how(self, part: _Part, step: int, most: float) -> tuple[Any, ...]:
+    def _optimizer(self, part: _Part, step: int, most: float) -> tuple[Any, ...]:
         """What `change` takes but for the weights and their slopes."""
         first, last = self.optimizer.param_groups[0], self.optimizer.param_groups[-1]
         settings = float(step), float(first["lr"]), *first["betas"], first["eps"], last.get("momentum", 0.0), most

@@ -37,22 +37,7 @@ def outputs(x: Any, weights: Any, layers: Any) -> Any:
 
 
 @kernel
-def learn_values(
-    x: Any,
-    returns: Any,
-    order: Any,
-    ends: Any,
-    share: float,
-    weights: Any,
-    slopes: Any,
-    layers: Any,
-    first: Any,
-    second: Any,
-    plain: Any,
-    hidden: Any,
-    settings: Any,
-    rounds: Any,
-) -> float:
+def learn_values(x: Any, returns: Any, order: Any, ends: Any, share: float, network: Any, optimizer: Any) -> float:
     """Let a network of one output learn from mini-batches, one after the other; returns the mean squared error.
 
     All of it at once: whoever waits for the interpreter's lock between two mini-batches waits for long.
@@ -61,10 +46,12 @@ def learn_values(
         x, returns: observations (n, inputs), and (n,) what the outputs should have been.
         order, ends: samples of all mini-batches in a row, and (b,) where in it each of them ends.
         share: factor of the error in the loss.
-        weights, slopes, layers: see above.
-        first, second, plain, hidden, settings, rounds: as `change` takes them; `settings` for the first mini-batch.
+        network: weights, slopes, layers; see above.
+        optimizer: what else `change` takes, for the first mini-batch.
     """
     error, begin = 0.0, 0
+    weights, slopes, layers = network
+    first, second, plain, hidden, settings, rounds = optimizer
     count, rate, beta, square_beta, epsilon, momentum, most = settings
     for k in range(len(ends)):
         batch = order[begin : ends[k]]

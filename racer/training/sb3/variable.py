@@ -73,8 +73,8 @@ class VariablePPO(PPO):
         for name, value in {**named, "clip_range": clip}.items():
             self.logger.record(f"train/{name}", value)
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
-        waits = isinstance(policy, DensePolicy) and type(self).collect_rollouts is VariablePPO.collect_rollouts
-        if not waits:  # it may ask for values while it drives
+        own_rollouts = type(self).collect_rollouts is VariablePPO.collect_rollouts
+        if not (own_rollouts and isinstance(policy, DensePolicy)):  # others ask for values at each step
             self.wait()
 
     def learn(self, *args: Any, **kwargs: Any) -> VariablePPO:
