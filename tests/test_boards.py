@@ -65,6 +65,12 @@ def model(name="Ada", gain=1.1, speed=-0.6) -> Model:
     return Model(name, "deepracer", ("state",), DEFAULT, network)
 
 
+def connected(db):
+    """The database behind racer's back; its connections close with it."""
+    url = db.replace("postgresql:", "postgresql+psycopg:") if "://" in db else f"sqlite:///{db}"
+    return sa.create_engine(url, poolclass=sa.NullPool)
+
+
 def refused(outcomes, *words):
     (error,) = outcomes
     assert isinstance(error, RacerError), error
@@ -198,14 +204,19 @@ def test_a_model_is_driven_by_racer_itself(tmp_path):
         add(tmp_path / "ada.model")
 
 
-def test_seeds_are_new_for_each_entry(tmp_path):
+def test_seeds_are_new_for_each_entry(tmp_path, db):
     """The same weights under other noise: nobody can choose seeds that suit them."""
-    board = Board.create("Ring cup", rules(entries={"allow_copies": True}, timing={"method": "total-time"}))
+    of_board = rules(entries={"allow_copies": True}, timing={"method": "total-time"})
+    board = Board.create("Ring cup", of_board)
     for name in ("Ada", "Eve", "Grace"):
         save_model(model(name), tmp_path / f"{name}.model")
     entries = board.submit([tmp_path / f"{name}.model" for name in ("Ada", "Eve", "Grace")])
-    assert len({entry.lap_times[0]["time_ms"] for entry in entries}) > 1
     assert len({entry.commands_digest for entry in entries}) == 1
+    assert len({str(entry.lap_times) for entry in entries}) > 1, "the times of all laps: one alone may well be the same"
+    with connected(db).connect() as connection:
+        kept = connection.execute(sa.text("SELECT seeds FROM racer_drives")).scalars().all()
+    seeds = [seed for one in kept for seed in json.loads(one)]
+    assert len(set(seeds)) == len(seeds) == 3 * of_board.race.seeds
 
 
 def test_a_model_races_on_several_tracks(tmp_path):
@@ -221,11 +232,9 @@ def test_a_model_races_on_several_tracks(tmp_path):
 
 def moved(db, **values):
     """Change every entry behind racer's back."""
-    engine = sa.create_engine(db.replace("postgresql:", "postgresql+psycopg:") if "://" in db else f"sqlite:///{db}")
     assignments = ", ".join(f"{name} = :{name}" for name in values)
-    with engine.begin() as connection:
+    with connected(db).begin() as connection:
         connection.execute(sa.text(f"UPDATE racer_entries SET {assignments}"), values)
-    engine.dispose()
 
 
 def test_entries_of_an_earlier_physics_are_kept_marked_and_driven_again(replay, db):
@@ -250,11 +259,9 @@ def test_what_does_not_hold_any_more_stays(replay, db):
     entry = add(replay, "Ada")
     moved(db, physics="0123456789abcdef")
     board = Board.find(entry.board)
-    engine = sa.create_engine(db.replace("postgresql:", "postgresql+psycopg:") if "://" in db else f"sqlite:///{db}")
-    with engine.begin() as connection:
+    with connected(db).begin() as connection:
         data = bytes(connection.execute(sa.text("SELECT data FROM racer_drives")).scalar())
         connection.execute(sa.text("UPDATE racer_drives SET data = :data"), {"data": data[:-40]})
-    engine.dispose()
     (outcome,) = board.reverify()
     assert outcome.time_ms is None and "damaged" in outcome.reason
     (table,) = standings()
