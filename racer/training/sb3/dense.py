@@ -270,7 +270,9 @@ def collect(model: PPO, env: VecEnv, callback: BaseCallback, buffer: RolloutBuff
     seen: Any = model._last_obs
     buffer.reset()
     callback.on_rollout_start()
-    unknown, cut_short = torch.zeros(number, 1), []
+    unknown = torch.zeros(number, 1)
+    cut_short: list[tuple[int, int]] = []
+    unseen: list[Any] = []
     for step in range(buffer.buffer_size):
         sampled, log_prob = policy.sample(obs_as_tensor(seen, model.device))
         actions = sampled.numpy()
@@ -280,16 +282,18 @@ def collect(model: PPO, env: VecEnv, callback: BaseCallback, buffer: RolloutBuff
         callback.update_locals(locals())
         if not callback.on_step():
             return False
-        model._update_info_buffer(infos, done)
-        ended = [k for k in np.flatnonzero(done) if infos[k].get("TimeLimit.truncated")]
-        cut_short += [(step, k, infos[k]["terminal_observation"]) for k in ended]
+        over = np.flatnonzero(done).tolist()
+        model._update_info_buffer([infos[k] for k in over], done[done])
+        timed_out = [k for k in over if infos[k].get("TimeLimit.truncated")]
+        cut_short += [(step, k) for k in timed_out]
+        unseen += [infos[k]["terminal_observation"] for k in timed_out]
         starts: Any = model._last_episode_starts
         buffer.add(before, actions.reshape(number, -1), rewards, starts, unknown, log_prob)
         model._last_obs, model._last_episode_starts = seen, done
     values()
-    for step, k, observation in cut_short:  # what would have followed counts, too
-        last = policy.predict_values(policy.obs_to_tensor(observation)[0])
-        buffer.rewards[step, k] += model.gamma * last.item()
+    if cut_short:  # what would have followed counts, too
+        would_follow = policy.predict_values(_together(unseen)).numpy()[:, 0]
+        buffer.rewards[tuple(zip(*cut_short, strict=True))] += model.gamma * would_follow
     flat = _in_a_row(buffer.observations)
     buffer.values[:] = policy.predict_values(flat).numpy().reshape(buffer.values.shape)
     last = policy.predict_values(obs_as_tensor(seen, model.device))
@@ -342,6 +346,13 @@ def _in_a_row(observations: Any) -> Any:
     if isinstance(observations, dict):
         return {name: _in_a_row(values) for name, values in observations.items()}
     return torch.from_numpy(observations.reshape(-1, *observations.shape[2:]))
+
+
+def _together(observations: Sequence[Any]) -> Any:
+    """Observations of one car each as those of several."""
+    if isinstance(observations[0], dict):
+        return {name: torch.from_numpy(np.stack([each[name] for each in observations])) for name in observations[0]}
+    return torch.from_numpy(np.stack(observations))
 
 
 def _linear(network: nn.Module) -> list[nn.Linear]:
