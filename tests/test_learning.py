@@ -60,6 +60,23 @@ def test_a_schedule_refines_from_the_first_laps_to_the_end_of_the_budget(updates
     assert again.lapping_since == schedule.lapping_since and again.refined <= refined[-1]
 
 
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        (20_000_000, [0.0, 0.25, 0.5, 0.75, 1.0]),
+        (24_000_000, [0.0, 0.75, 0.7, 0.55, 1.0]),  # 1 at the end of each third, and from 0.4 on after the first two
+    ],
+)
+def test_in_a_long_training_all_falls_three_times(steps, expected):
+    schedule, found = LapSchedule(), []
+    schedule.update(1_000_000, 0.01, [100.0])
+    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
+        driven = round(1_000_000 + share * steps)
+        schedule.update(driven, driven / (steps + 1_000_000), [])
+        found.append(schedule.refined)
+    assert found == pytest.approx(expected)
+
+
 def test_a_driver_that_gets_no_farther_looks_farther_ahead_until_it_laps():
     agent = load_agent("ppo").make(cars())
     for steps, progress, gamma in (

@@ -4,6 +4,9 @@ A driver first has to complete laps, however long that takes; only then is there
 with the budget alone: what falls does so from the first laps on, over the rest of the budget. Short budgets then do not
 freeze a policy before it drives, and long ones end as finely as ever.
 
+In a long training everything falls three times: what was learned with little noise is where it looks around anew. So do
+warm restarts (Loshchilov & Hutter 2017, arXiv:1608.03983), for the learning rate.
+
 Invariant: the schedule follows from the episodes driven and from steps, never from the clock, and is saved with the
 driver.
 """
@@ -21,6 +24,8 @@ __all__ = ["LapSchedule"]
 LAPPING = 0.5  # share of the newest episodes that must be complete laps before the refinement begins
 GAIN = 0.02  # of a lap: what counts as getting farther
 PATIENCE = 50_000  # steps without getting farther before a driver counts as stuck
+LONG = 20_000_000  # steps from the first laps on: with more, everything falls three times ...
+AGAIN = 0.4  # ... the second and the third time from here on, as a share of the whole way
 
 
 @dataclass
@@ -33,7 +38,8 @@ class LapSchedule:
         stuck: whether it stood still for `PATIENCE` steps, before there were laps.
         lapping_since: steps at which `LAPPING` of the newest episodes were complete laps; None before.
         total: steps that the whole training is expected to have.
-        refined: share of the steps from the first laps to the end that has been driven, 0..1.
+        refined: how far what falls has fallen, 0..1: the share of the steps from the first laps to the end that has
+            been driven; if they are more than `LONG`, of each third of them, from `AGAIN` on in the last two.
     """
 
     progress: float = 0.0
@@ -61,7 +67,12 @@ class LapSchedule:
         if used > 0.0:
             self.total = steps / used
         since = steps if self.lapping_since is None else self.lapping_since
-        self.refined = float(np.clip((steps - since) / max(1.0, self.total - since), 0.0, 1.0))
+        left = max(1.0, self.total - since)
+        self.refined = float(np.clip((steps - since) / left, 0.0, 1.0))
+        if left > LONG:
+            third = min(2, int(3.0 * self.refined))
+            begin = AGAIN if third else 0.0
+            self.refined = begin + (1.0 - begin) * (3.0 * self.refined - third)
 
     def state(self) -> NDArray[np.float64]:
         """What it has seen of the episodes, for `load`; the rest follows from the budget."""
