@@ -29,6 +29,7 @@ class Agent(PPORecipe):
     log_std_init = -0.5  # ln of the noise on the actions: the most allowed at the start ...
     lap_log_std, last_log_std = -1.0, -3.0  # ... and what there is once whole laps are driven, and at the end
     noise_correlation = 0.3  # with the noise of the step before: what is tried for longer shows better what it is worth
+    clipped_actions = True  # more than full lock is full lock: the policy, too, sees no difference
     ent_coef = 0.01  # worth of trying several actions, where they are discrete; falling to nothing at the end
 
     # DeepRacer's hyperparameters that it takes, and which of its own they set.

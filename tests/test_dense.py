@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
+from hypothesis import given, strategies as st
 from stable_baselines3 import PPO
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.torch_layers import CombinedExtractor
@@ -14,11 +15,13 @@ from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from racer.training.sb3 import DensePolicy, VariablePPO
+from racer.training.sb3.clipped import ClippedNormal, log_prob
 from racer.training.sb3.muon import Muon
 
 BOX = spaces.Box(-1.0, 1.0, (7,), dtype=np.float32)
 OBSERVATIONS = {"vector": BOX, "parts": spaces.Dict({"state": BOX, "beams": spaces.MultiBinary(5)})}
-ACTIONS = {"continuous": spaces.Box(-1.0, 1.0, (2,), dtype=np.float32), "discrete": spaces.Discrete(6)}
+PAIR = spaces.Box(-1.0, 1.0, (2,), dtype=np.float32)
+ACTIONS = {"continuous": PAIR, "clipped": PAIR, "discrete": spaces.Discrete(6)}
 
 
 class Noise(gym.Env):
@@ -57,9 +60,11 @@ def model_of(kind: type, policy, observations: spaces.Space, actions: spaces.Spa
 @pytest.mark.parametrize("optimizer", [torch.optim.Adam, Muon])
 def test_an_update_is_the_librarys(observations: str, actions: str, epochs: int, clipped: str, optimizer: type) -> None:
     how = *(OBSERVATIONS[observations], ACTIONS[actions]), epochs
-    ours = model_of(VariablePPO, DensePolicy, *how, optimizer_class=optimizer)
+    ours = model_of(VariablePPO, DensePolicy, *how, optimizer_class=optimizer, clipped_actions=actions == "clipped")
     policy = "MultiInputPolicy" if observations == "parts" else "MlpPolicy"
     theirs = model_of(PPO, policy, *how, optimizer_class=optimizer)
+    if actions == "clipped":
+        theirs.policy.action_dist = ClippedNormal(2)
     theirs.policy.load_state_dict(ours.policy.state_dict())
     ours.learn(64 * 3)
     for model in (ours, theirs):  # what both have learned so far, and the same experience, far from the first policy
@@ -86,6 +91,24 @@ def test_an_update_is_the_librarys(observations: str, actions: str, epochs: int,
             mine, its = (model.logger.name_to_value[f"train/{name}"] for model in (ours, theirs))
             assert mine == pytest.approx(its, rel=1e-3, abs=1e-6), name
     assert set(ours.logger.name_to_value) == set(theirs.logger.name_to_value)
+
+
+@given(st.floats(-4.0, 4.0), st.floats(-3.0, 0.5), st.floats(1.0, 30.0), st.floats(1.0, 30.0))
+def test_all_clipped_actions_together_are_certain(mean: float, log_std: float, below: float, above: float) -> None:
+    centre, width = torch.tensor([[mean]], dtype=torch.float64), torch.tensor([log_std], dtype=torch.float64)
+    within = torch.linspace(-1.0, 1.0, 20_001, dtype=torch.float64)[1:-1, None]
+    density = log_prob(centre, width, within).exp()
+    ends = [log_prob(centre, width, torch.tensor([[end]], dtype=torch.float64)).exp().item() for end in (-below, above)]
+    assert density.mean().item() * 2.0 + sum(ends) == pytest.approx(1.0, abs=2e-3)
+
+
+def test_a_mean_far_beyond_the_bounds_is_left_alone_and_one_within_is_not() -> None:
+    model = model_of(VariablePPO, DensePolicy, BOX, PAIR, 1, clipped_actions=True)
+    model.learn(64)
+    means = torch.tensor([[9.0, -0.2]], requires_grad=True)
+    chances = model.policy.action_dist.proba_distribution(means, torch.zeros(2)).log_prob(torch.tensor([[1.3, 0.4]]))
+    chances.sum().backward()
+    assert abs(means.grad[0, 0]) < 1e-6 and means.grad[0, 1] == pytest.approx(0.6)
 
 
 def test_with_another_optimizer_the_library_learns() -> None:
@@ -125,7 +148,8 @@ class Collected(VariablePPO):
 def test_a_rollout_is_the_librarys(observations: str, actions: str) -> None:
     learned = []
     for kind in (VariablePPO, Collected):
-        model = model_of(kind, DensePolicy, OBSERVATIONS[observations], ACTIONS[actions], 3)
+        clipped = actions == "clipped"
+        model = model_of(kind, DensePolicy, OBSERVATIONS[observations], ACTIONS[actions], 3, clipped_actions=clipped)
         model.side_by_side = True
         learned.append(model.learn(64 * 4))
     ours, theirs = learned

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from math import log, pi, sqrt
+from math import inf, sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,10 +26,12 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.preprocessing import get_action_dim
 from stable_baselines3.common.utils import obs_as_tensor
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
 
+from racer.training.sb3.clipped import ClippedNormal, log_prob
 from racer.training.sb3.gradients import (
     add_slopes,
     continuous_policy_slopes,
@@ -62,16 +64,28 @@ class DensePolicy(ActorCriticPolicy):
         discrete: whether it chooses between actions.
         noise_correlation: of the noise on continuous actions, with that of the step before, 0..1. What an action is
             worth shows better if it is held on to (Hollenstein et al. 2024, arXiv:2312.11091, with other noise).
+        bound: beyond which all continuous actions are one and the same, to either side; infinite where they are not.
     """
 
-    def __init__(self, *args: Any, noise_correlation: float = 0.0, **kwargs: Any) -> None:
-        """Make the networks; all but `noise_correlation` is Stable-Baselines3's."""
+    def __init__(
+        self, *args: Any, noise_correlation: float = 0.0, clipped_actions: bool = False, **kwargs: Any
+    ) -> None:
+        """Make the networks; all but `noise_correlation` and `clipped_actions` is Stable-Baselines3's.
+
+        Args:
+            args, kwargs: Stable-Baselines3's.
+            noise_correlation: see above.
+            clipped_actions: whether the bound is that of the actions, -1..1.
+        """
+        self.bound = 1.0 if clipped_actions else inf
         super().__init__(*args, **kwargs)
         self.noise_correlation, self._noise = noise_correlation, torch.zeros(0)
 
     def _build(self, lr_schedule: Any) -> None:
         super()._build(lr_schedule)
         self.discrete = isinstance(self.action_space, spaces.Discrete)
+        if self.bound < inf and not self.discrete:
+            self.action_dist = ClippedNormal(get_action_dim(self.action_space))
         self.weights = self.gradient = self.second_gradient = torch.zeros(0)
         self._memory = torch.zeros(2, 0)
         self.link()
@@ -183,8 +197,7 @@ class DensePolicy(ActorCriticPolicy):
     def _log_prob(self, output: Tensor, actions: Tensor) -> Tensor:
         if self.discrete:
             return output.log_softmax(1).gather(1, actions[:, None]).squeeze(1)
-        z = (actions - output) * (-self.log_std).exp()
-        return -(0.5 * z * z + self.log_std + 0.5 * log(2.0 * pi)).sum(1)
+        return log_prob(output, self.log_std, actions, self.bound)
 
     def policy_backward(
         self, samples: Sequence[Tensor], clip: float, entropy_share: float, helper: ThreadPoolExecutor | None
@@ -208,8 +221,8 @@ class DensePolicy(ActorCriticPolicy):
             batch = tuple(row[part] for row in rows)
             if self.discrete:
                 return discrete_policy_slopes(batch, count, clip, entropy_share, weights, slopes, layers)
-            std = weights[noise], slopes[noise]
-            return continuous_policy_slopes(batch, count, clip, entropy_share, std, weights, slopes, layers)
+            spread = weights[noise], slopes[noise], self.bound
+            return continuous_policy_slopes(batch, count, clip, entropy_share, spread, weights, slopes, layers)
 
         first, second = self.gradient.numpy(), self.second_gradient.numpy()
         other = helper.submit(half, slice(cut, None), second) if helper else None

@@ -7,7 +7,7 @@ changes by with each weight, are as long a row; a kernel overwrites those of its
 
 from __future__ import annotations
 
-from math import log, pi
+from math import erfc, log, pi, sqrt
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,8 @@ __all__ = [
 
 BLOCK = 256  # samples that are worked on together: what is between the layers then stays in the processor's cache
 HALF_LOG_2_PI = 0.5 * log(2.0 * pi)
+SQRT_HALF = sqrt(0.5)
+FARTHEST = 25.0  # standard deviations at which a double's `erfc` is still above 0
 
 
 @kernel
@@ -85,9 +87,9 @@ def _value_slopes(x: Any, returns: Any, share: float, weights: Any, slopes: Any,
 
 @kernel
 def continuous_policy_slopes(
-    samples: Any, whole: int, clip: float, entropy_share: float, std: Any, weights: Any, slopes: Any, layers: Any
+    samples: Any, whole: int, clip: float, entropy_share: float, noise: Any, weights: Any, slopes: Any, layers: Any
 ) -> NDArray[np.float64]:
-    """Find the slopes of the clipped surrogate (Schulman et al. 2017, eq. 7) for normally distributed actions.
+    """Find the slopes of the clipped surrogate (Schulman et al. 2017, eq. 7) for actions as in `clipped.log_prob`.
 
     Args:
         samples: observations (n, inputs), actions (n, k), and (n,) each their log-probabilities when they were taken,
@@ -95,7 +97,8 @@ def continuous_policy_slopes(
         whole: samples of the mini-batch that these are a part of; everything found is its share in that of the whole.
         clip: how far the probabilities' ratio counts beyond 1.
         entropy_share: factor of the entropy in the loss.
-        std: (k,) ln of the actions' standard deviations, and the slopes in them, overwritten.
+        noise: (k,) ln of the actions' standard deviations; the slopes in them, overwritten; and the bound beyond which
+            all actions are one and the same, or infinity.
         weights, slopes, layers: of the network of the actions' means; see above.
 
     Returns:
@@ -103,23 +106,34 @@ def continuous_policy_slopes(
         samples that were clipped.
     """
     x, actions, old, advantages = samples
-    log_std, std_slopes = std
-    metrics, steepness, z = np.zeros(4), np.exp(-log_std), np.empty(len(log_std))
+    log_std, std_slopes, bound = noise
+    metrics, steepness = np.zeros(4), np.exp(-log_std)
+    pull, spread_pull = np.empty(len(log_std)), np.empty(len(log_std))
     _clear(slopes, layers)
     std_slopes[:] = -entropy_share * len(x) / whole
     for first in range(0, len(x), BLOCK):
         inputs, y = _forward(x[first : first + BLOCK], weights, layers)
         for n in range(len(y)):
             log_prob = 0.0
-            for k in range(len(z)):
-                z[k] = (actions[first + n, k] - y[n, k]) * steepness[k]
-                log_prob -= 0.5 * z[k] * z[k] + log_std[k] + HALF_LOG_2_PI
+            for k in range(len(log_std)):
+                action = actions[first + n, k]
+                if abs(action) < bound:
+                    z = (action - y[n, k]) * steepness[k]
+                    log_prob -= 0.5 * z * z + log_std[k] + HALF_LOG_2_PI
+                    pull[k], spread_pull[k] = z * steepness[k], z * z - 1.0
+                else:
+                    side = 1.0 if action > 0.0 else -1.0
+                    z = min(FARTHEST, (bound - side * y[n, k]) * steepness[k])
+                    beyond = 0.5 * erfc(z * SQRT_HALF)
+                    log_prob += np.log(beyond)
+                    hazard = np.exp(-0.5 * z * z - HALF_LOG_2_PI) / beyond
+                    pull[k], spread_pull[k] = side * hazard * steepness[k], z * hazard
             slope = _surrogate(log_prob - old[first + n], advantages[first + n], clip, whole, metrics)
-            for k in range(len(z)):
-                std_slopes[k] += slope * (z[k] * z[k] - 1.0)
-                y[n, k] = slope * z[k] * steepness[k]
+            for k in range(len(log_std)):
+                std_slopes[k] += slope * spread_pull[k]
+                y[n, k] = slope * pull[k]
         _backward(y, inputs, weights, slopes, layers)
-    for k in range(len(z)):
+    for k in range(len(log_std)):
         metrics[1] -= (log_std[k] + 0.5 + HALF_LOG_2_PI) * len(x) / whole
     return metrics
 

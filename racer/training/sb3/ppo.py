@@ -32,8 +32,8 @@ class PPORecipe(Recipe):
 
     They have the names of Stable-Baselines3's arguments; those that it lacks say how one of them changes. What begins
     with `first_` holds until half of the newest episodes are complete laps. From there on the learning rate, the noise,
-    the worth of entropy and the discount fall in a straight line to the end of the budget, or three times in a budget of
-    minutes; see `LapSchedule`.
+    the worth of entropy and the discount fall in a straight line to the end of the budget; if that is long, three times
+    in a row. See `LapSchedule`.
 
     Attributes:
         n_steps, first_n_steps: of each car between two updates.
@@ -54,6 +54,8 @@ class PPORecipe(Recipe):
         log_std_init, lap_log_std, last_log_std: ln of the noise on continuous actions: the most allowed at the start,
             and what there is from the first laps on and at the end.
         noise_correlation: of the noise on continuous actions with that of the step before; for small networks alone.
+        clipped_actions: whether all continuous actions beyond a bound are one and the same to the policy, as they are
+            to the car; for small networks alone.
         ent_coef: worth of trying several actions; it falls to nothing at the end. Unless it is given, only discrete
             ones need it.
         network: what looks at images, a name of `racer.training.sb3.NETWORKS`.
@@ -75,6 +77,7 @@ class PPORecipe(Recipe):
     value_net_arch: tuple[int, ...] = ()
     log_std_init, lap_log_std, last_log_std = -0.5, -1.0, -3.0
     noise_correlation = 0.0
+    clipped_actions = False
     ent_coef = 0.01
     network = next(iter(NETWORKS))
     image_pace = 7_000
@@ -96,10 +99,10 @@ class PPORecipe(Recipe):
         policy, optimizer = self._policy(), OPTIMIZERS[self.optimizer]
         # With the other rounds, half of the short trainings that choose between actions completed no lap.
         rounds = {"rounds": JORDAN} if self.discrete and optimizer is Muon else {}
-        if self.noise_correlation and "noise_correlation" in self.given and policy is not DensePolicy:
-            raise AgentError(
-                "noise_correlation is for networks without images that PPO trains on the CPU; leave it out"
-            )
+        own = {"noise_correlation": self.noise_correlation, "clipped_actions": self.clipped_actions}
+        for name in self.given & own.keys():
+            if own[name] and policy is not DensePolicy:
+                raise AgentError(f"{name} is for networks without images that PPO trains on the CPU; leave it out")
         self.model = self.algorithm(
             policy,
             self.env,
@@ -118,7 +121,7 @@ class PPORecipe(Recipe):
                 "log_std_init": self.log_std_init,
                 "optimizer_class": optimizer,
                 "optimizer_kwargs": {"eps": 1e-5, "fused": True, **rounds},
-                **({"noise_correlation": self.noise_correlation} if policy is DensePolicy else {}),
+                **(own if policy is DensePolicy else {}),
                 **self.extractor(),
             },
             seed=seed,
