@@ -253,12 +253,15 @@ def test_the_discount_falls_to_the_end_unless_one_alone_was_asked_for(given_, st
 
 
 def test_noise_is_correlated_where_a_recipe_says_so_and_refused_where_it_cannot_be():
+    assert load_agent("ppo").make(cars()).model.policy.bound == 1.0
+    assert load_agent("ppo").make(cars(), 0, {"clipped_actions": "false"}).model.policy.bound == np.inf
     for given_, expected in (({}, 0.3), ({"noise_correlation": 0.6}, 0.6)):
         assert load_agent("ppo").make(cars(), 0, given_).model.policy.noise_correlation == expected
     camera = load_agent("ppo_camera")
     env = TimeTrialVector(4, ring(), None, sensors=camera.sensors())
-    with pytest.raises(AgentError, match="noise_correlation is for networks without images"):
-        camera.make(env, 0, {"noise_correlation": 0.3})
+    for name, value in (("noise_correlation", 0.3), ("clipped_actions", True)):
+        with pytest.raises(AgentError, match=f"{name} is for networks without images"):
+            camera.make(env, 0, {name: value})
 
 
 def test_optimizers_are_chosen_by_name():
