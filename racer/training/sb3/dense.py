@@ -8,7 +8,7 @@ PyTorch's generator instead of NumPy's; the gradients of the two networks, which
 itself, so that neither waits for the other; metrics are means over all mini-batches of an update, as is `train/loss`.
 
 Two cores are at work all the time: first on the policy, each with half of a mini-batch; then one of them drives by the
-new policy, while the other lets the value network learn. Values are not needed before the next update; see `collect`.
+new policy, while the other lets the value network learn. Values are not needed before the next update; see `rollout`.
 """
 
 from __future__ import annotations
@@ -23,12 +23,8 @@ import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
 from stable_baselines3 import PPO
-from stable_baselines3.common.buffers import RolloutBuffer
-from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.preprocessing import get_action_dim
-from stable_baselines3.common.utils import obs_as_tensor
-from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
 
 from racer.training.sb3.clipped import ClippedNormal, log_prob
@@ -42,7 +38,7 @@ from racer.training.sb3.gradients import (
 )
 from racer.training.sb3.muon import Muon, change, table
 
-__all__ = ["WRITTEN_OUT", "DensePolicy", "collect", "update"]
+__all__ = ["WRITTEN_OUT", "DensePolicy", "update"]
 
 WRITTEN_OUT = (torch.optim.Adam, Muon)  # optimizers
 
@@ -265,57 +261,6 @@ class DensePolicy(ActorCriticPolicy):
         return *self._memory.numpy(), part.plain, part.hidden, settings, table(last.get("rounds", ()))
 
 
-def collect(model: PPO, env: VecEnv, callback: BaseCallback, buffer: RolloutBuffer, values: Callable[[], Any]) -> bool:
-    """Collect a rollout by a `DensePolicy`, as `PPO.collect_rollouts` does, with all values found after it.
-
-    Args:
-        model: who drives.
-        env: its cars.
-        callback: asked at each step whether to go on.
-        buffer: filled; of a size of its own.
-        values: waits until the value network has learned from the rollout before.
-
-    Returns:
-        Whether to go on.
-    """
-    policy, space, number = model.policy, model.action_space, env.num_envs
-    assert isinstance(policy, DensePolicy)
-    seen: Any = model._last_obs
-    buffer.reset()
-    callback.on_rollout_start()
-    unknown = torch.zeros(number, 1)
-    cut_short: list[tuple[int, int]] = []
-    unseen: list[Any] = []
-    for step in range(buffer.buffer_size):
-        sampled, log_prob = policy.sample(obs_as_tensor(seen, model.device))
-        actions = sampled.numpy()
-        driven = np.clip(actions, space.low, space.high) if isinstance(space, spaces.Box) else actions
-        before, (seen, rewards, done, infos) = seen, env.step(driven)
-        model.num_timesteps += number
-        callback.update_locals(locals())
-        if not callback.on_step():
-            return False
-        over = np.flatnonzero(done).tolist()
-        model._update_info_buffer([infos[k] for k in over], done[done])
-        timed_out = [k for k in over if infos[k].get("TimeLimit.truncated")]
-        cut_short += [(step, k) for k in timed_out]
-        unseen += [infos[k]["terminal_observation"] for k in timed_out]
-        starts: Any = model._last_episode_starts
-        buffer.add(before, actions.reshape(number, -1), rewards, starts, unknown, log_prob)
-        model._last_obs, model._last_episode_starts = seen, done
-    values()
-    if cut_short:  # what would have followed counts, too
-        would_follow = policy.predict_values(_together(unseen)).numpy()[:, 0]
-        buffer.rewards[tuple(zip(*cut_short, strict=True))] += model.gamma * would_follow
-    flat = _in_a_row(buffer.observations)
-    buffer.values[:] = policy.predict_values(flat).numpy().reshape(buffer.values.shape)
-    last = policy.predict_values(obs_as_tensor(seen, model.device))
-    buffer.compute_returns_and_advantage(last_values=last, dones=done)
-    callback.update_locals(locals())
-    callback.on_rollout_end()
-    return True
-
-
 def update(model: PPO, clip: float, side_by_side: bool) -> tuple[NDArray[np.float64], Callable[[], float]]:
     """Update a `DensePolicy` by the newest rollout.
 
@@ -352,20 +297,6 @@ def update(model: PPO, clip: float, side_by_side: bool) -> tuple[NDArray[np.floa
     finally:
         if helper:
             helper.shutdown(wait=False)
-
-
-def _in_a_row(observations: Any) -> Any:
-    """Observations (steps, cars, ...) as (steps times cars, ...)."""
-    if isinstance(observations, dict):
-        return {name: _in_a_row(values) for name, values in observations.items()}
-    return torch.from_numpy(observations.reshape(-1, *observations.shape[2:]))
-
-
-def _together(observations: Sequence[Any]) -> Any:
-    """Observations of one car each as those of several."""
-    if isinstance(observations[0], dict):
-        return {name: torch.from_numpy(np.stack([each[name] for each in observations])) for name in observations[0]}
-    return torch.from_numpy(np.stack(observations))
 
 
 def _linear(network: nn.Module) -> list[nn.Linear]:

@@ -14,7 +14,7 @@ from stable_baselines3.common.utils import explained_variance
 from stable_baselines3.common.vec_env import VecEnv
 
 from racer.racing import Driver
-from racer.training.sb3 import dense, halves
+from racer.training.sb3 import dense, halves, rollout
 from racer.training.sb3.dense import WRITTEN_OUT, DensePolicy
 from racer.training.sb3.networks import ImagePolicy
 
@@ -47,7 +47,7 @@ class VariablePPO(PPO):
         """Collect `n_steps` of each car."""
         rollout_buffer.buffer_size = self.n_steps
         if isinstance(self.policy, DensePolicy) and not self.use_sde:
-            return dense.collect(self, env, callback, rollout_buffer, self.wait)
+            return rollout.collect(self, env, callback, rollout_buffer, self.wait)
         return super().collect_rollouts(env, callback, rollout_buffer, self.n_steps)
 
     def train(self) -> None:
