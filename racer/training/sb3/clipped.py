@@ -7,7 +7,7 @@ farther and in ever larger steps, until the driver no longer gets back in time (
 
 from __future__ import annotations
 
-from math import inf, log, pi
+from math import log, pi
 from typing import Any
 
 import torch
@@ -30,8 +30,6 @@ def log_prob(mean: Tensor, log_std: Tensor, actions: Tensor, bound: float = 1.0)
     steepness = (-log_std).exp()
     z = (actions - mean) * steepness
     within = -(0.5 * z * z + log_std + 0.5 * log(2.0 * pi))
-    if bound == inf:
-        return within.sum(1)
     side = actions.sign()
     beyond = torch.special.log_ndtr((side * mean - bound) * steepness)
     return torch.where(actions.abs() < bound, within, beyond).sum(1)

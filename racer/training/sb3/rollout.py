@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.utils import obs_as_tensor
 from stable_baselines3.common.vec_env import VecEnv
+from torch.utils.data import default_collate
 
 from racer.training.sb3.dense import DensePolicy
 
@@ -38,8 +39,7 @@ def collect(model: PPO, env: VecEnv, callback: BaseCallback, buffer: RolloutBuff
     buffer.reset()
     callback.on_rollout_start()
     unknown = torch.zeros(number, 1)
-    cut_short: list[tuple[int, int]] = []
-    unseen: list[Any] = []
+    cut_short: dict[tuple[int, int], Any] = {}  # by step and car: what it saw last
     for step in range(buffer.buffer_size):
         sampled, log_prob = policy.sample(obs_as_tensor(seen, model.device))
         actions = sampled.numpy()
@@ -52,14 +52,13 @@ def collect(model: PPO, env: VecEnv, callback: BaseCallback, buffer: RolloutBuff
         over = np.flatnonzero(done).tolist()
         model._update_info_buffer([infos[k] for k in over], done[done])
         timed_out = [k for k in over if infos[k].get("TimeLimit.truncated")]
-        cut_short += [(step, k) for k in timed_out]
-        unseen += [infos[k]["terminal_observation"] for k in timed_out]
+        cut_short |= {(step, k): infos[k]["terminal_observation"] for k in timed_out}
         starts: Any = model._last_episode_starts
         buffer.add(before, actions.reshape(number, -1), rewards, starts, unknown, log_prob)
         model._last_obs, model._last_episode_starts = seen, done
     values()
     if cut_short:  # what would have followed counts, too
-        would_follow = policy.predict_values(_together(unseen)).numpy()[:, 0]
+        would_follow = policy.predict_values(default_collate(list(cut_short.values()))).numpy()[:, 0]
         buffer.rewards[tuple(zip(*cut_short, strict=True))] += model.gamma * would_follow
     flat = _in_a_row(buffer.observations)
     buffer.values[:] = policy.predict_values(flat).numpy().reshape(buffer.values.shape)
@@ -75,10 +74,3 @@ def _in_a_row(observations: Any) -> Any:
     if isinstance(observations, dict):
         return {name: _in_a_row(values) for name, values in observations.items()}
     return torch.from_numpy(observations.reshape(-1, *observations.shape[2:]))
-
-
-def _together(observations: Sequence[Any]) -> Any:
-    """Observations of one car each as those of several."""
-    if isinstance(observations[0], dict):
-        return {name: torch.from_numpy(np.stack([each[name] for each in observations])) for name in observations[0]}
-    return torch.from_numpy(np.stack(observations))

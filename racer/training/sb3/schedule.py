@@ -24,8 +24,8 @@ __all__ = ["LapSchedule"]
 LAPPING = 0.5  # share of the newest episodes that must be complete laps before the refinement begins
 GAIN = 0.02  # of a lap: what counts as getting farther
 PATIENCE = 50_000  # steps without getting farther before a driver counts as stuck
-LONG = 20_000_000  # steps from the first laps on: with more, everything falls three times ...
-AGAIN = 0.4  # ... the second and the third time from here on, as a share of the whole way
+RESTARTS_FROM = 20_000_000  # steps from the first laps on: with more, everything falls three times ...
+RESTART = 0.4  # ... the second and the third time from here on, as a share of the whole way
 
 
 @dataclass
@@ -39,7 +39,7 @@ class LapSchedule:
         lapping_since: steps at which `LAPPING` of the newest episodes were complete laps; None before.
         total: steps that the whole training is expected to have.
         refined: how far what falls has fallen, 0..1: the share of the steps from the first laps to the end that has
-            been driven; if they are more than `LONG`, of each third of them, from `AGAIN` on in the last two.
+            been driven; if they are more than `RESTARTS_FROM`, of each third, from `RESTART` on in the last two.
     """
 
     progress: float = 0.0
@@ -67,12 +67,11 @@ class LapSchedule:
         if used > 0.0:
             self.total = steps / used
         since = steps if self.lapping_since is None else self.lapping_since
-        left = max(1.0, self.total - since)
-        self.refined = float(np.clip((steps - since) / left, 0.0, 1.0))
-        if left > LONG:
-            third = min(2, int(3.0 * self.refined))
-            begin = AGAIN if third else 0.0
-            self.refined = begin + (1.0 - begin) * (3.0 * self.refined - third)
+        whole = max(1.0, self.total - since)
+        share = float(np.clip((steps - since) / whole, 0.0, 1.0))
+        third = min(2, int(3.0 * share))
+        begin = RESTART if third else 0.0
+        self.refined = share if whole <= RESTARTS_FROM else begin + (1.0 - begin) * (3.0 * share - third)
 
     def state(self) -> NDArray[np.float64]:
         """What it has seen of the episodes, for `load`; the rest follows from the budget."""
