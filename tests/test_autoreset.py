@@ -215,7 +215,8 @@ def test_seeds_come_in_every_form(kind):
     fresh = cars(kind)
     fresh.reset(seed=[None, 2, None, None, None])
     assert fresh.state["seed"][1] == 2 and len(set(fresh.state["seed"].tolist())) > 2
-    for wrong in ([1, 2], (1, 2, 3, 4, 5.5), "12345", 1.5, np.arange(10).reshape(5, 2), {1, 2, 3, 4, 5}):
+    negative, square = [5, 6, -7, 8, 9], np.arange(10).reshape(5, 2)
+    for wrong in ([1, 2], negative, (1, 2, 3, 4, 5.5), "12345", 1.5, square, {1, 2, 3, 4, 5}):
         with pytest.raises(ValueError, match=r"seed.* must be"):
             envs.reset(seed=wrong)
 

@@ -363,6 +363,12 @@ def test_an_archive_is_not_replaced_unasked(run, tmp_path):
     assert sorted(unpacked(target.read_bytes())) == ["agent/model.pb", "model_metadata.json"]
 
 
+def test_rows_may_be_cut_off_at_one_end_alone():
+    env = TimeTrialVector(2, "pebble", sensors=CAMERA)
+    agent = load_agent("ppo_car").make(env, 0, {"crop": (0, 8), "pool": (2, 4)})
+    assert agent.env.observation_space[CAMERA].shape == (54, 38, 1)
+
+
 @pytest.mark.parametrize("setting", ["crop=1,2,3", "pool=7,3", "crop=100,30", "pool=40,80"])
 def test_a_pool_that_does_not_fit_is_refused(setting):
     env = TimeTrialVector(2, "pebble", sensors=CAMERA)

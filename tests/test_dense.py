@@ -1,6 +1,7 @@
 """The gradients that are written out, held against Stable-Baselines3's own PPO, which has autograd find them."""
 
 import copy
+from functools import partial
 
 import gymnasium as gym
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from gymnasium import spaces
 from hypothesis import given, strategies as st
 from stable_baselines3 import PPO
+from stable_baselines3.common.callbacks import CheckpointCallback, StopTrainingOnMaxEpisodes
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.torch_layers import CombinedExtractor
 from stable_baselines3.common.utils import set_random_seed
@@ -115,6 +117,34 @@ def test_with_another_optimizer_the_library_learns() -> None:
     before = copy.deepcopy(model.policy.state_dict())
     model.learn(64)
     assert not any(torch.equal(weight, before[name]) for name, weight in model.policy.state_dict().items())
+
+
+@pytest.mark.parametrize("option", [{"target_kl": 1e-4}, {"clip_range_vf": 0.01}, {"normalize_advantage": False}])
+def test_options_without_quicker_ways_are_the_librarys(option: dict) -> None:
+    learned = []
+    for train in (VariablePPO.train, PPO.train):
+        model = model_of(Collected, DensePolicy, BOX, ACTIONS["continuous"], 8)
+        for name, value in option.items():
+            setattr(model, name, (lambda _, value=value: value) if name == "clip_range_vf" else value)
+        model.train = partial(train, model)
+        learned.append(model.learn(64 * 2))
+    ours, theirs = (model.policy.state_dict() for model in learned)
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_another_activation_is_refused() -> None:
+    with pytest.raises(ValueError, match="leave out activation_fn"):
+        model_of(VariablePPO, DensePolicy, BOX, ACTIONS["continuous"], 1, activation_fn=torch.nn.Tanh)
+
+
+def test_callbacks_of_the_library_work(tmp_path) -> None:
+    model = model_of(VariablePPO, DensePolicy, BOX, ACTIONS["continuous"], 1)
+    model.side_by_side = True
+    stop = StopTrainingOnMaxEpisodes(max_episodes=3)
+    model.learn(64 * 50, callback=[CheckpointCallback(3, tmp_path), stop])
+    assert stop.n_episodes >= 3 and model.num_timesteps < 64 * 50
+    kept = VariablePPO.load(next(tmp_path.glob("*.zip")), device="cpu")
+    assert kept.predict(np.zeros(7, np.float32))[0].shape == (2,)
 
 
 @pytest.mark.parametrize("actions", ACTIONS)

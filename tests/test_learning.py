@@ -77,6 +77,15 @@ def test_in_a_long_training_all_falls_three_times(steps, expected):
     assert found == pytest.approx(expected)
 
 
+def test_how_often_all_falls_is_settled_soon_however_fast_the_machine_then_is():
+    schedule, found, random = LapSchedule(), [], np.random.default_rng(0)
+    for second in range(1, 301):  # 300 s, 20 million steps more or less
+        schedule.update(67_000 * second, second / 300 * random.uniform(0.999, 1.001), [100.0])
+        found.append(schedule.refined)
+    changes = np.abs(np.diff(found[30:]))
+    assert schedule.restarts is not None and (changes > 0.1).sum() == (2 if schedule.restarts else 0)
+
+
 def test_a_driver_that_gets_no_farther_looks_farther_ahead_until_it_laps():
     agent = load_agent("ppo").make(cars())
     for steps, progress, gamma in (
@@ -102,6 +111,24 @@ def test_updates_are_small_until_it_laps_and_then_as_large_as_the_budget_allows(
         agent.tune()
         sizes.append((agent.model.n_steps, agent.model.batch_size))
     assert sizes == [(8, 512), (32, 2048)]
+
+
+@pytest.mark.parametrize(
+    ("given_", "at_first", "at_last"),
+    [
+        ({"n_steps": 4}, (4, 512), (4, 1024)),
+        ({"n_steps": 8}, (8, 512), (8, 2048)),
+        ({"n_steps": 8, "batch_size": 256}, (8, 512), (8, 256)),
+        ({"n_steps": 2, "batch_size": 64, "first_batch_size": 32}, (2, 32), (2, 64)),
+    ],
+)
+def test_updates_are_as_large_as_is_asked_for(given_, at_first, at_last):
+    agent = load_agent("ppo").make(cars(256), 0, given_)
+    agent.tune()
+    assert (agent.model.n_steps, agent.model.batch_size) == at_first
+    agent.schedule.update(100_000, 0.01, [100.0])
+    agent.tune()
+    assert (agent.model.n_steps, agent.model.batch_size) == at_last
 
 
 def test_noise_may_fall_by_itself_before_there_are_laps_and_then_is_what_the_schedule_says():

@@ -2,10 +2,14 @@
 
 import copy
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from gymnasium import spaces
 from hypothesis import given, strategies as st
+from stable_baselines3 import PPO
+from stable_baselines3.common.vec_env import DummyVecEnv
 from torch import nn
 
 from racer.training.sb3.muon import JORDAN, POLAR_EXPRESS, Muon
@@ -34,7 +38,7 @@ def test_a_step_goes_equally_far_in_all_directions(rounds, least, near, rows, co
     random = np.random.default_rng(seed)
     left, _, right = np.linalg.svd(random.normal(size=(rows, columns)), full_matrices=False)
     slope = torch.tensor(scale * (left * random.uniform(least, 1.0, len(right))) @ right, dtype=torch.float32)
-    (moved,) = change(Muon([weight], lr=LEARNING_RATE, rounds=rounds), [weight], [slope])
+    (moved,) = change(Muon([weight], lr=LEARNING_RATE, rounds=rounds, outputs=0), [weight], [slope])
     along = left.T @ (-moved.numpy() / (LEARNING_RATE * 0.2 * max(rows, columns) ** 0.5)) @ right.T
     assert np.abs(along - np.diag(np.diag(along))).max() < 2e-2
     assert near[0] < np.diag(along).min() <= np.diag(along).max() < near[1]
@@ -44,7 +48,7 @@ def test_it_does_what_pytorchs_own_does() -> None:
     if not hasattr(torch.optim, "Muon"):
         pytest.skip("this PyTorch has no Muon yet")
     mine, its = parameters((24, 12), (16, 30)), parameters((24, 12), (16, 30))
-    ours = Muon(mine, lr=LEARNING_RATE, rounds=JORDAN)
+    ours = Muon(mine, lr=LEARNING_RATE, rounds=JORDAN, outputs=0)
     theirs = torch.optim.Muon(its, lr=LEARNING_RATE, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
     for k in range(10):
         slopes = [torch.randn(weight.shape, generator=torch.Generator().manual_seed(k)) for weight in mine]
@@ -54,7 +58,7 @@ def test_it_does_what_pytorchs_own_does() -> None:
 
 
 def test_everything_else_moves_as_with_adam() -> None:
-    shapes = (20, 12), (20,), (3, 20), (16, 4, 3, 3)
+    shapes = (20, 12), (20,), (16, 4, 3, 3), (30, 20), (1, 20)  # the last two matrices are output layers
     mine, its = parameters(*shapes), parameters(*shapes)
     ours, theirs = Muon(mine, lr=LEARNING_RATE, eps=1e-5), torch.optim.Adam(its, lr=LEARNING_RATE, eps=1e-5)
     for k in range(4):
@@ -73,6 +77,16 @@ def test_it_goes_on_from_its_state_to_the_bit() -> None:
     second.load_state_dict(copy.deepcopy(first.state_dict()))
     for one, other in zip(change(first, weights, slopes), change(second, twins, slopes), strict=True):
         assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize(("net_arch", "choices"), [([16, 24], 21), ([8, 6], 3)])
+def test_output_layers_are_no_hidden_ones_however_large(net_arch, choices) -> None:
+    env = DummyVecEnv([lambda: gym.make("CartPole-v1")])
+    env.action_space = spaces.Discrete(choices)
+    policy = PPO("MlpPolicy", env, policy_kwargs={"net_arch": net_arch, "optimizer_class": Muon}).policy
+    names = {id(each): name for name, each in policy.named_parameters()}
+    hidden = {names[id(each)] for each in policy.optimizer.param_groups[1]["params"]}
+    assert hidden == {f"mlp_extractor.{part}_net.{i}.weight" for part in ("policy", "value") for i in (0, 2)}
 
 
 def test_it_is_whole_after_a_step_that_was_interrupted() -> None:

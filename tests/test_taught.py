@@ -81,8 +81,36 @@ def test_a_training_goes_on_where_it_was():
     again.load_state_dict(state)
     assert all(np.array_equal(values, state[name]) for name, values in again.state_dict().items())
     lessons, own = moments(again, env, 2 * BUDGET)
-    assert lessons[0].steps == state["steps"] and own[-1].steps >= 2 * BUDGET
-    assert same(own[0].teacher, own[-1].teacher)
+    assert not lessons, "with more budget it goes on by itself, too"
+    assert own[0].steps == state["steps"] and own[-1].steps >= 2 * BUDGET
+    assert all(same(one.teacher, {name: state[name] for name in one.teacher}) for one in own)
+    taught = int(state["teacher/steps"])
+    assert again.schedule.total == pytest.approx(2 * BUDGET - taught, rel=0.05)
+
+
+def test_one_whose_teacher_has_not_done_yet_goes_on_with_that():
+    first, env = made()
+
+    def report(steps, metrics):
+        if steps > SHARE * BUDGET / 2:
+            raise KeyboardInterrupt
+        return steps / BUDGET
+
+    with pytest.raises(KeyboardInterrupt):
+        first.learn(report)
+    state = first.state_dict()
+    again, env = made(seed=5)
+    again.load_state_dict(state)
+    lessons, own = moments(again, env)
+    assert lessons[0].steps == state["steps"] and lessons[-2].steps < SHARE * BUDGET <= own[0].steps
+
+
+def test_it_may_begin_with_a_driver_that_had_no_teacher():
+    alone, _ = made(teacher="none")
+    taught, _ = made(seed=2)
+    taught.warm_start(alone.state_dict())
+    driver = {name: values for name, values in alone.state_dict().items() if name.startswith("policy/")}
+    assert same(driver, taught.state_dict())
 
 
 def test_without_a_teacher_it_learns_by_itself_from_the_first_step():

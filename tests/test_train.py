@@ -191,6 +191,31 @@ def test_tensorboard_forgets_what_came_after_the_checkpoint():
     assert steps == [int(row["steps"]) for row in metrics(run)] == list(range(64, 1281, 64))
 
 
+class Starts(Callback):
+    """Keeps where the cars stood when a training began or went on."""
+
+    def on_training_start(self, env, learner):
+        self.env, self.first = env, None
+
+    def on_update(self, progress):
+        if self.first is None:
+            self.first = self.env.state["start_s"]
+
+
+def test_one_that_goes_on_meets_other_starts_than_those_it_began_with():
+    run, told = begin(agent="ppo", steps=4096), Starts()
+    train(run, [told])
+    began, found = told.first, []
+    before = {file.name: file.read_bytes() for file in run.folder.iterdir() if file.is_file()}
+    for _ in range(2):
+        train(resume(run.folder, more_steps=2048), [told])
+        found.append(told.first)
+        for name, content in before.items():
+            (run.folder / name).write_bytes(content)
+    assert set(found[0]) & set(began) <= {0.0}, "some start at the line"
+    assert np.array_equal(found[0], found[1]), "the same ones each time"
+
+
 def test_ppo_with_the_same_seed_and_steps_gives_the_same_driver():
     runs = [begin(name, agent="ppo", steps=60_000, seed=5) for name in "ab"]
     replays = [train(run) for run in runs]

@@ -42,8 +42,9 @@ def seeds_of(seed: Any, count: int) -> list[int | None]:
             seeds = [one_seed(each) for each in seed]
         except ValueError:
             seeds = []
-        if len(seeds) != count:
-            raise ValueError(f"seeds must be {count} whole numbers or None, one a car, not {list(seed)!r:.80}")
+        if len(seeds) != count or any(each is not None and each < 0 for each in seeds):
+            known = f"{count} whole numbers of at least 0, or None, one a car"
+            raise ValueError(f"seeds must be {known}, not {list(seed)!r:.80}")
         return seeds
     first = one_seed(seed)
     return [None if first is None else first + i for i in range(count)]

@@ -14,6 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO, cast
 
+import numpy as np
+
 from racer.env import ConcatVectorEnv, Opponent
 from racer.errors import ModelError, RacerError, RewardError, RunError
 from racer.racing import Contestant, EvaluationResult, Learner, Network, drive, evaluate, failure, restore, run_heat
@@ -83,16 +85,18 @@ class Training:
         self._unread = OutputBuffer()  # an evaluation's prints would stand between those of the training
         self._evaluation_env = evaluation_env(run, lambda count: self._rewards(count, self._unread))
         config = run.config
-        learner = recipe.make(self._env, config.seed, config.hyperparameters, config.device)
+        kept = run.load(run.checkpoint) if run.checkpoint.exists() else None
+        self._steps, self._before = (int(kept[1]["steps"]), float(kept[1]["seconds"])) if kept else (0, 0.0)
+        # One that goes on meets new starts and draws, instead of those that it began with once more.
+        seed = int(np.random.SeedSequence([config.seed, self._steps]).generate_state(1)[0]) if kept else config.seed
+        learner = recipe.make(self._env, seed, config.hyperparameters, config.device)
         assert isinstance(learner, Learner)
         self.learner = learner
-        self._steps, self._before = 0, 0.0
         self._best: EvaluationResult | None = None
         self._result: EvaluationResult | None = None
-        if run.checkpoint.exists():
-            state, notes = run.load(run.checkpoint)
+        if kept:
+            state = kept[0]
             restore(learner, state, run.checkpoint)
-            self._steps, self._before = int(notes["steps"]), float(notes["seconds"])
             if run.best.exists():
                 restore(learner, run.load(run.best)[0], run.best)
                 self._best = self._result = self._evaluated()

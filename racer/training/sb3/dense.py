@@ -72,8 +72,13 @@ class DensePolicy(ActorCriticPolicy):
             args, kwargs: Stable-Baselines3's.
             noise_correlation: see above.
             clipped_actions: whether the bound is that of the actions, -1..1.
+
+        Raises:
+            ValueError: another activation is asked for.
         """
         self.bound = 1.0 if clipped_actions else inf
+        if kwargs.setdefault("activation_fn", nn.ReLU) is not nn.ReLU:
+            raise ValueError("these networks have ReLU between their layers; leave out activation_fn")
         super().__init__(*args, **kwargs)
         self.noise_correlation, self._noise = noise_correlation, torch.zeros(0)
 

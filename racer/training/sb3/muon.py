@@ -33,7 +33,6 @@ POLAR_EXPRESS = (
 """What is at least a thousandth of the largest comes as close to 1 as it can (Amsel et al. 2025, arXiv:2505.16932)."""
 JORDAN = ((3.4445, -4.7750, 2.0315),) * 5
 """Jordan's own: small ones, which may be noise, stay smaller."""
-OUTPUTS = 16  # a layer with fewer units is the last one
 
 
 class Muon(torch.optim.Adam):
@@ -44,20 +43,28 @@ class Muon(torch.optim.Adam):
     """
 
     def __init__(
-        self, params: Iterable[Tensor], momentum: float = 0.95, rounds: Rounds = POLAR_EXPRESS, **adam: Any
+        self,
+        params: Iterable[Tensor],
+        momentum: float = 0.95,
+        rounds: Rounds = POLAR_EXPRESS,
+        outputs: int = 2,
+        **adam: Any,
     ) -> None:
         """Optimize parameters.
 
         Args:
-            params: they.
+            params: the parameters, in the order of the network's layers.
             momentum: the share that stays of the gradients' mean.
             rounds: how singular values become 1: `POLAR_EXPRESS` or `JORDAN`.
+            outputs: how many matrices, the last ones, are of output layers. The policies of Stable-Baselines3 have two:
+                one gives the actions, one the value.
             adam: Adam's arguments.
         """
-        rest: list[Tensor] = []
-        hidden: list[Tensor] = []
-        for each in params:
-            (hidden if each.ndim == 2 and len(each) >= OUTPUTS else rest).append(each)
+        every = list(params)
+        matrices = [each for each in every if each.ndim == 2]
+        hidden = matrices[: max(0, len(matrices) - outputs)]
+        known = set(map(id, hidden))
+        rest = [each for each in every if id(each) not in known]
         groups: list[dict[str, Any]] = [{"params": rest}, {"params": hidden, "momentum": momentum, "rounds": rounds}]
         super().__init__(groups, **adam)
         one = np.zeros((1, 1), np.float32)

@@ -145,8 +145,9 @@ class PPORecipe(Recipe):
         model.gamma = model.rollout_buffer.gamma = self.env.gamma = gamma
         # Large updates are quicker, but a short training has too few of them.
         most = int(left / (LEAST_UPDATES * self.env.num_envs))
-        model.n_steps = min(self.n_steps, max(self.first_n_steps, most))
-        larger = (model.n_steps - self.first_n_steps) / max(1, self.n_steps - self.first_n_steps)
+        first = min(self.first_n_steps, self.n_steps)
+        model.n_steps = min(self.n_steps, max(first, most))
+        larger = (model.n_steps - first) / (self.n_steps - first) if self.n_steps > first else float(lapping)
         size = self.first_batch_size + larger * (self.batch_size - self.first_batch_size)
         model.batch_size = self._batch(int(size), model.n_steps)
         model.n_epochs = self.n_epochs if lapping else self._first_epochs

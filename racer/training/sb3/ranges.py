@@ -25,9 +25,11 @@ def check_ranges(values: Mapping[str, Any]) -> None:
             wrong = "above 0"
         elif name == "teacher_share" and not 0.0 < value < 1.0:
             wrong = "above 0 and less than 1"
+        elif name in ("batch_size", "first_batch_size") and value < 2:
+            wrong = "at least 2"
         elif isinstance(value, int) and not isinstance(value, bool) and value < 1:
             wrong = "at least 1"
-        elif isinstance(value, tuple) and not all(isinstance(units, int) and units >= 1 for units in value):
-            wrong = "whole numbers of at least 1"
+        elif isinstance(value, tuple) and not all(isinstance(one, int) and one >= (name != "crop") for one in value):
+            wrong = f"whole numbers of at least {int(name != 'crop')}"
         if wrong:
             raise AgentError(f"{name} is {value!r}; it must be {wrong}")

@@ -44,18 +44,18 @@ def collect(model: PPO, env: VecEnv, callback: BaseCallback, buffer: RolloutBuff
         sampled, log_prob = policy.sample(obs_as_tensor(seen, model.device))
         actions = sampled.numpy()
         driven = np.clip(actions, space.low, space.high) if isinstance(space, spaces.Box) else actions
-        before, (seen, rewards, done, infos) = seen, env.step(driven)
+        before, (seen, rewards, dones, infos) = seen, env.step(driven)
         model.num_timesteps += number
         callback.update_locals(locals())
         if not callback.on_step():
             return False
-        over = np.flatnonzero(done).tolist()
-        model._update_info_buffer([infos[k] for k in over], done[done])
+        over = np.flatnonzero(dones).tolist()
+        model._update_info_buffer([infos[k] for k in over], dones[dones])
         timed_out = [k for k in over if infos[k].get("TimeLimit.truncated")]
         cut_short |= {(step, k): infos[k]["terminal_observation"] for k in timed_out}
         starts: Any = model._last_episode_starts
         buffer.add(before, actions.reshape(number, -1), rewards, starts, unknown, log_prob)
-        model._last_obs, model._last_episode_starts = seen, done
+        model._last_obs, model._last_episode_starts = seen, dones
     values()
     if cut_short:  # what would have followed counts, too
         would_follow = policy.predict_values(default_collate(list(cut_short.values()))).numpy()[:, 0]
@@ -63,7 +63,7 @@ def collect(model: PPO, env: VecEnv, callback: BaseCallback, buffer: RolloutBuff
     flat = _in_a_row(buffer.observations)
     buffer.values[:] = policy.predict_values(flat).numpy().reshape(buffer.values.shape)
     last = policy.predict_values(obs_as_tensor(seen, model.device))
-    buffer.compute_returns_and_advantage(last_values=last, dones=done)
+    buffer.compute_returns_and_advantage(last_values=last, dones=dones)
     callback.update_locals(locals())
     callback.on_rollout_end()
     return True

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
+import numpy as np
 from gymnasium import spaces
 from gymnasium.vector import VectorWrapper
 from numpy.typing import NDArray
@@ -50,6 +51,8 @@ class TaughtPPORecipe(PPORecipe):
         self._teacher: Recipe | None = None
         self._cars = env
         self._taught, self._done = 0, 0.0  # steps of the teacher's; share of the driver's own part that is over
+        self._share = 0.0 if self.teacher == NOBODY else self.teacher_share  # of the budget: what the teacher took
+        self._used, self._resumed = 0.0, 0.0  # share of the budget; the same when it was saved, until that is looked at
         super().build(env, seed)
         if self.teacher != NOBODY:
             try:
@@ -68,27 +71,33 @@ class TaughtPPORecipe(PPORecipe):
         return super().description + (taught if self._teacher is not None else "")
 
     def learn(self, report: Callable[[int, Mapping[str, float]], float]) -> None:
-        """Let the teacher learn until its share is used up, then learn until the budget is; `report` as in `Recipe`."""
+        """Let the teacher learn until its share is used up, then learn until the budget is; `report` as in `Recipe`.
+
+        Who has begun to learn for itself goes on with that, however much more budget there is now.
+        """
         teacher, model = self._teacher, cast(Any, self.model)
-        if teacher is not None:
-            begun = model.num_timesteps - teacher.model.num_timesteps
+        if teacher is not None and model.num_timesteps == teacher.model.num_timesteps:
 
             def lesson(steps: int, metrics: Mapping[str, float]) -> float:
-                self._taught, model.num_timesteps = steps, begun + steps
-                return report(begun + steps, metrics) / self.teacher_share
+                self._taught = model.num_timesteps = steps
+                return report(steps, metrics) / self.teacher_share
 
             self.phase, self._cars.blind = f"its teacher learns, by {self.privileged}", True
             try:
                 teacher.learn(lesson)
             finally:
                 self.phase, self._cars.blind = "", False
-            model.num_timesteps, model.teacher = begun + teacher.model.num_timesteps, teacher.frozen()
+            model.num_timesteps = teacher.model.num_timesteps
+        if teacher is not None:
+            model.teacher = teacher.frozen()
         super().learn(report)
 
     def update_schedule(self, steps: int, used: float, progress: Sequence[float]) -> None:
         """Tell the schedule how far the driver's own part of the training has come; see `LapSchedule.update`."""
-        share = 0.0 if self._teacher is None else self.teacher_share
-        self._done = max(0.0, used - share) / (1.0 - share)
+        if self._resumed:  # the same work may be a smaller share of the budget now
+            self._share, self._resumed = self._share * used / self._resumed, 0.0
+        self._used = used
+        self._done = max(0.0, used - self._share) / (1.0 - self._share)
         super().update_schedule(steps - self._taught, self._done, progress)
 
     def tune(self) -> None:
@@ -100,15 +109,16 @@ class TaughtPPORecipe(PPORecipe):
     def warm_start(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Begin a new training with the networks of another, and with its teacher's."""
         super().warm_start(state)
-        if self._teacher is not None:
-            self._teacher.warm_start(_teachers(state))
+        taught = _teachers(state)
+        if self._teacher is not None and taught:
+            self._teacher.warm_start(taught)
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
         """All that was learned, by the teacher as well."""
         if self._teacher is None:
             return super().state_dict()
         taught = {TEACHER + name: values for name, values in self._teacher.state_dict().items()}
-        return super().state_dict() | taught
+        return super().state_dict() | taught | {"lesson": np.array([self._share, self._used])}
 
     def load_state_dict(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Go on from `state_dict()`."""
@@ -116,6 +126,8 @@ class TaughtPPORecipe(PPORecipe):
         if self._teacher is not None:
             self._teacher.load_state_dict(_teachers(state))
             self._taught = self._teacher.model.num_timesteps
+            self._share, self._used = state.get("lesson", np.array([self.teacher_share, 1.0])).tolist()
+            self._resumed = self._used
         super().load_state_dict(own)
 
 

@@ -26,6 +26,8 @@ METRICS = ("policy_gradient_loss", "entropy_loss", "approx_kl", "clip_fraction")
 class VariablePPO(PPO):
     """PPO of which `n_steps` may be changed between two rollouts, and whose `DensePolicy` learns without autograd.
 
+    With `target_kl`, `clip_range_vf` or without `normalize_advantage`, an update is Stable-Baselines3's own.
+
     Attributes:
         side_by_side: whether an update takes two cores; what is learned is the same either way.
         teacher: a driver by what is `PRIVILEGED`, whose actions an `ImagePolicy` learns to take as well; None for none.
@@ -54,6 +56,9 @@ class VariablePPO(PPO):
         """Update the networks by the newest rollout; a `DensePolicy`'s values may go on learning until `wait`."""
         policy, clip = self.policy, float(self.clip_range(self._current_progress_remaining))  # type: ignore[operator]
         self.wait()
+        usual = self.normalize_advantage and self.target_kl is None and self.clip_range_vf is None
+        if not usual:
+            return super().train()
         if isinstance(policy, DensePolicy) and type(policy.optimizer) in WRITTEN_OUT:
             self._update_learning_rate(policy.optimizer)
             means, values = dense.update(self, clip, self.side_by_side)
@@ -90,6 +95,9 @@ class VariablePPO(PPO):
             error, self._values = self._values(), None
             self.logger.record("train/value_loss", error)
             self.logger.record("train/loss", self._loss + self.vf_coef * error)
+
+    def _excluded_save_params(self) -> list[str]:
+        return [*super()._excluded_save_params(), "_values"]
 
     def get_parameters(self) -> dict[str, dict[str, Any]]:
         """All that was learned."""
