@@ -13,7 +13,7 @@ from racer.env.options import RENDER_MODES, Options, RewardSource, Setup, TrackS
 from racer.env.rendering import RENDER_FPS, Picture, Renderer
 from racer.env.resets import one_seed
 from racer.shelf import DEFAULTS
-from racer.sim import LAP_COMPLETE, MISTAKES, STATUS, TIME_UP, Car, DiscreteActions, Start
+from racer.sim import LAP_COMPLETE, STATUS, Car, DiscreteActions, Start
 from racer.track import Track
 
 KEYS = {
@@ -172,8 +172,6 @@ class TimeTrial(gym.Env[Observation, Action]):
         self.observation_space, self.action_space = self.field.observation_space, self.field.action_space
         self.render_mode: str | None = setup.render_mode
         self._renderer = Renderer()
-        self._ends, self._resets_end = tuple(setup.chosen_rules.ends.tolist()), setup.chosen_rules.resets_end
-        self._most_steps = setup.max_episode_steps
         self._seeded = False
 
     @property
@@ -225,14 +223,7 @@ class TimeTrial(gym.Env[Observation, Action]):
         if given.shape != self.action_space.shape:
             raise ValueError(_misshaped(given.shape, self.action_space.shape or ()))
         field.step(given[None, None])
-        status = field.status.item(0)
-        finished = status in (LAP_COMPLETE, TIME_UP)
-        terminated = self._ends[status] and not finished
-        if self._resets_end and status in MISTAKES and field.state["held"].item(0) == 0:
-            terminated = True
-        truncated = finished
-        if self._most_steps is not None and int(field.state["steps"].item(0)) > self._most_steps:
-            truncated = True  # the prepare step counts as one
+        terminated, truncated = (ends.item(0) for ends in field.ends())
         if self.render_mode == "human":
             self._renderer.show([field])
         return field.observed(0, 0), field.rewards.item(0), terminated, truncated, self._info()

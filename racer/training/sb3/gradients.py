@@ -1,8 +1,8 @@
 """Small fully connected networks and the gradients of PPO's losses in their weights: the kernels of `dense`.
 
-All weights are in one row. Of each layer of a network, `layers` (depth, 4) says where in it the weights (outputs,
-inputs) and the biases begin, and how many inputs and outputs there are; between the layers is ReLU. Slopes, what a loss
-changes by with each weight, are as long a row; a kernel overwrites those of its network.
+All weights are in one row. `layers` (depth, 4) has a row for each layer of a network: where in it its weights (outputs,
+inputs) begin, where its biases begin, its number of inputs and of outputs. Between the layers is ReLU. Slopes are the
+gradient, what a loss changes by with each weight: as long a row, in which a kernel overwrites those of its network.
 """
 
 from __future__ import annotations

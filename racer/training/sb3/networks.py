@@ -92,10 +92,10 @@ class Patches(ImageEncoder):
 class Convolutions(ImageEncoder):
     """Convolutions that take large steps, then one layer over all of the image."""
 
-    def __init__(self, shape: tuple[int, int, int], features: int, scheme: Scheme) -> None:
+    def __init__(self, rows: int, columns: int, channels: int, features: int, scheme: Scheme) -> None:
         """Make the layers for images of so many rows, columns and channels."""
         super().__init__(features)
-        rows, columns, channels = shape
+        whole = f"{columns} x {rows}"
         self.scheme = scheme
         activation = ACTIVATIONS[scheme.activation]
         filters: list[nn.Module] = []
@@ -105,7 +105,7 @@ class Convolutions(ImageEncoder):
             channels = number
             rows, columns = ((side + 2 * margin - size) // step + 1 for side in (rows, columns))
             if min(rows, columns) < 1:
-                raise AgentError(f"images of {shape[1]} x {shape[0]} pixels are too small for this network")
+                raise AgentError(f"images of {whole} pixels are too small for this network")
         self.filters = nn.Sequential(*filters)
         self.all = nn.Linear(channels * rows * columns, features)
         self.activation = activation()
@@ -123,10 +123,6 @@ FEATURES = 64  # of an image
 ALONE = "image"  # what an observation without a name is called
 
 
-def _original(features: int, scheme: Scheme, rows: int, columns: int, channels: int) -> ImageEncoder:
-    return Convolutions((rows, columns, channels), features, scheme)
-
-
 RL_COACH: MappingProxyType[str, tuple[int, Scheme]] = MappingProxyType(
     {
         "RL_COACH_SHALLOW": (512, Scheme(((32, 8, 4), (64, 4, 2), (64, 3, 1)), padded=False)),
@@ -139,19 +135,17 @@ and what is before it. They look at whole images, at a fiftieth of the pace; imp
 
 NETWORKS: MappingProxyType[str, Callable[[int, int, int], ImageEncoder]] = MappingProxyType(
     {
-        "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW": lambda h, w, c: Patches(h, w, c, FEATURES),
-        "DEEP_CONVOLUTIONAL_NETWORK": lambda h, w, c: Convolutions(
-            (h, w, c), FEATURES, Scheme(((8, 5, 3), (16, 3, 2)))
-        ),
-        "DEEP_CONVOLUTIONAL_NETWORK_DEEP": lambda h, w, c: Convolutions(
-            (h, w, c), 2 * FEATURES, Scheme(((16, 5, 3), (32, 3, 2), (32, 3, 1)))
+        "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW": partial(Patches, features=FEATURES),
+        "DEEP_CONVOLUTIONAL_NETWORK": partial(Convolutions, features=FEATURES, scheme=Scheme(((8, 5, 3), (16, 3, 2)))),
+        "DEEP_CONVOLUTIONAL_NETWORK_DEEP": partial(
+            Convolutions, features=2 * FEATURES, scheme=Scheme(((16, 5, 3), (32, 3, 2), (32, 3, 1)))
         ),
     }
 )
 """Makers of encoders for images of so many rows, columns and channels: the default and fastest first."""
 
 ENCODERS: MappingProxyType[str, Callable[[int, int, int], ImageEncoder]] = MappingProxyType(
-    {**NETWORKS, **{name: partial(_original, *made) for name, made in RL_COACH.items()}}
+    {**NETWORKS, **{name: partial(Convolutions, features=n, scheme=scheme) for name, (n, scheme) in RL_COACH.items()}}
 )
 """The same, and those of imported models."""
 

@@ -127,7 +127,9 @@ class PPORecipe(Recipe):
             seed=seed,
             device=self.device,
         )
-        self.architecture = "PPO, policy and value networks of " + " x ".join(map(str, self.net_arch)) + " units"
+        policy_units, value_units = (" x ".join(map(str, units)) for units in (self.net_arch, self.value_net_arch))
+        different = f" and {value_units}" if value_units not in ("", policy_units) else ""
+        self.architecture = f"PPO, policy and value networks of {policy_units}{different} units"
         self.tune()
 
     def tune(self) -> None:

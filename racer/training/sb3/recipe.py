@@ -68,11 +68,11 @@ class Recipe:
         continuous_only: whether it refuses a list of actions to choose from.
         given: the hyperparameters that are not the class's own.
         env: the environment as Stable-Baselines3 wants it. Rewards are divided by the spread of their sums, so that any
-            learner's scale suits the learning rate.
+            learner's scale suits the learning rate, and then clipped to -10..10.
         discrete: whether there is a list of actions to choose from.
         policy: what Stable-Baselines3 calls a policy for observations like these.
         images: whether it observes images.
-        bytes: of one observation.
+        bytes: size of one observation.
         device: where its networks are: `cpu` or `cuda`.
         schedule: how far the learning has come.
         phase: what it does while nobody can drive by what it has learned; "" as a rule.
@@ -221,8 +221,9 @@ class Recipe:
         """Learn until the budget is used up.
 
         Args:
-            report: called before each update as `report(steps, metrics)`; returns the share of the budget that is used.
-                Racer shows `rollout/ep_rew_mean` and `rollout/ep_progress_mean`, and logs all the metrics.
+            report: called as `report(steps, metrics)` before a rollout, each `reports`-th; returns the share of the
+                budget that is used. Racer shows `rollout/ep_rew_mean` and `rollout/ep_progress_mean`, and logs all the
+                metrics.
         """
         self.model.set_logger(Logger(None, []))
         callback, never = _Reporter(self, report), cast(int, None)
@@ -231,7 +232,7 @@ class Recipe:
             self.model.learn(WITHOUT_END, callback=callback, log_interval=never, reset_num_timesteps=False)
 
     def tune(self) -> None:
-        """Set what changes in the course of a training; called before each rollout.
+        """Set what changes in the course of a training; called before a rollout, each `reports`-th.
 
         `self.schedule` knows how far the training has come.
         """

@@ -29,7 +29,7 @@ class VecTimeTrial(VecEnv):
         """Wrap `env`, which stays the caller's to close.
 
         Args:
-            env: it.
+            env: the vector environment.
             privileged: a sensor whose observations are put among the others as `PRIVILEGED`, for a value network; see
                 `TimeTrialVector.privileged`.
 
