@@ -108,6 +108,9 @@ def test_an_old_model_becomes_a_run(tmp_path, monkeypatch):
     expected = np.clip(made.calculate(seen[CAMERA]), -1.0, 1.0)
     np.testing.assert_allclose(load_model("a.model").act(seen), expected, atol=1e-5)
     np.testing.assert_array_equal(run.driver().act(seen), model_of(run).act(seen))
+    for words in (["report", "my-1"], ["plot", "my-1", "--out", "a.png"]):
+        refused = CliRunner().invoke(app, words)
+        assert refused.exit_code == 1 and "runs/my-1 was not trained here yet" in refused.stderr
 
 
 @pytest.mark.slow
@@ -191,7 +194,11 @@ def test_archives_that_hold_no_model(tmp_path, old):
     whole_file = old_model(path, old).read_bytes()
     for cut in (30, 1000, len(whole_file) // 2):
         path.write_bytes(whole_file[:cut])
-        with pytest.raises(ModelError, match=r"a\.tar\.gz"):
+        with pytest.raises(ModelError, match=r"a\.tar\.gz is (cut short; fetch it again|a damaged archive)"):
+            read_car_model(path)
+    for wrong in (b"", b"<html>not found</html>"):
+        path.write_bytes(wrong)
+        with pytest.raises(ModelError, match=r"a\.tar\.gz is no archive, or it is damaged; fetch it again"):
             read_car_model(path)
 
 

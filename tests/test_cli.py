@@ -1,7 +1,9 @@
 """The command line: what it prints where, its exit codes, its advice, and how soon it answers."""
 
+import inspect
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +16,7 @@ import racer
 from racer import shelf
 from racer.cli import app
 from racer.cli.console import print_json
+from racer.cli.leaderboard import leaderboard_app
 from racer.shelf.scaffold import TEMPLATES
 
 RUNNER = CliRunner()
@@ -52,6 +55,61 @@ def test_help_teaches_every_command() -> None:
         assert help_text.exit_code == 0
         assert f"racer {name}" in help_text.stdout.split("Examples:")[1], f"{name} shows no example"
     assert run().stdout.startswith(shown.stdout[:200])
+
+
+def test_help_has_no_lines_that_a_narrow_screen_breaks_in_two() -> None:
+    commands = [command.callback for command in (*app.registered_commands, *leaderboard_app.registered_commands)]
+    for command in (*commands, leaderboard_app.registered_callback.callback):
+        assert command is not None and command.__doc__ is not None
+        for paragraph in inspect.cleandoc(command.__doc__).split("Examples:")[0].split("\n\n")[1:]:
+            for line in paragraph.splitlines():
+                assert len(re.sub(r"\[/?cyan\]", "", line)) <= 78, (command.__name__, line)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("list", "tracks", "--plot"),
+        ("sensors", "--plot"),
+        ("new-track", "mine", "--plot"),
+        ("mark", "--out"),
+        ("check", "progress", "--plot"),
+        ("compare", "progress", "speed", "--plot"),
+        ("tournament", "pure_pursuit", "pure_pursuit", "--out"),
+        ("plot", "nobody", "--out"),
+    ],
+)
+def test_pictures_are_refused_before_the_work_where_they_would_replace_a_file_or_are_none(words, folder) -> None:
+    (folder / "kept.png").write_text("mine")
+    assert told(run(*words, "kept.png")).startswith("kept.png exists already and is kept")
+    assert told(run(*words, "letter.doc")) == "cannot draw letter.doc: name the picture .png, .svg or .pdf"
+    assert (folder / "kept.png").read_text() == "mine" and [file.name for file in folder.iterdir()] == ["kept.png"]
+
+
+def test_a_picture_may_be_replaced(folder) -> None:
+    (folder / "kept.png").write_text("mine")
+    for words in (("list", "tracks", "--plot"), ("sensors", "--plot"), ("new-track", "--seed", "7", "--plot")):
+        assert run(*words, "kept.png", "--force").exit_code == 0
+        assert (folder / "kept.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("words", [("import-log", ""), ("new", ""), ("rescore", ""), ("evaluate", "pure_pursuit", "")])
+def test_an_empty_word_is_not_the_folder_that_one_is_in(words, folder) -> None:
+    refused = run(*words)
+    assert refused.exit_code == 2 and "one of the words is empty" in refused.stderr and not list(folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    "words", [("evaluate", "pure_pursuit"), ("race", "pure_pursuit"), ("tournament", "a", "b"), ("train",)]
+)
+def test_seeds_begin_at_0(words) -> None:
+    refused = run(*words, "--seed", "-1")
+    assert refused.exit_code == 2 and "--seed" in refused.stderr and "0" in refused.stderr
+
+
+def test_a_driver_that_is_evaluated_drives_without_others() -> None:
+    refused = run("evaluate", "pure_pursuit", "--race", "head-to-head")
+    assert refused.exit_code == 2 and "racer race pure_pursuit OTHER" in refused.stderr
 
 
 def test_version() -> None:

@@ -71,6 +71,52 @@ def test_what_is_refused_does_not_hinder_the_others(replay, folder):
     assert "on the board already, entered by test driver" in again.stderr
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--db", "club.sqlite", "create", "Spring"),
+        ("--board", "Spring", "submit", "0.replay"),
+        ("--json", "log"),
+        ("--json", "boards"),
+    ],
+)
+def test_options_before_a_command_are_refused_not_dropped(words, folder):
+    refused = run("leaderboard", *words)
+    assert refused.exit_code == 2 and f"Invalid value for {words[0]}" in refused.stderr
+    assert not list(folder.iterdir())
+
+
+def test_hints_name_the_leaderboard_that_was_asked_for(folder):
+    made = run("leaderboard", "create", "Cup", "--db", "my cup.sqlite")
+    closed = run("leaderboard", "close", "Cup", "--db", "my cup.sqlite")
+    nobody = run("leaderboard", "--board", "Cup", "--db", "my cup.sqlite")
+    missing = run("leaderboard", "--db", "new one.sqlite")
+    for told, command, name in (
+        (made, "submit FILE --board Cup", "my cup"),
+        (closed, "restore Cup", "my cup"),
+        (nobody, "submit FILE --board Cup", "my cup"),
+        (missing, "add REPLAY --driver NAME", "new one"),
+    ):
+        assert f"racer leaderboard {command} --db '{name}.sqlite'" in told.stderr
+    assert [file.name for file in folder.iterdir()] == ["my cup.sqlite"]
+
+
+@pytest.mark.parametrize("form", ["--teams", "--csv", "--laps"])
+def test_where_there_is_nothing_to_show_it_says_so(form):
+    run("leaderboard", "create", "Cup")
+    shown = run("leaderboard", form)
+    assert shown.exit_code == 0 and shown.stdout == "" and "There" in shown.stderr
+
+
+def test_a_drivers_history_is_found_by_any_spelling_of_the_name(replay):
+    save_replay(altered(replay, driver="José B"), "0.replay")
+    run("leaderboard", "add", "0.replay")
+    for spelling in ("José B", "Jose\u0301  B", " José B "):
+        found = json.loads(run("leaderboard", "--driver", spelling, "--json").stdout)
+        assert [record["driver"] for record in found] == ["José B"]
+    assert run("leaderboard", "--driver", "Jose B").exit_code == 1
+
+
 def test_a_run_is_entered_and_watched_by_its_name(replay, folder):
     (folder / "climber.py").write_text(CLIMBER)
     (folder / "mine.py").write_text(REWARD)

@@ -87,6 +87,9 @@ def test_a_training_against_others(home):
     assert [drive.driver for drive in replay.drives] == ["duel", "pure_pursuit", "follow_the_gap"]
     assert verify(replay).ok
     call("--name", "duel", "--resume", "--more-steps", "300", "--agent", "climber.py")
+    alone = CliRunner().invoke(app, ["evaluate", "duel", "--agent", "climber.py", "--json"])
+    assert alone.exit_code == 0 and "racer race duel OTHER" in alone.stderr
+    assert len(json.loads(alone.stdout)["laps"]) == 3
 
 
 @pytest.mark.slow

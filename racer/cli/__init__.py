@@ -62,6 +62,12 @@ class Racer(TyperGroup):
             console.error(str(error))
         sys.exit(1)
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Take the words of a command line; an empty one would mean the folder that one is in."""
+        if "" in args:
+            raise typer.BadParameter("one of the words is empty; in a script, look whether a variable is not set")
+        return super().parse_args(ctx, args)
+
 
 app = typer.Typer(
     cls=Racer,

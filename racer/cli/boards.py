@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 
 from racer.cli import complete, console
-from racer.cli.leaderboard import Database
+from racer.cli.leaderboard import Database, on_db
 
 __all__ = ["COMMANDS"]
 
@@ -35,9 +35,9 @@ def create(
     from racer.leaderboard import Board
 
     board = Board.create(name, rules, db=db, who=who)
+    enter = console.command("racer", "leaderboard", "submit", "FILE", "--board", board.name, *on_db(db))
     console.note(
-        f"Made the board {console.word(board.name)} by the rules {escape(board.rulebook.title)}; enter with "
-        f"{console.command('racer', 'leaderboard', 'submit', 'FILE', '--board', board.name)}"
+        f"Made the board {console.word(board.name)} by the rules {escape(board.rulebook.title)}; enter with {enter}"
     )
 
 
@@ -131,7 +131,8 @@ def close(board: Name, who: Who = None, db: Database = None) -> None:
     from racer import leaderboard
 
     leaderboard.close(board, db=db, who=who)
-    console.note(f"Closed {console.word(board)}; {console.command('racer', 'leaderboard', 'restore', board)} opens it")
+    opens = console.command("racer", "leaderboard", "restore", board, *on_db(db))
+    console.note(f"Closed {console.word(board)}; {opens} opens it")
 
 
 def remove(

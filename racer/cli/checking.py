@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from racer.cli import complete, console, inputs
 from racer.errors import RacerError
-from racer.shelf import DEFAULTS, refuse_existing
+from racer.shelf import DEFAULTS
 
 if TYPE_CHECKING:
     from racer.reward import Earned, Finding, Report
@@ -44,9 +44,9 @@ def check(
 ) -> None:
     """Try a reward function: would a driver learn fast laps from it?
 
-    Fifteen scripted drives, good and bad, show what it pays. A driver learns what
-    pays best: the verdict says whether that is a fast lap (fine), may be something
-    else (doubtful), or is something else (wrong), and how to mend it.
+    Fifteen scripted drives, good and bad, show what it pays. A driver learns
+    what pays best: the verdict says whether that is a fast lap (fine), may be
+    something else (doubtful), or is something else (wrong), and how to mend it.
 
     Examples:
       [cyan]racer check my_reward[/cyan]
@@ -56,8 +56,7 @@ def check(
     """
     if watch and json:
         raise typer.BadParameter("JSON is one document; check again from your script instead", param_hint="--watch")
-    if plot is not None:
-        refuse_existing(plot, force)
+    inputs.new_picture(plot, force)
     with console.busy(console.loading("Driving fifteen ways")):
         inputs.expect("a reward function", reward, "reward")
         inputs.expect("a track", track, "route")

@@ -8,10 +8,10 @@ import typer
 from rich.markup import escape
 from rich.text import Text
 
-from racer.cli import complete, console, laboratory
+from racer.cli import complete, console, inputs, laboratory
 from racer.cli.training import count
 from racer.errors import RunError
-from racer.shelf import DEFAULTS, refuse_existing
+from racer.shelf import DEFAULTS
 
 if TYPE_CHECKING:
     from racer.lab import Budget, Cell, Comparison, Experiment, Pair
@@ -64,9 +64,10 @@ def compare(
 
     One training says little: the next seed may tell the opposite. So every
     reward is trained on every track with several seeds, on all cores, and the
-    answer comes with what it is worth: P(A beats B) is the chance that a training
-    with A ends with faster laps than one with B. Where that may be luck, the
-    answer is that the data does not tell them apart, and how many seeds would.
+    answer comes with what it is worth: P(A beats B) is the chance that a
+    training with A ends with faster laps than one with B. Where that may be
+    luck, the answer is that the data does not tell them apart, and how many
+    seeds would.
 
     Ctrl-C keeps what is done; --resume goes on, also with more seeds or tracks.
 
@@ -76,8 +77,7 @@ def compare(
       [cyan]racer compare a.py b.py --name ab --steps 400000[/cyan]
       [cyan]racer compare a.py b.py --name ab --steps 400000 --seeds 12 --resume[/cyan]
     """
-    if plot is not None:
-        refuse_existing(plot, force)
+    inputs.new_picture(plot, force)
     with console.busy("Reading"):
         from racer.lab import Comparison, lab_folder
 

@@ -36,9 +36,9 @@ def drive(
     """Drive yourself, in a window: arrow keys or w, a, s, d, or a gamepad.
 
     Up and down (the triggers) change the speed that the car is to drive, left
-    and right (the left stick) steer. Leaving the track ends a lap, and the next one
-    starts from the line. Esc ends the race. It is recorded like any other, verifies,
-    and may enter the leaderboard.
+    and right (the left stick) steer. Leaving the track ends a lap, and the next
+    one starts from the line. Esc ends the race. It is recorded like any other,
+    verifies, and may enter the leaderboard.
 
     Examples:
       [cyan]racer drive[/cyan]

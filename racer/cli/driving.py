@@ -56,7 +56,7 @@ def evaluate(
         typer.Option(metavar="RULES", help="Race by a rulebook, a name or a file.", autocompletion=complete.rules),
     ] = None,
     laps: Annotated[int | None, typer.Option(min=1, max=1000, help="Number of laps (default: 3).")] = None,
-    seed: Annotated[int, typer.Option(help="Random seed (default: 0).")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed (default: 0).")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
     replay: Annotated[Path | None, typer.Option(metavar="FILE.replay", help="Record a replay.", dir_okay=False)] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the replay file.")] = False,
@@ -114,6 +114,9 @@ def evaluate(
         return
     number = 3 if laps is None else laps
     who = entrant(driver, agent, reward, seed, penalty)
+    if race == "head-to-head":
+        meet = f"racer race {console.quoted(driver)} OTHER"
+        raise typer.BadParameter(f"here a driver drives without others; let drivers meet: {meet}", param_hint="--race")
     asked = (race, objects, random_objects, bots, bot_speed, lane_changes)
     if any(asked) or objects is not None or bots is not None:
         if tracks is not None:
@@ -121,6 +124,10 @@ def evaluate(
         traffic = traffic_of(*asked)
     else:
         traffic = None if who.run is None or tracks is not None else who.run.config.traffic
+        if traffic is not None and not traffic.count:  # it was trained against drivers
+            traffic = None
+            meet = console.command("racer", "race", driver, "OTHER")
+            console.note(f"It drives alone here. Let it meet others: {meet}")
     if traffic is not None:
         crowded.evaluate_among(who, traffic, track, (number, seeds, seed), json, (replay, force))
         return

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from racer.cli.console import quoted
 from racer.errors import FileError, ReplayError
+from racer.shelf import refuse_existing
 
-__all__ = ["entry_file", "expect", "kind", "replay_file"]
+__all__ = ["entry_file", "expect", "kind", "new_picture", "replay_file"]
 
 HEAD_BYTES = 65_536
 MOST_HEADER_BYTES = 10_000_000
@@ -61,6 +62,19 @@ def expect(what: str, given: str | Path, *kinds: str) -> None:
     noun, command = KINDS[found]
     advice = f": {command.format(quoted(given))}" if command else ""
     raise FileError(f"{given} is {noun}, not {what}{advice}")
+
+
+def new_picture(path: Path | None, force: bool) -> None:
+    """Refuse, before anything is done, a picture that cannot be drawn or would replace a file; None: there is none.
+
+    Raises:
+        FileError: it has the name of no picture, or something is there and `force` is false.
+    """
+    if path is not None:
+        from racer.viewer.plot import check_picture
+
+        check_picture(path)
+        refuse_existing(path, force)
 
 
 def replay_file(given: str) -> Path:

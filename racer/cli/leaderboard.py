@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from racer.leaderboard import Board, Entry, Standings
 
-__all__ = ["Database", "leaderboard_app", "show_tables"]
+__all__ = ["Database", "leaderboard_app", "on_db", "show_tables"]
 
 Database = Annotated[
     str | None,
@@ -30,6 +30,7 @@ Database = Annotated[
 ]
 Team = Annotated[str | None, typer.Option(help="The team that the driver drives for from now on.")]
 
+NEEDED = ("rank", "team", "driver", "entry", "lap", "time_s", "complete", "mean_time_s", "gain_s", "to_best_before_s")
 SHOWN = 20  # drivers of a board, where it is shown beside something else
 
 leaderboard_app = typer.Typer(invoke_without_command=True, no_args_is_help=False)
@@ -58,9 +59,9 @@ def leaderboard(
 ) -> None:
     """Show who drove which track how fast, best lap first; ties share a rank.
 
-    The leaderboard trusts no one: it re-simulates a replay's actions and accepts
-    only laps that reproduce. Each track, direction and car has a board of its own.
-    [cyan]racer leaderboard create[/cyan] makes a board with rules.
+    The leaderboard trusts no one: it re-simulates a replay's actions and
+    accepts only laps that reproduce. Each track, direction and car has a board
+    of its own. [cyan]racer leaderboard create[/cyan] makes a board with rules.
 
     Examples:
       [cyan]racer leaderboard --track harbor[/cyan]
@@ -69,6 +70,7 @@ def leaderboard(
       [cyan]racer leaderboard --board "Class 5b" --html class.html[/cyan]
     """
     if context.invoked_subcommand is not None:
+        _refuse_options(context, context.invoked_subcommand)
         return
     forms = {"--json": json, "--csv": as_csv, "--markdown": markdown, "--html": html is not None}
     if sum(forms.values()) > 1:
@@ -100,11 +102,32 @@ def leaderboard(
     elif tables:
         show_tables(tables)
     elif board is not None:
-        enter = console.command("racer", "leaderboard", "submit", "FILE", "--board", board)
+        enter = console.command("racer", "leaderboard", "submit", "FILE", "--board", board, *on_db(db))
         console.note(f"Nobody is on the board {console.word(board)} yet: {enter}")
     else:
         on = f" on {escape(track)}" if track else ""
-        console.note(f"Nobody is on the board{on} yet: [cyan]racer leaderboard add REPLAY|RUN --driver NAME[/cyan]")
+        enter = console.command("racer", "leaderboard", "add", "RUN", "--driver", "NAME", *on_db(db))
+        console.note(f"Nobody is on the board{on} yet: {enter}")
+
+
+def on_db(db: str | None) -> list[str]:
+    """The words of a command on the same leaderboard."""
+    return [] if db is None else ["--db", db]
+
+
+def _refuse_options(context: typer.Context, command: str) -> None:
+    """Refuse options before the name of a command: they would count for nothing.
+
+    Raises:
+        BadParameter: there are some.
+    """
+    for option in context.command.params:
+        source = context.get_parameter_source(option.name or "")
+        if source is not None and source.name == "COMMANDLINE":
+            raise typer.BadParameter(
+                f"put it behind the command, if that takes it: racer leaderboard {command} ... {option.opts[0]}",
+                param_hint=option.opts[0],
+            )
 
 
 def _check_track_name(track: str, on_boards: set[str]) -> None:
@@ -148,6 +171,8 @@ def _show_view(
             records += laps_as_records(board, board.entries())
     if driver is not None and not records:
         raise RacerError(f"no driver {driver!r} is on these boards")
+    if not records and not forms[0]:
+        console.note("There are no teams yet: enter with --team" if teams else "There is nothing to show yet")
     if forms[0]:
         console.print_json(records)
     elif forms[1]:
@@ -158,10 +183,13 @@ def _show_view(
 
 def _history(board: Board, driver: str) -> list[dict[str, Any]]:
     """A driver's entries on a board: how much faster each was than the best one before."""
+    from racer.leaderboard import clean_name
+
     best: int | None = None
     records = []
+    name = clean_name(driver, "driver's", len(driver) + 1)
     for entry in board.entries():
-        if entry.driver == driver:
+        if entry.driver == name:
             change = None if best is None else (entry.time_ms - best) / 1000.0
             best = entry.time_ms if best is None else min(best, entry.time_ms)
             records.append(
@@ -178,7 +206,10 @@ def _show_records(records: list[dict[str, Any]]) -> None:
         rows = [
             {key: value for key, value in one.items() if key != "board"} for one in records if one["board"] == board
         ]
-        columns = [f"{name.replace('_', ' ')}{'>' if _is_number(rows, name) else ''}" for name in rows[0]]
+        columns = [
+            f"{name.replace('_', ' ')}{'>' if _is_number(rows, name) else ''}{'' if name in NEEDED else '?'}"
+            for name in rows[0]
+        ]
         console.show(console.table(columns, [[_cell(value) for value in row.values()] for row in rows], board))
 
 
@@ -191,6 +222,9 @@ def _cell(value: object) -> str:
 
 
 def _print_csv(records: list[dict[str, Any]]) -> None:
+    if not records:
+        console.note("There is nothing to list yet")
+        return
     console.print_csv(list(records[0]) if records else [], [list(record.values()) for record in records])
 
 

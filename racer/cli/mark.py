@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 
 from racer.cli import complete, console
+from racer.cli.inputs import new_picture
 from racer.errors import RacerError
 from racer.shelf import DEFAULTS, refuse_existing
 
@@ -44,10 +45,10 @@ def mark(
 ) -> None:
     """Show the mark: the best lap known of a track, in a direction and with a car.
 
-    Lap times are reported in percent of it: 100 % is as fast. Marks of racer's own
-    tracks come with it; those of other tracks are searched for when they are first
-    asked for, which takes up to a minute, and then kept. A lap of anyone that
-    verifies and is faster becomes the mark.
+    Lap times are reported in percent of it: 100 % is as fast. Marks of racer's
+    own tracks come with it; those of other tracks are searched for when they
+    are first asked for, which takes up to a minute, and then kept. A lap of
+    anyone that verifies and is faster becomes the mark.
 
     With --csv, each row is a place along the lap: x and y are those of
     [cyan]params[/cyan], a row belongs to the waypoint of the same number.
@@ -59,8 +60,9 @@ def mark(
     """
     if json and as_csv:
         raise typer.BadParameter("choose one of --json and --csv")
-    for target in filter(None, (out, replay)):
-        refuse_existing(target, force)
+    new_picture(out, force)
+    if replay is not None:
+        refuse_existing(replay, force)
     with console.busy(console.loading("Looking for the mark")):
         from racer.replay import best_clean_lap, mark_of
 
@@ -83,7 +85,7 @@ def mark(
     elif json:
         console.print_json(_record(known))
     else:
-        _show(known)
+        _show(known, course)
     for written, word in ((out, "Drew"), (replay, "Copied")):
         if written is not None:
             console.note(f"{word} {console.word(written)}")
@@ -180,7 +182,7 @@ def _record(mark: Replay) -> dict[str, Any]:
     }
 
 
-def _show(mark: Replay) -> None:
+def _show(mark: Replay, track: Track) -> None:
     record = _record(mark)
     row = [
         f"{record['mark_s']:.3f} s",
@@ -189,9 +191,9 @@ def _show(mark: Replay) -> None:
         record["car"],
         record["created"][:16].replace("T", " "),
     ]
-    way = " (reverse)" if mark.track.reversed else ""
+    way = " (reverse)" if track.reversed else ""
     columns = ["lap>", "mean speed>", "driven by", "car?", "found (UTC)?"]
-    console.show(console.table(columns, [row], f"The mark of {mark.track.name}{way}, {mark.track.length:.1f} m"))
+    console.show(console.table(columns, [row], f"The mark of {track.name}{way}, {track.length:.1f} m"))
 
 
 def _print_line(mark: Replay, every: float | None) -> None:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from racer.cli import complete, console
-from racer.cli.inputs import replay_file
+from racer.cli.inputs import new_picture, replay_file
 from racer.cli.runs import known_run
-from racer.shelf import refuse_existing
 
 if TYPE_CHECKING:
     from racer.viewer.plot import Curve
@@ -51,7 +50,7 @@ def plot(
       [cyan]racer plot first --laps --out laps.png[/cyan]
       [cyan]racer plot first.replay classic.replay --out laps.png[/cyan]
     """
-    refuse_existing(out, force)
+    new_picture(out, force)
     with console.busy("Drawing"):
         if laps or any(Path(one).is_file() for one in what):
             _draw_laps(what, out)

@@ -63,7 +63,7 @@ def race(
     grid: Grid = "staggered",
     shuffle: Annotated[bool, typer.Option("--shuffle", help="Draw the order of the grid from the seed.")] = False,
     penalty: Penalty = 5.0,
-    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
     replay: Annotated[Path | None, typer.Option(metavar="FILE.replay", help="Record a replay.", dir_okay=False)] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the replay file.")] = False,

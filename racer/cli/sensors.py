@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from racer.cli import complete, console
+from racer.cli import complete, console, inputs
 from racer.shelf import DEFAULTS
 
 __all__ = ["sensors"]
@@ -20,6 +20,7 @@ def sensors(
         Path | None,
         typer.Option(metavar="FILE.png", help="Also draw what each sensor shows at three places.", dir_okay=False),
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the picture.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
     """List the sensors of a car; with --plot, draw what they show.
@@ -33,6 +34,7 @@ def sensors(
       [cyan]racer sensors[/cyan]
       [cyan]racer sensors --track fjord --plot sensors.png[/cyan]
     """
+    inputs.new_picture(plot, force)
     from racer.sensors import DESCRIPTIONS, SENSORS
     from racer.track import load_track
 

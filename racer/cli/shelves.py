@@ -47,6 +47,7 @@ def list_shelves(
         Path | None,
         typer.Option(metavar="FILE.png", help="Also draw all tracks on one sheet.", dir_okay=False),
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the picture.")] = False,
 ) -> None:
     """List tracks, rewards, agents and rulebooks: yours (from this folder) and racer's.
 
@@ -62,6 +63,7 @@ def list_shelves(
     """
     if plot is not None and kind not in (None, Kind.TRACKS):
         raise typer.BadParameter("only tracks can be drawn: racer list tracks --plot FILE.png", param_hint="--plot")
+    inputs.new_picture(plot, force)
     if kind is Kind.RUNS:
         runs.list_runs(json)
         return
@@ -126,7 +128,7 @@ def new_track(
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE.png", help="Also draw it into a picture.", dir_okay=False)
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a track of that name.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a track of that name, and the picture.")] = False,
 ) -> None:
     """Make a random track and put it on your shelf, ./tracks/.
 
@@ -141,6 +143,7 @@ def new_track(
     import dataclasses
     import secrets
 
+    inputs.new_picture(plot, force)
     from racer.track import make_track, shelve
 
     chosen = secrets.randbelow(SEEDS) if seed is None else seed

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from racer.cli import console
 from racer.cli.entrants import entrant
+from racer.cli.inputs import new_picture
 from racer.cli.race import GRIDS, Drivers, Grid, Penalty, Where, check_choice, contestants, course_of, heat_of
 from racer.shelf import make_folder, refuse_existing
 
@@ -30,7 +31,7 @@ def tournament(
     grid: Grid = "staggered",
     penalty: Penalty = 5.0,
     seeding: Annotated[str, typer.Option(metavar="|".join(SEEDINGS), help="Who is drawn against whom.")] = SEEDINGS[0],
-    seed: Annotated[int, typer.Option(help="Random seed of the first heat.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the first heat.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
     out: Annotated[Path | None, typer.Option(metavar="FILE.png", help="Draw the bracket or the cross table.")] = None,
     replays: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Record a replay of every heat there.")] = None,
@@ -54,8 +55,7 @@ def tournament(
     check_choice("--format", kind, KINDS)
     check_choice("--seeding", seeding, SEEDINGS)
     check_choice("--grid", grid, GRIDS)
-    if out is not None:
-        refuse_existing(out, force)
+    new_picture(out, force)
     if replays is not None:
         for old in sorted(make_folder(replays).glob("*.replay")):
             refuse_existing(old, force)

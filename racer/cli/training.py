@@ -76,7 +76,7 @@ def train(
             autocompletion=complete.runs,
         ),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Random seed (default: 0).")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Random seed (default: 0).")] = None,
     logs: Annotated[
         bool | None, typer.Option("--logs/--no-logs", help="Keep logs in DeepRacer's format, too (default: yes).")
     ] = None,

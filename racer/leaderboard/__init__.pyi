@@ -8,6 +8,7 @@ from .cleaning import (
     rename_driver as rename_driver,
     restore as restore,
 )
+from .names import clean_name as clean_name
 from .page import as_page as as_page, save_page as save_page
 from .ranking import Progress as Progress, TeamRow as TeamRow
 from .records import AlreadyEnteredError as AlreadyEnteredError, Course as Course, Entry as Entry, Row as Row

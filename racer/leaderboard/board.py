@@ -17,7 +17,7 @@ from racer.leaderboard import tables
 from racer.leaderboard.audit import note
 from racer.leaderboard.boards import BoardRecord, found, made, of_rules, only
 from racer.leaderboard.entering import keep_road, physics_here, store
-from racer.leaderboard.names import clean_name
+from racer.leaderboard.names import board_name, clean_name
 from racer.leaderboard.proof import prove_all
 from racer.leaderboard.ranking import Progress, TeamRow, entries_on, progress, rank_teams, ranked
 from racer.leaderboard.records import Entry, Row
@@ -65,7 +65,7 @@ class Board(BoardRecord):
         tracks, moments = rulebook.courses(), (rulebook.entries.opens, rulebook.entries.closes)
         opens, closes = (None if one is None else one.isoformat(timespec="seconds") for one in moments)
         values = {
-            "name": clean_name(name, "board's", tables.BOARD_LIMIT),
+            "name": board_name(name, tables.BOARD_LIMIT),
             "open_to_all": False,
             "digest": board_digest(rulebook),
             "opens": opens,

@@ -14,7 +14,7 @@ from racer.errors import LeaderboardError
 from racer.leaderboard.audit import Action, actions, note
 from racer.leaderboard.boards import BoardRecord, found, only
 from racer.leaderboard.entering import settle
-from racer.leaderboard.names import clean_name
+from racer.leaderboard.names import board_name, clean_name
 from racer.leaderboard.ranking import entries_on
 from racer.leaderboard.records import Entry
 from racer.leaderboard.storage import database, opened
@@ -80,7 +80,7 @@ def rename(board: str, name: str, *, db: str | Path | None = None, who: str | No
     Raises:
         LeaderboardError: there is no such board, the name is taken or is none, or the database cannot be used.
     """
-    name = clean_name(name, "board's", BOARD_LIMIT)
+    name = board_name(name, BOARD_LIMIT)
     with opened(database(db), write=True) as connection:
         one = only(connection, database(db), board)
         if found(connection, database(db), boards.c.name == name):

@@ -10,6 +10,7 @@ import sqlite3
 import time
 from functools import cache
 from pathlib import Path
+from shlex import quote
 
 import sqlalchemy as sa
 
@@ -133,7 +134,8 @@ def _checked_uri(name: str, write: bool) -> str:
         )
     if not write and not path.exists():
         raise LeaderboardError(
-            f"there is no leaderboard {name} yet; `racer leaderboard add REPLAY --driver NAME` makes it"
+            f"there is no leaderboard {name} yet; "
+            f"`racer leaderboard add REPLAY --driver NAME --db {quote(str(name))}` makes it"
         )
     if write and not path.parent.is_dir():
         raise LeaderboardError(

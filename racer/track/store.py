@@ -137,7 +137,7 @@ def shelve(track: Track, folder: str | Path = "tracks", suffix: str = ".csv", *,
     if not re.fullmatch(r"\w[\w.-]{0,99}", track.name):
         raise TrackError(f"{track.name!r} is no name for a track file; choose one of letters, digits, - and _")
     if (problem := shelf.name_problem("tracks", track.name)) is not None:
-        raise TrackError(f"{problem.removesuffix('; rename the file')}; choose another name (--name)")
+        raise TrackError(f"{problem.removesuffix('; rename the file')}; choose another name")
     shelf_folder = make_folder(folder)
     target = shelf_folder / f"{track.name}{suffix}"
     others = [path for each in shelf.SHELVES["tracks"] if (path := shelf_folder / f"{track.name}{each}").exists()]

@@ -161,6 +161,8 @@ def read_metrics(folder: Path) -> dict[str, NDArray[np.float64]]:
     """
     path = folder / "metrics.csv"
     refuse_links(path, folder)
+    if not path.exists():
+        raise RunError(f"{folder} was not trained here yet, so there are no numbers of how it learned")
     rows = list(csv.reader(io.StringIO(read_text(path, RunError, LIMITS["json"]))))
     columns = rows[0] if rows else []
     if "steps" not in columns or len(rows) < 2:

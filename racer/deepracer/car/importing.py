@@ -55,6 +55,8 @@ def _packed(source: Path) -> tuple[Document, Document]:
     archive = read_archive(source, lambda name: name.endswith((".pb", METADATA)), ModelError, MOST_BYTES + 2**20)
     graphs = {name: data for name, data in archive.files.items() if name.endswith(".pb")}
     texts = {name: data for name, data in archive.files.items() if PurePosixPath(name).name == METADATA}
+    if not archive.complete and not (graphs and texts):
+        raise ModelError(f"{source} is cut short; fetch it again")
     if not graphs or not texts:
         raise ModelError(
             f"{source} holds no {'graph (.pb)' if not graphs else METADATA}; give the archive for the physical car, "
@@ -75,6 +77,8 @@ def _beside(source: Path) -> tuple[Document, Document]:
     """A graph, and the metadata that lie beside it or in the folder above."""
     if source.is_dir():
         raise ModelError(f"{source} is a folder; give the .pb in it, or the archive for the physical car")
+    if source.suffix in (".gz", ".tgz", ".tar"):
+        raise ModelError(f"{source} is no archive, or it is damaged; fetch it again")
     data = read_bytes(source, ModelError, MOST_BYTES)
     folders = (source.resolve().parent, source.resolve().parent.parent)
     found = next((folder / METADATA for folder in folders if (folder / METADATA).is_file()), None)

@@ -127,9 +127,9 @@ class PPORecipe(Recipe):
             seed=seed,
             device=self.device,
         )
-        policy_units, value_units = (" x ".join(map(str, units)) for units in (self.net_arch, self.value_net_arch))
-        different = f" and {value_units}" if value_units not in ("", policy_units) else ""
-        self.architecture = f"PPO, policy and value networks of {policy_units}{different} units"
+        layers = dict.fromkeys(filter(None, (self.net_arch, self.value_net_arch)))
+        units = " and ".join(" x ".join(map(str, each)) for each in layers)
+        self.architecture = f"PPO, policy and value networks of {units} units" if units else "PPO"
         self.tune()
 
     def tune(self) -> None:

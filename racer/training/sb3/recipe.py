@@ -147,8 +147,9 @@ class Recipe:
             raise AgentError("only a driver by images that PPO trains can have a privileged sensor")
         if self.images:
             self.architecture += f" behind {self.network}"
-            share = dict(zip(ENCODERS, PACES, strict=True))[self.network] * USUAL_BYTES / self.bytes
-            self.pace = self.pace or int(float(f"{self.image_pace * share:.2g}"))
+            shares = dict(zip(ENCODERS, PACES, strict=True))
+            usual = self.pace / shares[type(self).network] or self.image_pace * USUAL_BYTES / self.bytes
+            self.pace = int(float(f"{usual * shares[self.network]:.2g}"))
 
     def build(self, env: TimeTrialVector | ConcatVectorEnv, seed: int) -> None:
         """Set `self.model` and `self.architecture`."""

@@ -1,4 +1,4 @@
-from .canvas import Box as Box, Canvas as Canvas
+from .canvas import Box as Box, Canvas as Canvas, check_picture as check_picture
 from .comparison import Strip as Strip, comparison as comparison
 from .laps import contact_sheet as contact_sheet, laps as laps
 from .learning import (

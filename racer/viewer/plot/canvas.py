@@ -17,7 +17,7 @@ from racer.errors import FileError
 from racer.shelf import replacing
 from racer.track import Points, Track, nearest, point_at, resample, signed_area
 
-__all__ = ["ACCENT", "BAD", "CARD", "EDGE", "GOOD", "ROAD", "SOFT", "TEXT", "Box", "Canvas", "Place"]
+__all__ = ["ACCENT", "BAD", "CARD", "EDGE", "GOOD", "ROAD", "SOFT", "TEXT", "Box", "Canvas", "Place", "check_picture"]
 
 GROUND = "#0d1117"
 CARD = "#161b22"
@@ -34,7 +34,19 @@ BAD = "#ff7a70"
 DPI = 144
 POINT_IN = 1.0 / 72.0  # a printer's point
 DASH_M = 0.3  # length of a dash of the centre line, and of the gap after it
+PICTURES = (".png", ".svg", ".pdf", ".jpg", ".jpeg", ".webp")
 SCALES_M = (0.5, 1.0, 2.0, 5.0, 10.0, 50.0, 100.0)
+
+
+def check_picture(path: str | Path) -> None:
+    """Refuse a file name that is none of a picture.
+
+    Raises:
+        FileError: its suffix is none of `PICTURES`.
+    """
+    if Path(path).suffix.lower() not in PICTURES:
+        raise FileError(f"cannot draw {path}: name the picture .png, .svg or .pdf")
+
 
 Place = Callable[[Points], Points]  # metres on the track, `(n, 2)`, to inches on the sheet
 
@@ -157,18 +169,15 @@ class Canvas:
         )
 
     def save(self, path: str | Path) -> None:
-        """Write the picture; the suffix chooses the format (`.png`, `.svg`, `.pdf`, `.jpg`).
+        """Write the picture; the suffix chooses the format (one of `PICTURES`).
 
         Raises:
             FileError: The format is unknown, or the file cannot be written.
         """
         target = Path(path)
-        kinds = self.figure.canvas.get_supported_filetypes()
-        kind = target.suffix.lower().lstrip(".")
-        if kind not in kinds:
-            raise FileError(f"cannot draw {target}: name the picture .png, .svg or .pdf")
+        check_picture(target)
         with replacing(target) as temporary:
-            self.figure.savefig(temporary, format=kind, dpi=DPI)
+            self.figure.savefig(temporary, format=target.suffix.lower().lstrip("."), dpi=DPI)
 
     def _start(self, track: Track, place: Place, weight: float) -> None:
         """The start line, and an arrow just ahead of it that shows the direction."""
