@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
 from racer.cli import complete, console, laps as lap_tables, mark
 from racer.cli.inputs import entry_file
+from racer.cli.views import print_csv, show_view
 from racer.errors import RacerError, ShelfError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from racer.leaderboard import Board, Entry, Standings
+    from racer.leaderboard import Entry, Standings
 
 __all__ = ["Database", "leaderboard_app", "on_db", "show_tables"]
 
@@ -30,7 +31,6 @@ Database = Annotated[
 ]
 Team = Annotated[str | None, typer.Option(help="The team that the driver drives for from now on.")]
 
-NEEDED = ("rank", "team", "driver", "entry", "lap", "time_s", "complete", "mean_time_s", "gain_s", "to_best_before_s")
 SHOWN = 20  # drivers of a board, where it is shown beside something else
 
 leaderboard_app = typer.Typer(invoke_without_command=True, no_args_is_help=False)
@@ -89,12 +89,12 @@ def leaderboard(
     if track is not None and not tables:
         _check_track_name(track, {course.track for table in standings(db=db) for course in table.board.courses})
     if any(views.values()):
-        _show_view(tables, driver, teams, progress, (json, as_csv))
+        show_view(tables, driver, teams, progress, (json, as_csv))
     elif json:
         console.print_json(as_records(tables))
     elif as_csv:
-        _print_csv(as_records(tables))
-    elif markdown:
+        print_csv(as_records(tables))
+    elif markdown and tables:
         typer.echo(as_markdown(tables), nl=False)
     elif html is not None:
         save_page(tables, html, overwrite=force)
@@ -141,91 +141,6 @@ def _check_track_name(track: str, on_boards: set[str]) -> None:
     known = on_boards | set(names("tracks"))
     if track not in known:
         raise ShelfError(f"there is no track {track!r}.{did_you_mean(track, known)} `racer list tracks` lists them.")
-
-
-def _show_view(
-    tables: Sequence[Standings], driver: str | None, teams: bool, progress: bool, forms: tuple[bool, bool]
-) -> None:
-    """Show something else than the table of each board: a driver's history, teams, progress, or all laps."""
-    from racer.leaderboard import laps_as_records
-
-    boards = [table.board for table in tables if table.current]
-    records: list[dict[str, Any]] = []
-    for board in boards:
-        if driver is not None:
-            records += _history(board, driver)
-        elif teams:
-            rows = board.teams()
-            records += [
-                {"board": board.name, "rank": row.rank, "team": row.team, "mean_time_s": round(row.time_ms / 1000.0, 3)}
-                | {"best_time_s": row.best_ms / 1000.0, "drivers": row.drivers}
-                for row in rows
-            ]
-        elif progress:
-            records += [
-                {"board": board.name, "driver": one.driver, "gain_s": one.gain_ms / 1000.0}
-                | {"first_time_s": one.first_ms / 1000.0, "best_time_s": one.best_ms / 1000.0, "tries": one.attempts}
-                for one in board.progress()
-            ]
-        else:
-            records += laps_as_records(board, board.entries())
-    if driver is not None and not records:
-        raise RacerError(f"no driver {driver!r} is on these boards")
-    if not records and not forms[0]:
-        console.note("There are no teams yet: enter with --team" if teams else "There is nothing to show yet")
-    if forms[0]:
-        console.print_json(records)
-    elif forms[1]:
-        _print_csv(records)
-    else:
-        _show_records(records)
-
-
-def _history(board: Board, driver: str) -> list[dict[str, Any]]:
-    """A driver's entries on a board: how much faster each was than the best one before."""
-    from racer.leaderboard import clean_name
-
-    best: int | None = None
-    records = []
-    name = clean_name(driver, "driver's", len(driver) + 1)
-    for entry in board.entries():
-        if entry.driver == name:
-            change = None if best is None else (entry.time_ms - best) / 1000.0
-            best = entry.time_ms if best is None else min(best, entry.time_ms)
-            records.append(
-                {"board": board.name, "entry": entry.id, "time_s": entry.time_ms / 1000.0, "to_best_before_s": change}
-                | {"best_lap_s": entry.best_lap_ms / 1000.0, "laps": entry.laps, "kind": entry.kind}
-                | {"submitted": entry.submitted, "driver": entry.driver}
-            )
-    return records
-
-
-def _show_records(records: list[dict[str, Any]]) -> None:
-    """Print records as a table for each board."""
-    for board in dict.fromkeys(record["board"] for record in records):
-        rows = [
-            {key: value for key, value in one.items() if key != "board"} for one in records if one["board"] == board
-        ]
-        columns = [
-            f"{name.replace('_', ' ')}{'>' if _is_number(rows, name) else ''}{'' if name in NEEDED else '?'}"
-            for name in rows[0]
-        ]
-        console.show(console.table(columns, [[_cell(value) for value in row.values()] for row in rows], board))
-
-
-def _is_number(rows: list[dict[str, Any]], name: str) -> bool:
-    return any(isinstance(row[name], int | float) for row in rows)
-
-
-def _cell(value: object) -> str:
-    return "" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
-
-
-def _print_csv(records: list[dict[str, Any]]) -> None:
-    if not records:
-        console.note("There is nothing to list yet")
-        return
-    console.print_csv(list(records[0]) if records else [], [list(record.values()) for record in records])
 
 
 @leaderboard_app.command("add")
