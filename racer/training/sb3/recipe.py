@@ -222,9 +222,8 @@ class Recipe:
         """Learn until the budget is used up.
 
         Args:
-            report: called as `report(steps, metrics)` before a rollout, each `reports`-th; returns the share of the
-                budget that is used. Racer shows `rollout/ep_rew_mean` and `rollout/ep_progress_mean`, and logs all the
-                metrics.
+            report: called as `report(steps, metrics)` before every `reports`-th rollout; returns the share of the
+                budget that is used. Racer shows `rollout/ep_rew_mean` and `rollout/ep_progress_mean`, and logs all.
         """
         self.model.set_logger(Logger(None, []))
         callback, never = _Reporter(self, report), cast(int, None)
@@ -233,7 +232,7 @@ class Recipe:
             self.model.learn(WITHOUT_END, callback=callback, log_interval=never, reset_num_timesteps=False)
 
     def tune(self) -> None:
-        """Set what changes in the course of a training; called before a rollout, each `reports`-th.
+        """Set what changes in the course of a training; called before every `reports`-th rollout.
 
         `self.schedule` knows how far the training has come.
         """
