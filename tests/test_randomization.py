@@ -12,6 +12,7 @@ from racer.sim import (
     CARS,
     OFF,
     REAL_CAR,
+    SIM_TO_REAL,
     STEP_S,
     CarConstants,
     ContinuousActions,
@@ -23,6 +24,7 @@ from racer.sim import (
 from racer.sim.car import RANGES
 from racer.sim.randomization import MOST
 from racer.track import load_track
+from racer.training import Callback, RunConfig, start, train
 
 CAR = CARS["deepracer"]
 FRONT = "FRONT_FACING_CAMERA"
@@ -427,9 +429,39 @@ def test_bounds_are_the_last_that_are_taken():
     assert set(MOST) == {field.name for field in dataclasses.fields(Randomization)}
 
 
+@pytest.mark.parametrize("ends", [0.0, 0.5, 0.9])
+def test_the_share_that_is_asked_for_is_at_the_ends_and_the_rest_is_even(ends):
+    told = np.array(
+        [
+            varied(3000, trim=0.1, ends=ends).car_constants["trim"][:, 0] / 0.1,
+            varied(3000, friction=0.2, ends=ends).car_constants["grip"][:, 0] / (0.2 * CAR.grip) - 5.0,
+            varied(3000, throttle=0.8, ends=ends).car_constants["throttle"][:, 0] / 0.4 - 1.0,
+        ]
+    )
+    at_ends = np.isclose(np.abs(told), 1.0)
+    assert np.abs(told).max() <= 1.0 + 1e-9
+    np.testing.assert_allclose(at_ends.mean(1), ends, atol=0.03)
+    np.testing.assert_allclose((told[at_ends] > 0.0).mean() if ends else 0.5, 0.5, atol=0.03)
+    for row, there in zip(told, at_ends, strict=True):
+        between = np.sort(row[~there])
+        np.testing.assert_allclose(between, np.linspace(-1.0, 1.0, len(between)), atol=0.2)
+
+
+@pytest.mark.parametrize("level", ["off", "some"])
+def test_a_training_draws_half_of_it_at_the_ends(level, tmp_path):
+    class Seen(Callback):
+        def on_training_start(self, env, learner):
+            self.drawn = env.field.world.randomization
+
+    seen = Seen()
+    config = RunConfig("pebble", agent="ppo", steps=64, randomize=level, logs=False)
+    train(start(config, str(tmp_path / "run")), [seen])
+    assert seen.drawn == (OFF if level == "off" else dataclasses.replace(SIM_TO_REAL, ends=0.5))
+
+
 def test_a_wider_one_is_wider_in_everything_that_has_room():
     wider = REAL_CAR.times(1.5)
     for name, most in MOST.items():
-        value = min(most, 1.5 * getattr(REAL_CAR, name))
+        value = getattr(REAL_CAR, name) if name == "ends" else min(most, 1.5 * getattr(REAL_CAR, name))
         assert getattr(wider, name) == (2 if name == "delay" else value)
     assert OFF.times(1.5) == OFF

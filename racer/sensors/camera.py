@@ -105,7 +105,7 @@ class Camera:
         if drawn.texture:
             add_texture(out, cars, drawn.texture)
         if drawn.blur:
-            blur(out, cars, drawn.blur)
+            blur(out, cars, drawn.constants)
         if drawn.pixel_noise:
             add_pixel_noise(out, cars, drawn.pixel_noise)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from racer.sim import BEAMS, ENTRIES, PICTURE, PIXELS, TEXTURE, Randomization, chance, gauss, inlined, kernel, spread
+from racer.sim import BEAMS, ENTRIES, PICTURE, PIXELS, TEXTURE, Randomization, chance, gauss, inlined, kernel, varied
 
 FOCAL, PITCH, HEIGHT, LIGHT, COLOURS = range(PICTURE, PICTURE + 5)
 CONTRAST, BLUR = range(COLOURS + 6, COLOURS + 8)
@@ -39,22 +39,22 @@ def _vary_views(views: Any, width: int, cars: Any, ranges: Any) -> None:
     for i in range(cars.shape[0]):
         for j in range(cars.shape[1]):
             view, state = views[i, j], cars[i, j]
-            field = 2.0 * atan(0.5 * width / view.focal) + ranges.field_of_view * spread(state, j, FOCAL)
+            field = 2.0 * atan(0.5 * width / view.focal) + ranges.field_of_view * varied(ranges, state, j, FOCAL)
             view.focal = 0.5 * width / tan(0.5 * min(WIDEST, max(NARROWEST, field)))
-            turn = ranges.pitch * spread(state, j, PITCH)
+            turn = ranges.pitch * varied(ranges, state, j, PITCH)
             sine, cosine = view.sine, view.cosine
             view.sine, view.cosine = sine * cos(turn) + cosine * sin(turn), cosine * cos(turn) - sine * sin(turn)
-            view.height = max(LOWEST_M, view.height + ranges.height_m * spread(state, j, HEIGHT))
-            light = 1.0 + ranges.light * spread(state, j, LIGHT)
-            apart = 1.0 + ranges.contrast * spread(state, j, CONTRAST)
-            view.ground = _grey(view.ground + ranges.colours * spread(state, j, COLOURS), apart, light)
-            view.line = _grey(view.line + ranges.colours * spread(state, j, COLOURS + 1), apart, light)
-            view.road = _grey(view.road + ranges.colours * spread(state, j, COLOURS + 2), apart, light)
-            view.dash = _grey(view.dash + ranges.colours * spread(state, j, COLOURS + 3), apart, light)
-            sky = ranges.colours * spread(state, j, COLOURS + 4)
+            view.height = max(LOWEST_M, view.height + ranges.height_m * varied(ranges, state, j, HEIGHT))
+            light = 1.0 + ranges.light * varied(ranges, state, j, LIGHT)
+            apart = 1.0 + ranges.contrast * varied(ranges, state, j, CONTRAST)
+            view.ground = _grey(view.ground + ranges.colours * varied(ranges, state, j, COLOURS), apart, light)
+            view.line = _grey(view.line + ranges.colours * varied(ranges, state, j, COLOURS + 1), apart, light)
+            view.road = _grey(view.road + ranges.colours * varied(ranges, state, j, COLOURS + 2), apart, light)
+            view.dash = _grey(view.dash + ranges.colours * varied(ranges, state, j, COLOURS + 3), apart, light)
+            sky = ranges.colours * varied(ranges, state, j, COLOURS + 4)
             view.horizon = _grey(view.horizon + sky, apart, light)
             view.zenith = _grey(view.zenith + sky, apart, light)
-            view.light = light * (1.0 + ranges.colours / 255.0 * spread(state, j, COLOURS + 5))
+            view.light = light * (1.0 + ranges.colours / 255.0 * varied(ranges, state, j, COLOURS + 5))
 
 
 @kernel
@@ -63,17 +63,17 @@ def _grey(grey: float, apart: float, light: float) -> float:
 
 
 @kernel
-def blur(pictures: Any, cars: Any, most: float) -> None:
+def blur(pictures: Any, cars: Any, ranges: Any) -> None:
     """Let each pixel of the pictures (n, m, rows, columns, lenses) of the cars (n, m) take a share of its neighbours.
 
-    The share is the same all through an episode, from 0 to `most`; above and below first, then to both sides.
+    The share is the same all through an episode, from 0 to `ranges.blur`; above and below first, then to both sides.
     """
     rows, columns, lenses = pictures.shape[2:]
     width = columns * lenses
     above, here, mixed = np.empty(width, np.uint8), np.empty(width, np.uint8), np.empty(width, np.int32)
     for i in range(cars.shape[0]):
         for j in range(cars.shape[1]):
-            share = I32(128.0 * most * (1.0 + spread(cars[i, j], j, BLUR)))
+            share = I32(128.0 * ranges.blur * (1.0 + varied(ranges, cars[i, j], j, BLUR)))
             kept = I32(256) - I32(2) * share
             flat = pictures[i, j].reshape(-1)
             here[:] = flat[:width]

@@ -20,6 +20,7 @@ from .draws import (
     chance as chance,
     gauss as gauss,
     spread as spread,
+    varied as varied,
 )
 from .kernel_cache import SOURCES as SOURCES, kernels_are_compiled as kernels_are_compiled
 from .location import wheels_on_road as wheels_on_road

@@ -35,6 +35,13 @@ def spread(state: Any, car: int, draw: int) -> float:
 
 
 @kernel
+def varied(ranges: Any, state: Any, car: int, draw: int) -> float:
+    """The same for what `ranges` (`Randomization.constants`) vary, of which the share `ends` is -1 or 1."""
+    at: float = min(1.0, max(-1.0, spread(state, car, draw) / (1.0 - ranges.ends)))
+    return at
+
+
+@kernel
 def chance(state: Any, car: int, draw: int) -> float:
     """A number in [0, 1) that is another one at each step; `draw` is below `STEP_DRAWS`."""
     return uniform(state.seed, state.episode, STEP + STEP_DRAWS * (CARS_AT_MOST * state.steps + car) + draw)

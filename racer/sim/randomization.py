@@ -16,7 +16,7 @@ import numpy as np
 
 from racer.sim.car import RANGES, ROLLING, STEP_S
 from racer.sim.compiled import inlined, kernel
-from racer.sim.draws import BATTERY, FRICTION, LAG, MASS, OFFSET, RATE, THROTTLE, TRIM, TURN, spread
+from racer.sim.draws import BATTERY, FRICTION, LAG, MASS, OFFSET, RATE, THROTTLE, TRIM, TURN, varied
 from racer.sim.projection import at_row
 from racer.sim.road import Road
 from racer.sim.start import place
@@ -45,6 +45,7 @@ MOST = MappingProxyType(
         "rate": 0.8,
         "start_offset_m": 1.0,
         "start_heading": pi / 2.0,
+        "ends": 0.9,
     }
 )
 """The greatest value of each field; the least is 0."""
@@ -83,6 +84,8 @@ class Randomization:
             pictures a second. Speeds count in steps of 1/15 s all the same, also those that a reward sees.
         start_offset_m: where an episode starts beside the centre line, m, but never so far that a wheel is off.
         start_heading: to which side the car faces there, rad.
+        ends: share of what stays the same all through an episode that is at an end of its range, as often at either.
+            Who learns much at the ends copes with more of what lies beyond them.
 
     Raises:
         ValueError: a value is not a number between 0 and that of `MOST`.
@@ -110,6 +113,7 @@ class Randomization:
     rate: float = 0.0
     start_offset_m: float = 0.0
     start_heading: float = 0.0
+    ends: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse values that cannot be drawn."""
@@ -131,9 +135,9 @@ class Randomization:
         return any((self.light, self.contrast, self.colours, self.field_of_view, self.pitch, self.height_m))
 
     def times(self, factor: float) -> Randomization:
-        """As much wider, as far as `MOST` allows; delays in whole steps, rounded up."""
+        """With ranges that are as much wider, as far as `MOST` allows; delays in whole steps, rounded up."""
         wider = {name: min(most, factor * getattr(self, name)) for name, most in MOST.items()}
-        return Randomization(**{**wider, "delay": ceil(wider["delay"])})
+        return Randomization(**{**wider, "delay": ceil(wider["delay"]), "ends": self.ends})
 
 
 Ranges = namedtuple("Ranges", [field.name for field in fields(Randomization)])  # type: ignore[misc]
@@ -225,21 +229,23 @@ def randomise(cars: Any, which: Any, road: Road, car: Any, ranges: Any, table: A
         if which[i]:
             for j in range(cars.shape[1]):
                 state, own = cars[i, j], table[i, j]
-                mass, lag = 1.0 + ranges.mass * spread(state, j, MASS), 1.0 + ranges.lag * spread(state, j, LAG)
-                friction = 1.0 + ranges.friction * spread(state, j, FRICTION)
+                mass = 1.0 + ranges.mass * varied(ranges, state, j, MASS)
+                lag = 1.0 + ranges.lag * varied(ranges, state, j, LAG)
+                friction = 1.0 + ranges.friction * varied(ranges, state, j, FRICTION)
                 own.grip = max(LEAST_GRIP, own.grip * friction)
                 own.rear_grip = max(LEAST_GRIP, own.rear_grip * friction)
                 own.front_stiffness, own.rear_stiffness = own.front_stiffness / mass, own.rear_stiffness / mass
                 own.speed_lag, own.steering_lag = own.speed_lag * mass * lag, own.steering_lag * lag
                 own.dead_time = min(STEP_S, own.dead_time * lag)
-                own.speed_gain *= 1.0 + ranges.battery * spread(state, j, BATTERY)
-                own.trim = ranges.trim * spread(state, j, TRIM)
-                own.throttle = 0.5 * ranges.throttle * (1.0 + spread(state, j, THROTTLE))
-                _slow_down(own, 1.0 - 0.5 * ranges.rate * (1.0 + spread(state, j, RATE)))
+                own.speed_gain *= 1.0 + ranges.battery * varied(ranges, state, j, BATTERY)
+                own.trim = ranges.trim * varied(ranges, state, j, TRIM)
+                own.throttle = 0.5 * ranges.throttle * (1.0 + varied(ranges, state, j, THROTTLE))
+                _slow_down(own, 1.0 - 0.5 * ranges.rate * (1.0 + varied(ranges, state, j, RATE)))
                 if ranges.start_offset_m > 0.0 or ranges.start_heading > 0.0:
                     room = max(0.0, at_row(road.half_width, state.segment, state.share) - WHEELS_M)
-                    offset = min(room, max(-room, ranges.start_offset_m * spread(state, j, OFFSET)))
-                    place(state, state.start_s, road, car, offset, ranges.start_heading * spread(state, j, TURN))
+                    offset = min(room, max(-room, ranges.start_offset_m * varied(ranges, state, j, OFFSET)))
+                    turn = ranges.start_heading * varied(ranges, state, j, TURN)
+                    place(state, state.start_s, road, car, offset, turn)
 
 
 @inlined

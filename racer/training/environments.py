@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ from racer.env import ConcatVectorEnv, Opponent, TimeTrialVector
 from racer.errors import AgentError, RunError
 from racer.racing import AgentFile, Heat
 from racer.reward import VectorReward
-from racer.sim import OFF, RANDOM, RANDOMIZATIONS, TrackSampler
+from racer.sim import OFF, RANDOM, RANDOMIZATIONS, Randomization, TrackSampler
 from racer.track import Track
+from racer.training.config import RunConfig
 from racer.training.rivals import opponents_of
 from racer.training.run import Run
 
@@ -22,6 +24,7 @@ LAPS = 3  # of each car in an evaluation, and of the best driver in the end
 EVALUATED = 8  # cars in each evaluation: one undisturbed, the others with noise on their actions, and randomised ...
 LEAST_EVALUATED = 3  # ... on each track, where there are several
 EVALUATED_RANDOM = 6  # random tracks in each evaluation, if such are trained on
+ENDS = 0.5  # share of what is randomised that is at an end of its range
 SLOWEST = 0.5  # m/s: a car slower than this does not finish its laps in an evaluation
 
 
@@ -40,8 +43,7 @@ def training_env(
     tracks: list[Track | TrackSampler] = [*run.training_tracks()]
     if RANDOM in config.tracks:
         tracks.append(run.random)
-    varies = RANDOMIZATIONS[config.randomize or "off"]
-    how: Any = {"actions": config.actions, "sensors": config.sensors, "randomization": varies}
+    how: Any = {"actions": config.actions, "sensors": config.sensors, "randomization": _varies(config)}
     how |= {"traffic": config.traffic, "opponents": opponents_of(run, pool)}
     parts = []
     numbers = shares(cars, config.track_names, bool(config.both_directions))
@@ -66,7 +68,7 @@ def evaluation_env(run: Run, rewards: Callable[[int], VectorReward] | None = Non
     """
     tracks = evaluation_tracks(run)
     config = run.config
-    varies = RANDOMIZATIONS[config.randomize or "off"]
+    varies = _varies(config)
     # Who trains with variation is chosen by how well it copes with it; one car tells the lap time as simulated.
     cars = [(max(LEAST_EVALUATED, EVALUATED // len(tracks)), OFF)] if varies == OFF else [(1, OFF), (EVALUATED, varies)]
     how: Any = {"actions": config.actions, "sensors": config.sensors, "traffic": config.traffic}
@@ -78,6 +80,11 @@ def evaluation_env(run: Run, rewards: Callable[[int], VectorReward] | None = Non
             limit = track.length / SLOWEST * LAPS
             parts.append(TimeTrialVector(number, track, paid, run.car, "line", LAPS, limit, randomization=level, **how))
     return parts[0] if len(parts) == 1 else ConcatVectorEnv(parts)
+
+
+def _varies(config: RunConfig) -> Randomization:
+    level = RANDOMIZATIONS[config.randomize or "off"]
+    return OFF if level == OFF else replace(level, ends=ENDS)
 
 
 def heat_of(run: Run) -> Heat | None:
