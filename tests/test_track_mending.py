@@ -322,7 +322,7 @@ def test_words_that_mean_other_tracks_are_no_names(folder, name):
     write_csv(folder / f"{name}.csv", stadium())
     refused = run("import-track", f"{name}.csv")
     assert refused.exit_code == 1
-    assert f"the word '{name}' means" in said(refused) and "--name" in said(refused)
+    assert f"the word '{name}' means" in said(refused) and "choose another name" in said(refused)
     assert run("new-track", name).exit_code == 1
     assert not Path("tracks").exists()
     Path("tracks").mkdir()

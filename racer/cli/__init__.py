@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 import time
+from itertools import pairwise
 from typing import Annotated, Any
 
 import typer
@@ -63,8 +64,8 @@ class Racer(TyperGroup):
         sys.exit(1)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Take the words of a command line; an empty one would mean the folder that one is in."""
-        if "" in args:
+        """Take the words of a command line; as a file's name, an empty one would mean the folder that one is in."""
+        if any(not word and not before.startswith("-") for before, word in pairwise(["", *args])):
             raise typer.BadParameter("one of the words is empty; in a script, look whether a variable is not set")
         return super().parse_args(ctx, args)
 
