@@ -140,13 +140,13 @@ class Training:
         due = self._used >= 1.0 or (self._due() and not self._phase())
         if due:
             self._evaluate()
-        if due or time.monotonic() - self._saved_at > CHECKPOINT_S:
-            self._save()
         seconds, elapsed = self._seconds(), max(time.monotonic() - self._began, 1e-9)
         speed = (steps - self._first_steps) / elapsed
         evaluation = self._measured if due else dict.fromkeys(COLUMNS)
         if steps > self._first_steps:
             self._log.write(steps, seconds, {"time/fps": speed, **evaluation, **metrics})
+        if due or time.monotonic() - self._saved_at > CHECKPOINT_S:  # after its row, so that a kill leaves no gap
+            self._save()
         used, pace = min(1.0, self._used), usual_pace(self.learner)
         best, meter, phase = self._best, self._meter.reading, self._phase()
         state = Progress(steps, seconds, used, speed, metrics, self._result, best, due, elapsed, pace, meter, phase)
