@@ -43,7 +43,7 @@ def training_env(
     tracks: list[Track | TrackSampler] = [*run.training_tracks()]
     if RANDOM in config.tracks:
         tracks.append(run.random)
-    how: Any = {"actions": config.actions, "sensors": config.sensors, "randomization": _varies(config)}
+    how: Any = {"actions": config.actions, "sensors": config.sensors, "randomization": _randomization(config)}
     how |= {"traffic": config.traffic, "opponents": opponents_of(run, pool)}
     parts = []
     numbers = shares(cars, config.track_names, bool(config.both_directions))
@@ -68,7 +68,7 @@ def evaluation_env(run: Run, rewards: Callable[[int], VectorReward] | None = Non
     """
     tracks = evaluation_tracks(run)
     config = run.config
-    varies = _varies(config)
+    varies = _randomization(config)
     # Who trains with variation is chosen by how well it copes with it; one car tells the lap time as simulated.
     cars = [(max(LEAST_EVALUATED, EVALUATED // len(tracks)), OFF)] if varies == OFF else [(1, OFF), (EVALUATED, varies)]
     how: Any = {"actions": config.actions, "sensors": config.sensors, "traffic": config.traffic}
@@ -82,7 +82,7 @@ def evaluation_env(run: Run, rewards: Callable[[int], VectorReward] | None = Non
     return parts[0] if len(parts) == 1 else ConcatVectorEnv(parts)
 
 
-def _varies(config: RunConfig) -> Randomization:
+def _randomization(config: RunConfig) -> Randomization:
     level = RANDOMIZATIONS[config.randomize or "off"]
     return OFF if level == OFF else replace(level, ends=ENDS)
 

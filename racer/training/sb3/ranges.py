@@ -18,7 +18,7 @@ def check_ranges(values: Mapping[str, Any]) -> None:
     """
     shares = ("gamma", "stuck_gamma", "last_gamma", "gae_lambda", "tau", "last_rate", "noise_correlation")
     for name, value in values.items():
-        wrong = ""
+        wrong, least = "", 0 if name == "crop" else 1
         if name in shares and not 0.0 <= value <= 1.0:
             wrong = "from 0 to 1"
         elif name in ("learning_rate", "clip_range", "imitation", "last_imitation") and value <= 0.0:
@@ -29,7 +29,7 @@ def check_ranges(values: Mapping[str, Any]) -> None:
             wrong = "at least 2"
         elif isinstance(value, int) and not isinstance(value, bool) and value < 1:
             wrong = "at least 1"
-        elif isinstance(value, tuple) and not all(isinstance(one, int) and one >= (name != "crop") for one in value):
-            wrong = f"whole numbers of at least {int(name != 'crop')}"
+        elif isinstance(value, tuple) and not all(isinstance(one, int) and one >= least for one in value):
+            wrong = f"whole numbers of at least {least}"
         if wrong:
             raise AgentError(f"{name} is {value!r}; it must be {wrong}")

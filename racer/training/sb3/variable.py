@@ -56,8 +56,7 @@ class VariablePPO(PPO):
         """Update the networks by the newest rollout; a `DensePolicy`'s values may go on learning until `wait`."""
         policy, clip = self.policy, float(self.clip_range(self._current_progress_remaining))  # type: ignore[operator]
         self.wait()
-        usual = self.normalize_advantage and self.target_kl is None and self.clip_range_vf is None
-        if not usual:
+        if self.target_kl is not None or self.clip_range_vf is not None or not self.normalize_advantage:
             return super().train()
         if isinstance(policy, DensePolicy) and type(policy.optimizer) in WRITTEN_OUT:
             self._update_learning_rate(policy.optimizer)

@@ -34,8 +34,10 @@ BAD = "#ff7a70"
 DPI = 144
 POINT_IN = 1.0 / 72.0  # a printer's point
 DASH_M = 0.3  # length of a dash of the centre line, and of the gap after it
-PICTURES = (".png", ".svg", ".pdf", ".jpg", ".jpeg", ".webp")
+PICTURES = (".png", ".svg", ".pdf", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".eps", ".ps", ".svgz")
 SCALES_M = (0.5, 1.0, 2.0, 5.0, 10.0, 50.0, 100.0)
+
+Place = Callable[[Points], Points]  # metres on the track, `(n, 2)`, to inches on the sheet
 
 
 def check_picture(path: str | Path) -> None:
@@ -46,9 +48,6 @@ def check_picture(path: str | Path) -> None:
     """
     if Path(path).suffix.lower() not in PICTURES:
         raise FileError(f"cannot draw {path}: name the picture .png, .svg or .pdf")
-
-
-Place = Callable[[Points], Points]  # metres on the track, `(n, 2)`, to inches on the sheet
 
 
 class Box(NamedTuple):
