@@ -29,7 +29,7 @@ SLOWEST = 0.5  # m/s: a car slower than this does not finish its laps in an eval
 
 
 def training_env(
-    run: Run, rewards: Callable[[int], VectorReward], cars: int, pool: Opponent | None = None
+    run: Run, rewards: Callable[[int], VectorReward], cars: int, pool: Opponent | None = None, steps: int = 0
 ) -> TimeTrialVector | ConcatVectorEnv:
     """The cars that train, part by part: see `shares`.
 
@@ -38,11 +38,12 @@ def training_env(
         rewards: gives the reward function at work on a number of cars.
         cars: how many, in all.
         pool: its own earlier drivers, where it trains against itself.
+        steps: that all of them have driven before.
     """
     config = run.config
     tracks: list[Track | TrackSampler] = [*run.training_tracks()]
     if RANDOM in config.tracks:
-        tracks.append(run.random)
+        tracks.append(replace(run.random, begun=steps // cars))
     how: Any = {"actions": config.actions, "sensors": config.sensors, "randomization": _randomization(config)}
     how |= {"traffic": config.traffic, "opponents": opponents_of(run, pool)}
     parts = []

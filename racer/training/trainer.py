@@ -81,12 +81,13 @@ class Training:
         self._prints = Prints(run.folder / "rewards.log")
         self._pool = Pool(run) if SELF in run.config.opponents else None
         mine = None if self._pool is None else self._pool.opponent
-        self._env = training_env(run, lambda count: self._rewards(count, self._prints), cars_of(recipe), mine)
+        kept = run.load(run.checkpoint) if run.checkpoint.exists() else None
+        self._steps, self._before = (int(kept[1]["steps"]), float(kept[1]["seconds"])) if kept else (0, 0.0)
+        cars = cars_of(recipe)
+        self._env = training_env(run, lambda count: self._rewards(count, self._prints), cars, mine, self._steps)
         self._unread = OutputBuffer()  # an evaluation's prints would stand between those of the training
         self._evaluation_env = evaluation_env(run, lambda count: self._rewards(count, self._unread))
         config = run.config
-        kept = run.load(run.checkpoint) if run.checkpoint.exists() else None
-        self._steps, self._before = (int(kept[1]["steps"]), float(kept[1]["seconds"])) if kept else (0, 0.0)
         # One that goes on meets new starts and draws, instead of those that it began with once more.
         seed = int(np.random.SeedSequence([config.seed, self._steps]).generate_state(1)[0]) if kept else config.seed
         learner = recipe.make(self._env, seed, config.hyperparameters, config.device)
