@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from racer.env import ConcatVectorEnv, TimeTrial, TimeTrialVector
+from racer.racing import evaluate, load_agent
 from racer.reward import VectorReward, load_reward
 from racer.sensors import Camera, Lidar
 from racer.sim import DEFAULT, DiscreteActions, Randomization, TrackSampler
@@ -238,3 +239,21 @@ def test_a_copy_goes_its_own_way():
     assert env.state.tobytes() == before
     for actions, seen in zip(drawn(3, steps=40), told, strict=True):
         same(env.step(actions)[0], seen)
+
+
+def test_parts_are_evaluated_as_each_alone():
+    """Also those that are done before the others are, and a second time."""
+    names = ("pebble", "serpent")
+
+    def parts(*names):
+        how = {"start": "line", "sensors": load_agent("follow_the_gap").sensors()}
+        return [TimeTrialVector(1, name, None, **how) for name in names]
+
+    both, alone = ConcatVectorEnv(parts(*names)), []
+    driver = load_agent("follow_the_gap").make(both)
+    for env in parts(*names):
+        alone += [attempt.time_s for attempt in evaluate(env, driver, 2, seed=0).attempts]
+    assert len(alone) == 4 and None not in alone
+    for _ in range(2):
+        assert [attempt.time_s for attempt in evaluate(both, driver, 2, seed=0).attempts] == alone
+        assert not both.blind

@@ -20,7 +20,7 @@ from racer.env.field import Field, StepCallback, action_array
 from racer.env.rendering import Picture, Renderer
 from racer.env.resets import Seeds, mask_of, seeds_of
 from racer.env.vector import TimeTrialVector
-from racer.sim import ActionSpace, Car
+from racer.sim import CAR_STATE, ActionSpace, Car
 from racer.track import Track
 
 __all__ = ["ConcatVectorEnv"]
@@ -85,7 +85,7 @@ class ConcatVectorEnv(VectorEnv[Any, Any, NDArray[Any]]):
     @property
     def state(self) -> NDArray[np.void]:
         """A copy of the cars' whole states, (num_envs,) `racer.sim.CAR_STATE` records."""
-        return np.concatenate([part.state for part in self.parts])
+        return np.concatenate([part.state for part in self.parts], dtype=CAR_STATE)  # else what fits all is looked for
 
     @property
     def privileged(self) -> str | None:

@@ -202,7 +202,10 @@ def evaluate(env: TimeTrialVector | ConcatVectorEnv, driver: Driver, laps: int, 
         AgentError: as for `drive`.
     """
     book = LapBook(env.num_envs)
-    ends, attempts = _race(env, driver, laps, seed, book, None)
+    try:
+        ends, attempts = _race(env, driver, laps, seed, book, None)
+    finally:
+        env.blind = False
     results = [cars[0][:laps] for cars in book.laps]
     done = [lap.complete for result in results for lap in result]
     steady = [results[place] for place in _undisturbed(env)]
@@ -216,10 +219,15 @@ def evaluate(env: TimeTrialVector | ConcatVectorEnv, driver: Driver, laps: int, 
 
 def _undisturbed(env: TimeTrialVector | ConcatVectorEnv) -> list[int]:
     """Places of the cars that are driven without noise: the first of each part that is not randomised, or of all."""
-    parts = env.parts if isinstance(env, ConcatVectorEnv) else [env]
-    places = accumulate((part.num_envs for part in parts[:-1]), initial=0)
-    firsts = [(place, part.field.world.randomization == OFF) for place, part in zip(places, parts, strict=True)]
+    firsts = [(place.start, part.field.world.randomization == OFF) for part, place in _parts(env)]
     return [place for place, steady in firsts if steady] or [place for place, _ in firsts]
+
+
+def _parts(env: TimeTrialVector | ConcatVectorEnv) -> list[tuple[TimeTrialVector, slice]]:
+    """The environments that it is put together of, and the places of their cars."""
+    parts = env.parts if isinstance(env, ConcatVectorEnv) else (env,)
+    ends = accumulate(part.num_envs for part in parts)
+    return [(part, slice(end - part.num_envs, end)) for part, end in zip(parts, ends, strict=True)]
 
 
 def _race(
@@ -243,7 +251,7 @@ def _race(
     disturbed = np.setdiff1d(np.arange(env.num_envs), _undisturbed(env))
     ends: dict[int, tuple[str, float]] = {}
     attempts: list[list[Attempt]] = [[] for _ in range(env.num_envs)]
-    earned = np.zeros(env.num_envs)
+    earned, parts = np.zeros(env.num_envs), _parts(env)
     while any(len(cars[0]) < laps for cars in book.laps):
         if getattr(driver, "finished", False) is True:
             book.close()
@@ -275,6 +283,8 @@ def _race(
             on_lap(tried)
         if once and ended[0]:
             break
+        for part, place in parts if over.any() else ():
+            part.blind = all(len(cars[0]) >= laps for cars in book.laps[place])  # nobody looks at what is done
     return ends, attempts
 
 
