@@ -257,3 +257,18 @@ def test_parts_are_evaluated_as_each_alone():
     for _ in range(2):
         assert [attempt.time_s for attempt in evaluate(both, driver, 2, seed=0).attempts] == alone
         assert not both.blind
+
+
+def test_what_is_refused_leaves_every_part_as_it_was():
+    env = concatenated()
+    first = np.zeros(env.num_envs, bool)
+    first[0] = True
+    with pytest.raises(gymnasium.error.ResetNeeded, match="first reset"):
+        env.reset(options={"reset_mask": first})
+    env.reset(seed=1)
+    before = env.state.tobytes()
+    wrong = np.zeros((env.num_envs, 2), np.float32)
+    wrong[-1, 0] = np.nan
+    with pytest.raises(ValueError, match="finite"):
+        env.step(wrong)
+    assert env.state.tobytes() == before

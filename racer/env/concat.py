@@ -12,6 +12,7 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
+from gymnasium.error import ResetNeeded
 from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
@@ -63,7 +64,7 @@ class ConcatVectorEnv(VectorEnv[Any, Any, NDArray[Any]]):
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         ends = accumulate((part.num_envs for part in parts), initial=0)
-        self._renderer = Renderer()
+        self._renderer, self._fresh = Renderer(), True
         self._places = [slice(*pair) for pair in pairwise(ends)]
         self.closed = False
 
@@ -119,12 +120,15 @@ class ConcatVectorEnv(VectorEnv[Any, Any, NDArray[Any]]):
             ResetNeeded: the first reset has a mask.
         """
         mask, seeds = mask_of(options, self.num_envs), seeds_of(seed, self.num_envs)
+        if self._fresh and mask is not None and not mask.all():
+            raise ResetNeeded("the first reset() is for all cars; leave out the reset_mask")
         infos = []
         for part, place in zip(self.parts, self._places, strict=True):
             if mask is None:
                 infos.append((place, part.reset(seed=seeds[place])[1]))
             elif mask[place].any():
                 infos.append((place, part.reset(seed=seeds[place], options={"reset_mask": mask[place]})[1]))
+        self._fresh = False
         self._show()
         return self.observe(), self._merged(infos)
 
@@ -140,6 +144,7 @@ class ConcatVectorEnv(VectorEnv[Any, Any, NDArray[Any]]):
         shape = self.action_space.shape
         if given.shape != shape:
             raise ValueError(f"actions have the shape {given.shape}; it must be {shape}, a row for each car")
+        self.actions.commands(given)  # refuses what no car can do before the first part drives
         steps = [part.step(given[place]) for part, place in zip(self.parts, self._places, strict=True)]
         seen, rewards, terminated, truncated, infos = zip(*steps, strict=True)
         self._show()
