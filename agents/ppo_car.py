@@ -21,6 +21,7 @@ class Agent(TaughtPPORecipe):
     privileged = "state:objects=3"  # what the value network and the teacher observe: they are not who drives in the end
     teacher = "ppo"  # learns first, without images, which takes seconds; or "none": then log_std_init should be -0.5
     teacher_share = 0.25  # of the budget; in the rest this driver learns, by its rewards and to do as the teacher would
+    teacher_gamma = 0.99  # ... as far ahead as it looks: who looks less far drives faster, and nearer to the edge
     imitation, last_imitation = 100.0, 1.0  # what it is worth to do so, when it begins to learn and at the end
     pace = 9_000  # steps per second on two cores, the teacher's included: half of ppo_camera's, since so much varies
 
@@ -36,11 +37,10 @@ class Agent(TaughtPPORecipe):
     n_epochs = 2  # passes over the samples of an update; each takes as long as driving
     learning_rate = 1e-3  # before the first laps; then falling in a straight line ...
     last_rate = 0.03  # ... to this share of it: big steps first, fine tuning at the end
-    gamma = 0.98  # a reward 50 steps (3.3 s) ahead counts a third: as far as a car has to look ...
-    stuck_gamma = 0.99  # ... unless it gets no farther and no lap is complete
+    gamma = 0.99  # a reward 100 steps ahead counts a third: whoever leaves the track loses much
     gae_lambda = 0.95  # between trusting the value network (0) and the rewards that followed (1)
     clip_range = 0.2  # how far an update may move the policy: the usual value
-    network = "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW"  # looks at what the pooling leaves
+    network = "DEEP_CONVOLUTIONAL_NETWORK"  # looks at what the pooling leaves; copes with more than the shallow one
     net_arch = (64,)  # behind it, of the policy
     value_net_arch = (64, 64)  # of the value network
     log_std_init = -1.5  # ln of the noise on continuous actions, which it takes, too: the most at the start ...

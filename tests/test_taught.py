@@ -88,6 +88,20 @@ def test_a_training_goes_on_where_it_was():
     assert again.schedule.total == pytest.approx(2 * BUDGET - taught, rel=0.05)
 
 
+def test_a_teacher_may_have_a_discount_of_its_own():
+    def taught(**given):
+        env = TimeTrialVector(CARS, ring(), "progress", sensors=("FRONT_FACING_CAMERA",), actions=ACTIONS["discrete"])
+        agent = load_agent("ppo_car").make(env, 1, given)
+        agent.learn(lambda steps, metrics: steps / (8 * CARS * 4))
+        return {name: values for name, values in agent.state_dict().items() if name.startswith("teacher/policy/")}
+
+    usual, short = taught(), taught(teacher_gamma=0.5)
+    assert same(usual, taught(gamma=0.5)), "it is not the driver's"
+    assert not same(usual, short)
+    with pytest.raises(AgentError, match="teacher_gamma is 2"):
+        taught(teacher_gamma=2.0)
+
+
 def test_one_whose_teacher_has_not_done_yet_goes_on_with_that():
     first, env = made()
 

@@ -16,7 +16,8 @@ def check_ranges(values: Mapping[str, Any]) -> None:
     Raises:
         AgentError: a value is outside its range.
     """
-    shares = ("gamma", "stuck_gamma", "last_gamma", "gae_lambda", "tau", "last_rate", "noise_correlation")
+    gammas = ("gamma", "stuck_gamma", "last_gamma", "teacher_gamma")
+    shares = (*gammas, "gae_lambda", "tau", "last_rate", "noise_correlation")
     for name, value in values.items():
         wrong, least = "", 0 if name == "crop" else 1
         if name in shares and not 0.0 <= value <= 1.0:

@@ -25,7 +25,7 @@ from racer.racing import Driver, Layer, Network, checked_hyperparameters, rows_o
 from racer.sim import ActionSpace, DiscreteActions
 from racer.training.sb3.device import device_of, threads
 from racer.training.sb3.export import network_of
-from racer.training.sb3.networks import ENCODERS, CameraExtractor, ImagePolicy
+from racer.training.sb3.networks import ENCODERS, RL_COACH, CameraExtractor, ImagePolicy
 from racer.training.sb3.preprocessing import PreprocessImages, preprocessed_network, preprocessing_layers
 from racer.training.sb3.ranges import check_ranges
 from racer.training.sb3.schedule import LapSchedule
@@ -227,8 +227,7 @@ class Recipe:
         """
         self.model.set_logger(Logger(None, []))
         callback, never = _Reporter(self, report), cast(int, None)
-        convolutions = self.images and self.network != next(iter(ENCODERS))
-        with threads(None if convolutions else 1):
+        with threads(None if self.images and self.network in RL_COACH else 1):  # small products lose by being shared
             self.model.learn(WITHOUT_END, callback=callback, log_interval=never, reset_num_timesteps=False)
 
     def tune(self) -> None:

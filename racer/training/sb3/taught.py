@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from racer.env import ConcatVectorEnv, TimeTrialVector
 from racer.errors import AgentError, ShelfError
-from racer.racing import load_agent
+from racer.racing import hyperparameters_of, load_agent
 from racer.sensors import make_sensors
 from racer.training.sb3.ppo import PPORecipe
 from racer.training.sb3.recipe import Recipe
@@ -26,6 +26,7 @@ __all__ = ["TaughtPPORecipe"]
 
 TEACHER = "teacher/"  # what its part of the state begins with
 NOBODY = "none"
+GAMMAS = ("gamma", "stuck_gamma", "last_gamma")  # a teacher's discounts
 
 
 class TaughtPPORecipe(PPORecipe):
@@ -37,6 +38,8 @@ class TaughtPPORecipe(PPORecipe):
     Attributes:
         teacher: the recipe's name on the shelf of agents; `"none"` for no teacher.
         teacher_share: of the budget that is the teacher's.
+        teacher_gamma: its discount, all the time; None for that of its recipe. The nearer to 1, the more it keeps away
+            from whatever might end its drive, and so do those whom it teaches.
         imitation, last_imitation: what it is worth in the loss to do as the teacher would, when the driver begins to
             learn and at the end; in between it falls, slowly at first. So the driver learns what the teacher does, and
             in the end what pays for one who sees less.
@@ -44,6 +47,7 @@ class TaughtPPORecipe(PPORecipe):
 
     teacher = NOBODY
     teacher_share = 0.25
+    teacher_gamma: float | None = None
     imitation, last_imitation = 1.0, 1.0
 
     def build(self, env: TimeTrialVector | ConcatVectorEnv, seed: int) -> None:
@@ -59,7 +63,9 @@ class TaughtPPORecipe(PPORecipe):
                 file = load_agent(self.teacher)
             except ShelfError as wrong:
                 raise AgentError(f"teacher: {wrong}") from wrong
-            made = file.make(cast(Any, _PrivilegedCars(env, self.privileged)), seed, device="cpu")
+            known = {} if self.teacher_gamma is None else hyperparameters_of(file.load()) or {}
+            discounts = {name: self.teacher_gamma for name in GAMMAS if name in known}
+            made = file.make(cast(Any, _PrivilegedCars(env, self.privileged)), seed, discounts, device="cpu")
             if not isinstance(made, Recipe):
                 raise AgentError(f"{self.teacher} cannot teach: it is none of racer's recipes")
             self._teacher = made
