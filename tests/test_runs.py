@@ -368,6 +368,16 @@ def test_what_does_not_fit_is_refused_in_a_line(home, changes, message):
     assert not Path("runs/misfit").exists()
 
 
+def test_a_driver_outlives_its_recipe(tmp_path, monkeypatch):
+    """It drives as it was kept; what goes on learning needs the recipe as it was."""
+    monkeypatch.chdir(tmp_path)
+    train(start(RunConfig("pebble", steps=2_048, logs=False, hyperparameters={"net_arch": (8,)}), "old"))
+    before = racer("evaluate", "old", "--laps", 1, "--json").stdout
+    rewrite("old", hyperparameters={})  # as if the recipe had others now
+    assert racer("evaluate", "old", "--laps", 1, "--json").stdout == before
+    assert "does not fit this agent" in racer("train", "--name", "old", "--resume", "--more-steps", 64, code=1).stderr
+
+
 # --- What accidents leave ------------------------------------------------------------------------------------------
 
 

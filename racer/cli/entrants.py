@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,11 +54,11 @@ def entrant(name: str, agent: str | None, reward: str | None, seed: int, penalty
         return Entrant(model.name, lambda course: model, model.conditions(seed, penalty_s))
     inputs.expect("a run, a model or an agent", name, "run", "model", "agent")
     from racer.racing import RaceConditions
-    from racer.training import find_run
+    from racer.training import driver_of, find_run
 
     run = find_run(name, agent, reward)
     if run is not None:
-        return Entrant(run.name, run.driver, run.conditions(seed, penalty_s), run)
+        return Entrant(run.name, partial(driver_of, run), run.conditions(seed, penalty_s), run)
     file = _agent(name)
     conditions = RaceConditions(sensors=file.sensors(), seed=seed, penalty_s=penalty_s)
     return Entrant(file.name, lambda course: _ready(file, course, seed), conditions)

@@ -2,7 +2,7 @@ from .adoption import adopt as adopt
 from .callbacks import Callback as Callback, Progress as Progress
 from .config import SECONDS as SECONDS, RunConfig as RunConfig
 from .environments import evaluation_tracks as evaluation_tracks
-from .export import model_of as model_of
+from .export import driver_of as driver_of, model_of as model_of
 from .folder import (
     RUNS as RUNS,
     free_name as free_name,

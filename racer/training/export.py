@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
-from racer.errors import ModelError, RunError
-from racer.racing import Model, Network, load_state, network_from_json
+from racer.errors import AgentError, ModelError, RunError
+from racer.racing import Driver, Model, Network, load_state, network_from_json
 from racer.shelf import parse_json
 from racer.sim import DEFAULT
+from racer.track import Track
 from racer.training.run import NETWORK, Run
 
-__all__ = ["model_of"]
+__all__ = ["driver_of", "model_of"]
+
+
+def driver_of(run: Run, track: Track | None = None) -> Driver:
+    """The best driver of a run, also where its recipe has changed since: then as it was kept as data.
+
+    Args:
+        run: whose.
+        track: any; the run's own by default.
+
+    Raises:
+        RunError: nothing was learned yet, or its file is damaged.
+        AgentError: the recipe or the file is damaged, or they do not fit each other, and nothing was kept as data.
+    """
+    try:
+        return run.driver(track)
+    except AgentError:
+        network = _kept(run)
+        if network is None:
+            raise
+        return network
 
 
 def model_of(run: Run) -> Model:

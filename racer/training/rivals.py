@@ -11,6 +11,7 @@ from racer.errors import AgentError
 from racer.racing import load_agent, load_model
 from racer.shelf import DEFAULTS
 from racer.track import load_track
+from racer.training.export import driver_of
 from racer.training.folder import on_shelf
 from racer.training.pool import SELF
 from racer.training.run import Run, find_run
@@ -56,7 +57,7 @@ def opponent(name: str, track: Any = DEFAULTS["tracks"], trained_in: Path | None
     run = find_run(name)
     if run is not None:
         conditions = run.conditions()
-        return Opponent(run.driver(), conditions.actions, conditions.sensors)
+        return Opponent(driver_of(run), conditions.actions, conditions.sensors)
     file = load_agent(name if trained_in is None else on_shelf("agents", name, trained_in))
     driver = file.make(TimeTrialVector(1, load_track(track), None, sensors=file.sensors()))
     if callable(getattr(driver, "learn", None)):
