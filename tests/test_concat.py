@@ -162,7 +162,7 @@ def test_the_stock_is_renewed_while_the_cars_drive():
     assert sorted(row.numbers(cars)) == list(range(POOL))
     cars["clock"] = 3 * RENEWED
     assert sorted(row.numbers(cars)) == list(range(3, 3 + POOL))
-    later = TrackSampler(3, begun=2 * RENEWED)  # than two that a training has driven before
+    later = TrackSampler(3, steps_before=2 * RENEWED)
     assert np.array_equal(later.numbers(cars), row.numbers(cars) + 2) and later.track(9) == row.track(9)
     one, found = cars[:1], []
     for episode in range(2 * POOL):

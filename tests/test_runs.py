@@ -375,7 +375,9 @@ def test_a_driver_outlives_its_recipe(tmp_path, monkeypatch):
     before = racer("evaluate", "old", "--laps", 1, "--json").stdout
     rewrite("old", hyperparameters={})  # as if the recipe had others now
     assert racer("evaluate", "old", "--laps", 1, "--json").stdout == before
-    assert "does not fit this agent" in racer("train", "--name", "old", "--resume", "--more-steps", 64, code=1).stderr
+    named = racer("evaluate", "old", "--agent", "ppo", code=1)
+    resumed = racer("train", "--name", "old", "--resume", "--more-steps", 64, code=1)
+    assert "does not fit this agent" in named.stderr and "does not fit this agent" in resumed.stderr
 
 
 # --- What accidents leave ------------------------------------------------------------------------------------------

@@ -12,7 +12,6 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
-from gymnasium.error import ResetNeeded
 from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
@@ -32,6 +31,7 @@ class ConcatVectorEnv(VectorEnv[Any, Any, NDArray[Any]]):
 
     Attributes:
         parts: the environments; the first cars are those of the first one.
+        places: of each part's cars among all of them.
     """
 
     def __init__(self, parts: Sequence[TimeTrialVector]) -> None:
@@ -64,8 +64,8 @@ class ConcatVectorEnv(VectorEnv[Any, Any, NDArray[Any]]):
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         ends = accumulate((part.num_envs for part in parts), initial=0)
-        self._renderer, self._fresh = Renderer(), True
-        self._places = [slice(*pair) for pair in pairwise(ends)]
+        self._renderer, self._seeded = Renderer(), False
+        self.places = [slice(*pair) for pair in pairwise(ends)]
         self.closed = False
 
     @property
@@ -86,7 +86,7 @@ class ConcatVectorEnv(VectorEnv[Any, Any, NDArray[Any]]):
     @property
     def state(self) -> NDArray[np.void]:
         """A copy of the cars' whole states, (num_envs,) `racer.sim.CAR_STATE` records."""
-        return np.concatenate([part.state for part in self.parts], dtype=CAR_STATE)  # else what fits all is looked for
+        return np.concatenate([part.state for part in self.parts], dtype=CAR_STATE)  # else NumPy compares all fields
 
     @property
     def privileged(self) -> str | None:
@@ -119,16 +119,14 @@ class ConcatVectorEnv(VectorEnv[Any, Any, NDArray[Any]]):
             ValueError: the seeds or the mask do not fit the cars.
             ResetNeeded: the first reset has a mask.
         """
-        mask, seeds = mask_of(options, self.num_envs), seeds_of(seed, self.num_envs)
-        if self._fresh and mask is not None and not mask.all():
-            raise ResetNeeded("the first reset() is for all cars; leave out the reset_mask")
+        mask, seeds = mask_of(options, self.num_envs, not self._seeded), seeds_of(seed, self.num_envs)
         infos = []
-        for part, place in zip(self.parts, self._places, strict=True):
+        for part, place in zip(self.parts, self.places, strict=True):
             if mask is None:
                 infos.append((place, part.reset(seed=seeds[place])[1]))
             elif mask[place].any():
                 infos.append((place, part.reset(seed=seeds[place], options={"reset_mask": mask[place]})[1]))
-        self._fresh = False
+        self._seeded = True
         self._show()
         return self.observe(), self._merged(infos)
 
@@ -145,11 +143,11 @@ class ConcatVectorEnv(VectorEnv[Any, Any, NDArray[Any]]):
         if given.shape != shape:
             raise ValueError(f"actions have the shape {given.shape}; it must be {shape}, a row for each car")
         self.actions.commands(given)  # refuses what no car can do before the first part drives
-        steps = [part.step(given[place]) for part, place in zip(self.parts, self._places, strict=True)]
+        steps = [part.step(given[place]) for part, place in zip(self.parts, self.places, strict=True)]
         seen, rewards, terminated, truncated, infos = zip(*steps, strict=True)
         self._show()
         ends = np.concatenate(terminated), np.concatenate(truncated)
-        merged = self._merged(list(zip(self._places, infos, strict=True)))
+        merged = self._merged(list(zip(self.places, infos, strict=True)))
         return _joined(seen), np.concatenate(rewards), *ends, merged
 
     def render(self) -> tuple[Picture, ...] | None:

@@ -7,6 +7,7 @@ from operator import index
 from typing import Any
 
 import numpy as np
+from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
 Seeds = int | Sequence[int | None] | NDArray[np.integer[Any]] | None
@@ -50,11 +51,17 @@ def seeds_of(seed: Any, count: int) -> list[int | None]:
     return [None if first is None else first + i for i in range(count)]
 
 
-def mask_of(options: dict[str, Any] | None, count: int) -> NDArray[np.bool_] | None:
+def mask_of(options: dict[str, Any] | None, count: int, first: bool) -> NDArray[np.bool_] | None:
     """Which cars a reset is for: `options["reset_mask"]`, or None for all of them.
+
+    Args:
+        options: of the reset.
+        count: of cars.
+        first: whether there was no reset yet.
 
     Raises:
         ValueError: it is no array of one truth value a car, or true for none.
+        ResetNeeded: the first reset is not for all cars.
     """
     given = (options or {}).get("reset_mask")
     if given is None:
@@ -65,4 +72,6 @@ def mask_of(options: dict[str, Any] | None, count: int) -> NDArray[np.bool_] | N
             f"options['reset_mask'] is {given!r:.80}; it must be {count} truth values, one a car, and true for one "
             "or more"
         )
+    if first and not mask.all():
+        raise ResetNeeded("the first reset() is for all cars; leave out the reset_mask")
     return mask

@@ -195,9 +195,7 @@ class TimeTrialVector(VectorEnv[Observation, Action, NDArray[Any]]):
             ValueError: the seeds or the mask do not fit the cars.
             ResetNeeded: the first reset has a mask.
         """
-        mask, seeds = mask_of(options, self.num_envs), seeds_of(seed, self.num_envs)
-        if not self._seeded and mask is not None and not mask.all():
-            raise gym.error.ResetNeeded("the first reset() is for all cars; leave out the reset_mask")
+        mask, seeds = mask_of(options, self.num_envs, not self._seeded), seeds_of(seed, self.num_envs)
         scalar = None if isinstance(seed, list | tuple | np.ndarray) else one_seed(seed)
         super().reset(seed=scalar)
         if not self._seeded:

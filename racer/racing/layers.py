@@ -118,11 +118,17 @@ class Pool(Layer):
         _check_whole(self, ("high", "wide"), 1)
 
     def __call__(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Calculate it: sums of slices take a third of the time of a mean over axes."""
+        """Calculate it."""
+        return np.asarray(self.sums(x) / (self.high * self.wide))
+
+    def sums(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Sums of pixels instead of means, of the kind of number that is given.
+
+        They are sums of rows, then of columns: each takes a third of the time of a mean over axes, or less.
+        """
         kept = x[:, self.top : x.shape[1] - self.bottom]
         rows = reduce(np.add, (kept[:, i :: self.high] for i in range(self.high)))
-        sums = reduce(np.add, (rows[:, :, k :: self.wide] for k in range(self.wide)))
-        return np.asarray(sums / (self.high * self.wide))
+        return np.asarray(reduce(np.add, (rows[:, :, k :: self.wide] for k in range(self.wide))))
 
     def shape(self, given: Shape) -> Shape:
         """A smaller image, with as many channels."""

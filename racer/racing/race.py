@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -225,9 +224,9 @@ def _undisturbed(env: TimeTrialVector | ConcatVectorEnv) -> list[int]:
 
 def _parts(env: TimeTrialVector | ConcatVectorEnv) -> list[tuple[TimeTrialVector, slice]]:
     """The environments that it is put together of, and the places of their cars."""
-    parts = env.parts if isinstance(env, ConcatVectorEnv) else (env,)
-    ends = accumulate(part.num_envs for part in parts)
-    return [(part, slice(end - part.num_envs, end)) for part, end in zip(parts, ends, strict=True)]
+    if isinstance(env, ConcatVectorEnv):
+        return list(zip(env.parts, env.places, strict=True))
+    return [(env, slice(0, env.num_envs))]
 
 
 def _race(

@@ -35,11 +35,11 @@ class TrackSampler:
 
     Attributes:
         seed: of the sequence.
-        begun: steps of each race before its first here: a training that goes on goes on along the sequence.
+        steps_before: that each race has driven before: a resumed training goes on along the sequence.
     """
 
     seed: int = 0
-    begun: int = 0
+    steps_before: int = 0
 
     def track(self, number: int) -> Track:
         """The track with a number."""
@@ -56,7 +56,7 @@ class TrackSampler:
             cars: (n,) `racer.sim.CAR_STATE`, one car of each race.
         """
         turn = (cars["seed"] % np.uint64(POOL)).astype(np.int64) + cars["episode"] + 1
-        numbers: NDArray[np.int64] = (self.begun + cars["clock"]) // RENEWED + turn % POOL
+        numbers: NDArray[np.int64] = (self.steps_before + cars["clock"]) // RENEWED + turn % POOL
         return numbers
 
 

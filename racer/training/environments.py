@@ -43,7 +43,7 @@ def training_env(
     config = run.config
     tracks: list[Track | TrackSampler] = [*run.training_tracks()]
     if RANDOM in config.tracks:
-        tracks.append(replace(run.random, begun=steps // cars))
+        tracks.append(replace(run.random, steps_before=steps // cars))
     how: Any = {"actions": config.actions, "sensors": config.sensors, "randomization": _randomization(config)}
     how |= {"traffic": config.traffic, "opponents": opponents_of(run, pool)}
     parts = []

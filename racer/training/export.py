@@ -13,7 +13,7 @@ __all__ = ["driver_of", "model_of"]
 
 
 def driver_of(run: Run, track: Track | None = None) -> Driver:
-    """The best driver of a run, also where its recipe has changed since: then as it was kept as data.
+    """The best driver of a run; where the shelf's recipe is another one than it learned with, as it was kept as data.
 
     Args:
         run: whose.
@@ -21,12 +21,14 @@ def driver_of(run: Run, track: Track | None = None) -> Driver:
 
     Raises:
         RunError: nothing was learned yet, or its file is damaged.
-        AgentError: the recipe or the file is damaged, or they do not fit each other, and nothing was kept as data.
+        AgentError: the recipe or the file is damaged; or they do not fit each other, and the user has named the recipe
+            or nothing was kept as data.
     """
     try:
         return run.driver(track)
     except AgentError:
-        network = _kept(run)
+        run.agent().load()  # a recipe that is damaged says so
+        network = _kept(run) if run.recipe is None else None
         if network is None:
             raise
         return network

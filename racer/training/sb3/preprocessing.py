@@ -111,12 +111,7 @@ class PreprocessImages(VecEnvWrapper):
 
 
 def _pooled(pool: Pool, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """As `Pool`, with whole numbers: sums of the rows, then of the columns, each ten times as fast as a mean."""
-    kept = images[:, pool.top : images.shape[1] - pool.bottom]
-    rows: NDArray[Any] = np.zeros_like(kept[:, :: pool.high], np.uint16 if pool.high * pool.wide < 258 else np.uint32)
-    for i in range(pool.high):
-        rows += kept[:, i :: pool.high]
-    sums = rows[:, :, :: pool.wide].copy()
-    for k in range(1, pool.wide):
-        sums += rows[:, :, k :: pool.wide]
-    return np.asarray(sums / np.float32(pool.high * pool.wide), dtype=np.float32)
+    """As `Pool`, with whole numbers, which are quicker to add."""
+    size = pool.high * pool.wide
+    sums = pool.sums(images.astype(np.uint16 if size < 258 else np.uint32))
+    return np.asarray(sums / np.float32(size), dtype=np.float32)
