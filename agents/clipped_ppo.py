@@ -77,7 +77,7 @@ class Agent(PPORecipe):
     episodes = 20  # between two updates
     batch_size, n_epochs, learning_rate = 64, 10, 3e-4
     optimizer, gamma, ent_coef = "adam", 0.999, 0.01
-    gae_lambda, clip_range = 0.95, 0.2
+    gae_lambda, clip_range, loss_type = 0.95, 0.2, "mean squared error"
     net_arch = (64, 64)
     log_std_init = -0.5  # ln of the noise on continuous actions at the start; then it is learned
 
@@ -92,6 +92,7 @@ class Agent(PPORecipe):
         "num_episodes_between_training": "episodes",
         "discount_factor": "gamma",
         "beta_entropy": "ent_coef",
+        "loss_type": "loss_type",
     }
     deepracer_notes = {}
     deepracer_rules = True

@@ -357,10 +357,11 @@ def test_16_settings_without_effect_have_none_and_say_so(tmp_path):
     assert status["stack_size"] is status["term_cond_avg_score"] is Status.IGNORED
     assert status["term_cond_max_episodes"] is Status.REPLACED
     assert odd.hyperparameters == plain.hyperparameters, "none of them reaches the training"
-    for word, huber in (("huber", True), ("Huber", False), ("mean_squared_error", False), ("anything", False)):
+    squared = "mean squared error"
+    for word, loss in (("huber", "huber"), ("Huber", squared), ("mean_squared_error", squared), ("anything", squared)):
         path = tmp_path / "hyperparameters.json"
         path.write_text(json.dumps({"loss_type": word}))
-        assert read_hyperparameters(path).huber is huber
+        assert read_hyperparameters(path).effective["loss_type"] == loss
     described = {line.name: line.note for line in odd.report}
     assert "iterations" in described["term_cond_max_episodes"]
 

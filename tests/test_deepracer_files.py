@@ -221,8 +221,10 @@ def test_hyperparameters_are_cast_defaulted_and_unknown_ones_not_looked_at(tmp_p
     }
     read = read_hyperparameters(write(tmp_path, "h.json", given_))
     assert read == Hyperparameters(128, 5, 1e-4, 0.0, 0.95, "Huber")
-    assert not read.huber  # only the very word counts; anything else is the mean squared error
-    assert read_hyperparameters(write(tmp_path, "h.json", {"loss_type": "huber"})).huber
+    # Only the very word counts; anything else is the mean squared error.
+    assert read.effective == read.as_json() | {"loss_type": "mean squared error"}
+    huber = read_hyperparameters(write(tmp_path, "h.json", {"loss_type": "huber"}))
+    assert huber.effective == huber.as_json()
 
 
 @pytest.mark.parametrize(
@@ -446,6 +448,7 @@ def test_a_folder_of_the_console(tmp_path):
         "learning_rate": 3e-4,
         "batch_size": 64,
         "episodes": 20,
+        "loss_type": "mean squared error",
     }
     assert len(converted.files) == 4
     # Every key of the files is told of, and the check-list's three that do nothing do nothing.
@@ -459,7 +462,7 @@ def test_a_folder_of_the_console(tmp_path):
 
 
 PPO, SAC = {"gamma": 0.999, "ent_coef": 0.01, "n_epochs": 10}, {"gamma": 0.999, "alpha": 0.2}
-RULES = PPO | {"learning_rate": 3e-4, "batch_size": 64, "episodes": 20}
+RULES = PPO | {"learning_rate": 3e-4, "batch_size": 64, "episodes": 20, "loss_type": "mean squared error"}
 DEEP = "DEEP_CONVOLUTIONAL_NETWORK_DEEP"
 SECTORS = "DISCRETIZED_SECTOR_LIDAR:sectors=4:values=5:clip_m=1.5"
 
@@ -515,6 +518,7 @@ def test_what_deepracer_trains_by_is_taken_by_the_recipe_that_trains_as_it_does(
         "learning_rate": 1e-4,
         "batch_size": 32,
         "episodes": 10,
+        "loss_type": "mean squared error",
     }
     assert {"training_algorithm", *given_} <= names(converted, Status.CONVERTED)
     quicker = convert(export(tmp_path), hyperparameters=tmp_path / "h.json", agent="ppo")
@@ -830,12 +834,30 @@ def test_sac_is_told_what_is_its_own(tmp_path):
     assert set(Hyperparameters.__dataclass_fields__) - {"e_greedy_value", "epsilon_steps"} <= told_of
 
 
-def test_e_greedy_and_hubers_loss_are_replaced(tmp_path):
+def test_e_greedy_is_replaced(tmp_path):
     folder = export(tmp_path)
-    write(folder, "ip/hyperparameters.json", {"exploration_type": "e-greedy", "loss_type": "huber"})
+    write(folder, "ip/hyperparameters.json", {"exploration_type": "e-greedy"})
     converted = convert(folder)
-    assert {"exploration_type", "loss_type"} <= names(converted, Status.REPLACED)
+    assert "exploration_type" in names(converted, Status.REPLACED)
     assert "0.05 after 10000 steps" in line(converted, "exploration_type").value
+
+
+@pytest.mark.parametrize(
+    "agent, loss, status, learned_by",
+    [
+        ("clipped_ppo", "huber", Status.CONVERTED, "huber"),
+        ("clipped_ppo", "Huber", Status.CONVERTED, "mean squared error"),
+        ("ppo", "huber", Status.CONVERTED, "huber"),
+        ("ppo", "mean squared error", Status.REPLACED, "huber"),
+    ],
+)
+def test_the_loss_of_the_values(tmp_path, agent, loss, status, learned_by):
+    folder = export(tmp_path)
+    write(folder, "ip/hyperparameters.json", {"loss_type": loss})
+    converted = convert(folder, agent=agent)
+    told_of = line(converted, "loss_type")
+    assert (told_of.value, told_of.status, told_of.note) == (loss, status, f"{learned_by}, of scaled rewards")
+    assert converted.hyperparameters.get("loss_type", "huber") == learned_by
 
 
 def test_a_folder_that_may_not_be_looked_into(tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import copy
 from functools import partial
+from math import inf
 
 import gymnasium as gym
 import numpy as np
@@ -15,6 +16,7 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.torch_layers import CombinedExtractor
 from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import DummyVecEnv
+from torch.nn import functional
 
 from racer.training.sb3 import DensePolicy, VariablePPO
 from racer.training.sb3.clipped import ClippedNormal, log_prob
@@ -58,9 +60,11 @@ def model_of(kind: type, policy, observations: spaces.Space, actions: spaces.Spa
 @pytest.mark.parametrize("actions", ACTIONS)
 @pytest.mark.parametrize("observations", OBSERVATIONS)
 @pytest.mark.parametrize("epochs", [1, pytest.param(8, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("clipped", ["neither", "policy", "value"])
+@pytest.mark.parametrize("clipped, delta", [("neither", inf), ("neither", 0.2), ("policy", inf), ("value", inf)])
 @pytest.mark.parametrize("optimizer", [torch.optim.Adam, Muon])
-def test_an_update_is_the_librarys(observations: str, actions: str, epochs: int, clipped: str, optimizer: type) -> None:
+def test_an_update_is_the_librarys(
+    observations: str, actions: str, epochs: int, clipped: str, delta: float, optimizer: type, monkeypatch
+) -> None:
     how = *(OBSERVATIONS[observations], ACTIONS[actions]), epochs
     ours = model_of(VariablePPO, DensePolicy, *how, optimizer_class=optimizer, clipped_actions=actions == "clipped")
     policy = "MultiInputPolicy" if observations == "parts" else "MlpPolicy"
@@ -69,6 +73,8 @@ def test_an_update_is_the_librarys(observations: str, actions: str, epochs: int,
         theirs.policy.action_dist = ClippedNormal(2)
     theirs.policy.load_state_dict(ours.policy.state_dict())
     ours.learn(64 * 3)
+    ours.huber_delta = delta
+    monkeypatch.setattr(functional, "mse_loss", lambda *pair: 2.0 * functional.huber_loss(*pair, delta=delta))
     for model in (ours, theirs):  # what both have learned so far, and the same experience, far from the first policy
         model.rollout_buffer = copy.deepcopy(ours.rollout_buffer)
     theirs.policy.load_state_dict(ours.policy.state_dict())

@@ -1,6 +1,7 @@
 """Updates in halves, held against Stable-Baselines3's own, which has autograd find the gradient of the whole."""
 
 import copy
+from math import inf
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 from drives import ring
 from stable_baselines3 import PPO
 from stable_baselines3.common.logger import Logger
+from torch.nn import functional
 
 from racer.env import TimeTrialVector
 from racer.sim import ContinuousActions, DiscreteActions
@@ -37,8 +39,10 @@ def model_of(kind: type, actions, privileged=None, batch=16, **own) -> PPO:
 @pytest.mark.parametrize("actions", ACTIONS)
 @pytest.mark.parametrize("privileged", [None, "state"])
 @pytest.mark.parametrize("batch", [16, 15, 47])  # the last one leaves a mini-batch of one sample, which has no half
-@pytest.mark.parametrize("optimizer", [torch.optim.Adam, Muon])
-def test_an_update_is_the_librarys(actions: str, privileged: str | None, batch: int, optimizer: type) -> None:
+@pytest.mark.parametrize("optimizer, delta", [(torch.optim.Adam, inf), (torch.optim.Adam, 0.1), (Muon, inf)])
+def test_an_update_is_the_librarys(
+    actions: str, privileged: str | None, batch: int, optimizer: type, delta: float, monkeypatch
+) -> None:
     how = ACTIONS[actions], privileged, batch
     # Jordan's rounds, since the others make much of what is only rounding.
     own = {"optimizer_class": optimizer, "optimizer_kwargs": {"rounds": JORDAN} if optimizer is Muon else {}}
@@ -49,6 +53,8 @@ def test_an_update_is_the_librarys(actions: str, privileged: str | None, batch: 
         theirs.policy.optimizer.load_state_dict(copy.deepcopy(ours.policy.optimizer.state_dict()))
         away = np.linspace(-0.5, 0.5, 48, dtype=np.float32)  # far from the policy that has driven: some are clipped
         ours.rollout_buffer.log_probs += away.reshape(ours.rollout_buffer.log_probs.shape)
+        ours.huber_delta = delta
+        monkeypatch.setattr(functional, "mse_loss", lambda *pair: 2.0 * functional.huber_loss(*pair, delta=delta))
         before = [each.detach().clone() for each in ours.policy.parameters()]
         for model in (ours, theirs):
             model.rollout_buffer = copy.deepcopy(ours.rollout_buffer)

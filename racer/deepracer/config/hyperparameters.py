@@ -11,7 +11,9 @@ from racer.deepracer.config.documents import Source, json_of
 from racer.errors import DeepRacerError
 from racer.shelf import Section
 
-__all__ = ["ALLOWED", "Hyperparameters", "read_hyperparameters"]
+__all__ = ["ALLOWED", "SQUARED", "Hyperparameters", "read_hyperparameters"]
+
+SQUARED = "mean squared error"
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Hyperparameters:
     lr: float = 3e-4
     beta_entropy: float = 0.01
     discount_factor: float = 0.999
-    loss_type: str = "mean squared error"
+    loss_type: str = SQUARED
     num_episodes_between_training: int = 20
     exploration_type: str = "categorical"
     e_greedy_value: float = 0.05
@@ -34,9 +36,9 @@ class Hyperparameters:
     sac_alpha: float = 0.2
 
     @property
-    def huber(self) -> bool:
-        """Whether the loss is Huber's; any other word than `huber` means the mean squared error."""
-        return self.loss_type == "huber"
+    def effective(self) -> dict[str, Any]:
+        """What takes effect, by name: any other loss than `huber` is the mean squared error."""
+        return self.as_json() | ({} if self.loss_type == "huber" else {"loss_type": SQUARED})
 
     def as_json(self) -> dict[str, Any]:
         """The file's content; `read_hyperparameters` reads the same record from it."""

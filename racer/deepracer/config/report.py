@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from racer.deepracer.config.hyperparameters import Hyperparameters
+from racer.deepracer.config.hyperparameters import SQUARED, Hyperparameters
 from racer.deepracer.config.metadata import CAMERAS, DISCRETIZED, ModelMetadata
 from racer.deepracer.config.settings import Settings
 from racer.racing import hyperparameters_of, recipe_for
@@ -150,8 +150,10 @@ def learning_outcomes(learning: Hyperparameters, agent: type[Any], discrete: boo
             yield Outcome(key, value, Status.REPLACED, INSTEAD[key])
         elif key != "sac_alpha":  # which files for PPO do not have
             yield Outcome(key, value, Status.IGNORED, "this recipe has no such hyperparameter")
-    squared = "mean squared error of scaled rewards"
-    yield Outcome("loss_type", learning.loss_type, Status.REPLACED if learning.huber else Status.CONVERTED, squared)
+    loss = learning.effective["loss_type"]
+    own = loss if "loss_type" in taken else getattr(agent, "loss_type", SQUARED)
+    status = Status.CONVERTED if own == loss else Status.REPLACED
+    yield Outcome("loss_type", learning.loss_type, status, f"{own}, of scaled rewards")
     yield from _exploration(learning, discrete)
     budget = "--seconds or --steps; DeepRacer counts iterations"
     yield Outcome("term_cond_max_episodes", str(learning.term_cond_max_episodes), Status.REPLACED, budget)

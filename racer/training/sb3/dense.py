@@ -148,7 +148,7 @@ class DensePolicy(ActorCriticPolicy):
         if type(self.optimizer) in WRITTEN_OUT:
             nothing = self._value._replace(plain=self._value.plain[:0], hidden=self._value.hidden[:0])
             self._change(nothing, 1, 0.0)
-            self.learn_values(x, one, [], 1, 0.0, 0.0)
+            self.learn_values(x, one, [], 1, 0.0, inf, 0.0)
 
     def set_training_mode(self, mode: bool) -> None:
         """Note the mode; these networks do the same in both."""
@@ -238,23 +238,24 @@ class DensePolicy(ActorCriticPolicy):
         self._change(self._policy, step, most)
 
     def learn_values(
-        self, x: Tensor, returns: Tensor, batches: Sequence[Tensor], step: int, share: float, most: float
+        self, x: Tensor, returns: Tensor, batches: Sequence[Tensor], step: int, share: float, delta: float, most: float
     ) -> float:
-        """Change the values' weights by PPO's value loss for mini-batches; returns the squared error, their mean.
+        """Change the values' weights by PPO's value loss for mini-batches; returns the loss, their mean.
 
         Args:
             x: observations.
             returns: what their values should have been.
             batches: numbers of the samples of each mini-batch.
             step: the optimizer's, of the first one.
-            share: factor of the error in the loss.
+            share: factor of this loss.
+            delta: up to which an error counts squared; see `gradients`.
             most: the gradient's norm is clipped to it.
         """
         order = torch.cat([*batches, torch.zeros(0, dtype=torch.int64)]).numpy()
         ends = np.cumsum([0, *map(len, batches)])[1:]
         network = self.weights.numpy(), self.gradient.numpy(), self._value.layers
         optimizer = self._optimizer(self._value, step, most)
-        return float(learn_values(x.numpy(), returns.numpy(), order, ends, share, network, optimizer))
+        return float(learn_values(x.numpy(), returns.numpy(), order, ends, share, delta, network, optimizer))
 
     def _change(self, part: _Part, step: int, most: float) -> None:
         change(self.weights.numpy(), self.gradient.numpy(), *self._optimizer(part, step, most))
@@ -266,12 +267,15 @@ class DensePolicy(ActorCriticPolicy):
         return *self._memory.numpy(), part.plain, part.hidden, settings, table(last.get("rounds", ()))
 
 
-def update(model: PPO, clip: float, side_by_side: bool) -> tuple[NDArray[np.float64], Callable[[], float]]:
+def update(
+    model: PPO, clip: float, delta: float, side_by_side: bool
+) -> tuple[NDArray[np.float64], Callable[[], float]]:
     """Update a `DensePolicy` by the newest rollout.
 
     Args:
         model: whose policy, optimizer and rollout.
         clip: how far the probabilities' ratio counts beyond 1.
+        delta: up to which a value's error counts squared.
         side_by_side: whether on two cores; what is learned is the same either way.
 
     Returns:
@@ -294,7 +298,7 @@ def update(model: PPO, clip: float, side_by_side: bool) -> tuple[NDArray[np.floa
             policy.change_policy(step, model.max_grad_norm)
         for known in policy.optimizer.state.values():
             known["step"] += len(batches)
-        values = x, samples.returns, batches, steps + 1, model.vf_coef, model.max_grad_norm
+        values = x, samples.returns, batches, steps + 1, model.vf_coef, delta, model.max_grad_norm
         if helper:
             return metrics, helper.submit(policy.learn_values, *values).result
         error = policy.learn_values(*values)

@@ -39,50 +39,55 @@ def outputs(x: Any, weights: Any, layers: Any) -> Any:
 
 
 @kernel
-def learn_values(x: Any, returns: Any, order: Any, ends: Any, share: float, network: Any, optimizer: Any) -> float:
-    """Let a network of one output learn from mini-batches, one after the other; returns the mean squared error.
+def learn_values(
+    x: Any, returns: Any, order: Any, ends: Any, share: float, delta: float, network: Any, optimizer: Any
+) -> float:
+    """Let a network of one output learn from mini-batches, one after the other; returns the mean loss.
 
     All of it at once: whoever waits for the interpreter's lock between two mini-batches waits for long.
 
     Args:
         x, returns: observations (n, inputs), and (n,) what the outputs should have been.
         order, ends: samples of all mini-batches in a row, and (b,) where in it each of them ends.
-        share: factor of the error in the loss.
+        share: factor of the loss.
+        delta: see `_value_slopes`.
         network: weights, slopes, layers; see above.
         optimizer: what else `change` takes, for the first mini-batch.
     """
-    error, begin = 0.0, 0
+    loss, begin = 0.0, 0
     weights, slopes, layers = network
     first, second, plain, hidden, settings, rounds = optimizer
     count, rate, beta, square_beta, epsilon, momentum, most = settings
     for k in range(len(ends)):
         batch = order[begin : ends[k]]
         begin = ends[k]
-        error += _value_slopes(x[batch], returns[batch], share, weights, slopes, layers) / len(ends)
+        loss += _value_slopes(x[batch], returns[batch], share, delta, weights, slopes, layers) / len(ends)
         now = count + k, rate, beta, square_beta, epsilon, momentum, most
         change(weights, slopes, first, second, plain, hidden, now, rounds)
-    return error
+    return loss
 
 
 @kernel
-def _value_slopes(x: Any, returns: Any, share: float, weights: Any, slopes: Any, layers: Any) -> float:
-    """Find the slopes of a mean squared error times `share`, for a network of one output; returns the error.
+def _value_slopes(x: Any, returns: Any, share: float, delta: float, weights: Any, slopes: Any, layers: Any) -> float:
+    """Find the slopes of a mean loss times `share`, for a network of one output; returns the loss.
 
     Args:
         x, returns: observations (n, inputs), and (n,) what the outputs should have been.
-        share: factor of the error in the loss.
+        share: factor of the loss.
+        delta: up to which an error counts squared; beyond it the loss goes on as steeply (Huber 1964).
         weights, slopes, layers: see above.
     """
-    count, error = len(x), 0.0
+    count, loss = len(x), 0.0
     _clear(slopes, layers)
     for first in range(0, count, BLOCK):
         inputs, y = _forward(x[first : first + BLOCK], weights, layers)
         for n in range(len(y)):
             away = y[n, 0] - returns[first + n]
-            error += away * away
-            y[n, 0] = 2.0 * share / count * away
+            near = min(delta, max(-delta, away))
+            loss += near * (2.0 * away - near)
+            y[n, 0] = 2.0 * share / count * near
         _backward(y, inputs, weights, slopes, layers)
-    return error / count
+    return loss / count
 
 
 @kernel

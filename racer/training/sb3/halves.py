@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from stable_baselines3 import PPO
 from stable_baselines3.common.policies import ActorCriticPolicy
 from torch import Tensor, nn
+from torch.nn import functional
 
 from racer.racing import Driver
 from racer.training.sb3.vec_env import PRIVILEGED
@@ -26,22 +27,30 @@ __all__ = ["update"]
 
 
 class _Loss(NamedTuple):
-    """How far the probabilities' ratio counts beyond 1, and the worth of the entropy, of the values, of imitation."""
+    """What a loss depends on.
+
+    Attributes:
+        clip: how far the probabilities' ratio counts beyond 1.
+        delta: up to which a value's error counts squared.
+        entropy, values, imitation: what they are worth.
+    """
 
     clip: float
+    delta: float
     entropy: float
     values: float
     imitation: float
 
 
 def update(
-    model: PPO, clip: float, side_by_side: bool, teacher: Driver | None = None, imitation: float = 0.0
+    model: PPO, clip: float, delta: float, side_by_side: bool, teacher: Driver | None = None, imitation: float = 0.0
 ) -> NDArray[np.float64]:
     """Update the networks by the newest rollout.
 
     Args:
         model: whose policy, optimizer and rollout.
         clip: how far the probabilities' ratio counts beyond 1.
+        delta: up to which a value's error counts squared; beyond it the loss goes on as steeply (Huber 1964).
         side_by_side: whether on two cores, where products do not take both; the result is the same to the bit.
         teacher: drives by what is `PRIVILEGED`. The policy learns to take the same actions, besides what PPO tells it
             (kickstarting, Schmitt et al. 2018, arXiv:1803.03835).
@@ -49,12 +58,12 @@ def update(
 
     Returns:
         (5,) the policy's loss, the negative entropy, an estimate of the Kullback-Leibler divergence, the share of
-        samples that were clipped, and the squared error of the values; means over all mini-batches.
+        samples that were clipped, and the loss of the values; means over all mini-batches.
     """
     policy, metrics = model.policy, []
     policy.set_training_mode(True)
     parameters, twins = list(policy.parameters()), (_twin(policy), _twin(policy))
-    loss = _Loss(clip, float(model.ent_coef), float(model.vf_coef), imitation)
+    loss = _Loss(clip, delta, float(model.ent_coef), float(model.vf_coef), imitation)
     side_by_side = side_by_side and torch.get_num_threads() == 1
     with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as helper:
         for _ in range(model.n_epochs):
@@ -107,7 +116,7 @@ def _slopes(policy: ActorCriticPolicy, half: tuple[Any, ...], loss: _Loss) -> tu
     change = log_prob - old
     ratio = change.exp()
     gain = torch.min(advantages * ratio, advantages * ratio.clamp(1.0 - loss.clip, 1.0 + loss.clip))
-    error = (returns - values.flatten()).square()
+    error = 2.0 * functional.huber_loss(values.flatten(), returns, reduction="none", delta=loss.delta)
     with torch.no_grad():
         clipped = ((ratio - 1.0).abs() > loss.clip).float()
     metrics = torch.stack([each.sum() for each in (-gain, -entropy, ratio - 1.0 - change, clipped, error)]) / count

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -23,6 +24,9 @@ from racer.training.sb3.variable import VariablePPO
 __all__ = ["PPORecipe"]
 
 OPTIMIZERS = MappingProxyType({"muon": Muon, "adam": torch.optim.Adam})
+LOSS_TYPES = MappingProxyType({"huber": 0.3, "mean squared error": inf})
+"""Losses of the values, by DeepRacer's names: up to which error they count it squared; rewards are scaled."""
+
 LEAST_UPDATES = 64  # of a training, once it completes laps
 LONG = 7_000_000  # steps from the first laps on: with more of them, a driver ends by looking farther ahead
 
@@ -49,6 +53,8 @@ class PPORecipe(Recipe):
             longer ones look farther ahead at their end, too, by the third root of how much longer they are.
         gae_lambda: between trusting the value network (0) and the rewards that followed (1).
         clip_range: how far an update may move the policy.
+        loss_type: how the value network's errors count, a name of `LOSS_TYPES`. Who leaves the track loses what many
+            steps earn: squared, a few such errors outweigh all others.
         net_arch: units of the policy network and of the value network; of images, behind what looks at them.
         value_net_arch: units of the value network, if others.
         log_std_init, lap_log_std, last_log_std: ln of the noise on continuous actions: the most allowed at the start,
@@ -73,6 +79,7 @@ class PPORecipe(Recipe):
     last_gamma: float | None = None
     gae_lambda = 0.95
     clip_range = 0.2
+    loss_type = "huber"
     net_arch: tuple[int, ...] = (64, 64)
     value_net_arch: tuple[int, ...] = ()
     log_std_init, lap_log_std, last_log_std = -0.5, -1.0, -3.0
@@ -96,6 +103,8 @@ class PPORecipe(Recipe):
         self._last_gamma = self._or_usual("last_gamma", "gamma")
         if self.optimizer not in OPTIMIZERS:
             raise AgentError(f"there is no optimizer {self.optimizer!r}; the optimizers are {', '.join(OPTIMIZERS)}")
+        if self.loss_type not in LOSS_TYPES:
+            raise AgentError(f"there is no loss {self.loss_type!r}; the losses are {', '.join(LOSS_TYPES)}")
         policy, optimizer = self._policy(), OPTIMIZERS[self.optimizer]
         # With the other rounds, half of the short trainings that choose between actions completed no lap.
         rounds = {"rounds": JORDAN} if self.discrete and optimizer is Muon else {}
@@ -127,6 +136,7 @@ class PPORecipe(Recipe):
             seed=seed,
             device=self.device,
         )
+        cast(Any, self.model).huber_delta = LOSS_TYPES[self.loss_type]
         layers = dict.fromkeys(filter(None, (self.net_arch, self.value_net_arch)))
         units = " and ".join(" x ".join(map(str, each)) for each in layers)
         self.architecture = f"PPO, policy and value networks of {units} units" if units else "PPO"

@@ -174,9 +174,8 @@ class Recipe:
     @property
     def deepracer_hyperparameters(self) -> dict[str, Any]:
         """The values of the hyperparameters that DeepRacer has, too, by its names."""
-        return {theirs: getattr(self, ours) for theirs, ours in self.deepracer.items()} | {
-            "loss_type": "mean squared error"
-        }
+        loss = getattr(self, "loss_type", "mean squared error")
+        return {theirs: getattr(self, ours) for theirs, ours in self.deepracer.items()} | {"loss_type": loss}
 
     @property
     def description(self) -> str:

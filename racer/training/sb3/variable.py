@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from math import inf
 from typing import Any
 
 import torch
@@ -26,14 +27,18 @@ METRICS = ("policy_gradient_loss", "entropy_loss", "approx_kl", "clip_fraction")
 class VariablePPO(PPO):
     """PPO of which `n_steps` may be changed between two rollouts, and whose `DensePolicy` learns without autograd.
 
-    With `target_kl`, `clip_range_vf` or without `normalize_advantage`, an update is Stable-Baselines3's own.
+    With `target_kl`, `clip_range_vf` or without `normalize_advantage`, an update is Stable-Baselines3's own, without
+    `huber_delta` and teacher.
 
     Attributes:
         side_by_side: whether an update takes two cores; what is learned is the same either way.
+        huber_delta: up to which the error of a value counts squared in the loss; beyond it the loss goes on as steeply
+            (Huber 1964).
         teacher: a driver by what is `PRIVILEGED`, whose actions an `ImagePolicy` learns to take as well; None for none.
         imitation: the worth of that in the loss: a factor of the squared difference, or of the cross entropy.
     """
 
+    huber_delta = inf
     teacher: Driver | None = None
     imitation = 0.0
 
@@ -60,10 +65,10 @@ class VariablePPO(PPO):
             return super().train()
         if isinstance(policy, DensePolicy) and type(policy.optimizer) in WRITTEN_OUT:
             self._update_learning_rate(policy.optimizer)
-            means, values = dense.update(self, clip, self.side_by_side)
+            means, values = dense.update(self, clip, self.huber_delta, self.side_by_side)
         elif isinstance(policy, ImagePolicy):
             self._update_learning_rate(policy.optimizer)
-            found = halves.update(self, clip, self.side_by_side, self.teacher, self.imitation)
+            found = halves.update(self, clip, self.huber_delta, self.side_by_side, self.teacher, self.imitation)
             means, values = found[:-1], partial(float, found[-1])
         else:
             return super().train()
