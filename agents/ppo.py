@@ -12,7 +12,7 @@ class Agent(PPORecipe):
 
     # Any of these may be set without a copy: racer train --set n_epochs=8 --set net_arch=128,128
     # What begins with first_ holds until half of the episodes are complete laps. Then the learning is refined: rates,
-    # noise, entropy and discount fall in a straight line to the end of the budget; in minutes of training, three times.
+    # noise, entropy and discount fall in a straight line to the end of the budget.
     n_steps, first_n_steps = 32, 8  # of each car between two updates: two seconds of driving; often at first
     batch_size, first_batch_size = 2048, 512  # samples in a gradient step; smaller ones learn more from each sample
     n_epochs = 4  # passes over the samples of an update; more squeeze out more, until the policy runs away from them

@@ -60,32 +60,6 @@ def test_a_schedule_refines_from_the_first_laps_to_the_end_of_the_budget(updates
     assert again.lapping_since == schedule.lapping_since and again.refined <= refined[-1]
 
 
-@pytest.mark.parametrize(
-    ("steps", "expected"),
-    [
-        (20_000_000, [0.0, 0.25, 0.5, 0.75, 1.0]),
-        (24_000_000, [0.0, 0.75, 0.7, 0.55, 1.0]),  # 1 at the end of each third, and from 0.4 on after the first two
-    ],
-)
-def test_in_a_long_training_all_falls_three_times(steps, expected):
-    schedule, found = LapSchedule(), []
-    schedule.update(1_000_000, 0.01, [100.0])
-    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
-        driven = round(1_000_000 + share * steps)
-        schedule.update(driven, driven / (steps + 1_000_000), [])
-        found.append(schedule.refined)
-    assert found == pytest.approx(expected)
-
-
-def test_how_often_all_falls_is_settled_soon_however_fast_the_machine_then_is():
-    schedule, found, random = LapSchedule(), [], np.random.default_rng(0)
-    for second in range(1, 301):  # 300 s, 20 million steps more or less
-        schedule.update(67_000 * second, second / 300 * random.uniform(0.999, 1.001), [100.0])
-        found.append(schedule.refined)
-    changes = np.abs(np.diff(found[30:]))
-    assert schedule.restarts is not None and (changes > 0.1).sum() == (2 if schedule.restarts else 0)
-
-
 def test_a_driver_that_gets_no_farther_looks_farther_ahead_until_it_laps():
     agent = load_agent("ppo").make(cars())
     for steps, progress, gamma in (

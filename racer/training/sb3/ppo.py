@@ -36,8 +36,7 @@ class PPORecipe(Recipe):
 
     They have the names of Stable-Baselines3's arguments; those that it lacks say how one of them changes. What begins
     with `first_` holds until half of the newest episodes are complete laps. From there on the learning rate, the noise,
-    the worth of entropy and the discount fall in a straight line to the end of the budget; if that is long, three times
-    in a row. See `LapSchedule`.
+    the worth of entropy and the discount fall in a straight line to the end of the budget; see `LapSchedule`.
 
     Attributes:
         n_steps, first_n_steps: of each car between two updates.

@@ -4,9 +4,6 @@ A driver first has to complete laps, however long that takes; only then is there
 with the budget alone: what falls does so from the first laps on, over the rest of the budget. Short budgets then do not
 freeze a policy before it drives, and long ones end as finely as ever.
 
-In a long training everything falls three times: what was learned with little noise is where it looks around anew. So do
-warm restarts (Loshchilov & Hutter 2017, arXiv:1608.03983), for the learning rate.
-
 Invariant: the schedule follows from the episodes driven and from how many steps were driven at which share of the
 budget. What it has seen of the episodes is saved with the driver.
 """
@@ -24,9 +21,6 @@ __all__ = ["LapSchedule"]
 LAPPING = 0.5  # share of the newest episodes that must be complete laps before the refinement begins
 GAIN = 0.02  # of a lap: what counts as getting farther
 PATIENCE = 50_000  # steps without getting farther before a driver counts as stuck
-RESTARTS_FROM = 20_000_000  # steps from the first laps on: with more, everything falls three times ...
-RESTART = 0.4  # ... the second and the third time from here on, as a share of the whole way
-DECIDED = 0.05  # of the steps from the first laps on: from then on it stays as it is, however many more are expected
 
 
 @dataclass
@@ -39,9 +33,8 @@ class LapSchedule:
         stuck: whether it stood still for `PATIENCE` steps, before there were laps.
         lapping_since: steps at which `LAPPING` of the newest episodes were complete laps; None before.
         total: steps that the whole training is expected to have.
-        restarts: whether everything falls three times.
         refined: how far what falls has fallen, 0..1: the share of the steps from the first laps to the end that has
-            been driven; with `restarts` that of each third, from `RESTART` on in the last two.
+            been driven.
     """
 
     progress: float = 0.0
@@ -49,7 +42,6 @@ class LapSchedule:
     stuck: bool = False
     lapping_since: int | None = None
     total: float = 0.0
-    restarts: bool | None = None
     refined: float = 0.0
 
     def update(self, steps: int, used: float, progress: Sequence[float]) -> None:
@@ -70,13 +62,7 @@ class LapSchedule:
         if used > 0.0:
             self.total = steps / used
         since = steps if self.lapping_since is None else self.lapping_since
-        whole = max(1.0, self.total - since)
-        share = float(np.clip((steps - since) / whole, 0.0, 1.0))
-        if self.restarts is None or share < DECIDED:  # expected steps of a budget of seconds are never quite the same
-            self.restarts = whole > RESTARTS_FROM
-        third = min(2, int(3.0 * share))
-        begin = RESTART if third else 0.0
-        self.refined = begin + (1.0 - begin) * (3.0 * share - third) if self.restarts else share
+        self.refined = float(np.clip((steps - since) / max(1.0, self.total - since), 0.0, 1.0))
 
     def state(self) -> NDArray[np.float64]:
         """What it has seen of the episodes, for `load`; the rest follows from the budget."""
@@ -91,4 +77,4 @@ class LapSchedule:
         """
         progress, gained_at, stuck, since = state.tolist()
         self.progress, self.gained_at, self.stuck = float(progress), int(gained_at), bool(stuck)
-        self.lapping_since, self.restarts = None if since < 0 else int(since), None
+        self.lapping_since = None if since < 0 else int(since)
