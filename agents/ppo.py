@@ -22,7 +22,7 @@ class Agent(PPORecipe):
     last_rate = 0.03  # ... to this share of it: big steps first, fine tuning at the end
     gamma = 0.98  # a reward 50 steps ahead counts a third ... tune: 0.95 to 0.995
     stuck_gamma = 0.99  # ... unless it gets no farther and no lap is complete: is falling off worth it in the long run?
-    last_gamma = 0.95  # ... falling to this in a minute, and less far in more: what comes later says much about chance
+    last_gamma = 0.97  # ... falling to this: what comes later says much about chance
     gae_lambda = 0.95  # between trusting the value network and what followed (1); tune: 0.85 to 1.0
     clip_range = 0.2  # how far an update may move the policy: the usual value; tune: 0.1 to 0.4
     loss_type = "huber"  # so that a few crashes do not outweigh all else that values say; or "mean squared error"

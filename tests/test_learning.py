@@ -231,20 +231,16 @@ def test_hyperparameters_reach_the_algorithm():
 
 
 @pytest.mark.parametrize(
-    ("given_", "steps", "expected"),
+    ("given_", "expected"),
     [
-        ({}, 0, (0.98, 0.965, 0.95)),
-        ({}, 7_000_000, (0.98, 0.965, 0.95)),
-        ({}, 56_000_000, (0.98, 0.9775, 0.975)),  # eight times as long: it looks twice as far ahead in the end
-        ({}, 7_000_000_000, (0.98, 0.98, 0.98)),
-        ({"gamma": 0.9}, 7_000_000_000, (0.9, 0.9, 0.9)),
-        ({"gamma": 0.9, "last_gamma": 0.8}, 0, (0.9, 0.85, 0.8)),
-        ({"gamma": 0.9, "last_gamma": 0.94}, 56_000_000, (0.9, 0.92, 0.94)),
+        ({}, (0.98, 0.975, 0.97)),
+        ({"gamma": 0.9}, (0.9, 0.9, 0.9)),
+        ({"gamma": 0.9, "last_gamma": 0.8}, (0.9, 0.85, 0.8)),
+        ({"gamma": 0.9, "last_gamma": 0.94}, (0.9, 0.92, 0.94)),
     ],
 )
-def test_the_discount_falls_to_the_end_unless_one_alone_was_asked_for(given_, steps, expected):
+def test_the_discount_falls_to_the_end_unless_one_alone_was_asked_for(given_, expected):
     agent, found = load_agent("ppo").make(cars(), 0, given_), []
-    agent.schedule.total = steps
     for used in (0.0, 0.5, 1.0):
         agent.schedule.lapping_since, agent.schedule.refined = 0, used
         agent.tune()

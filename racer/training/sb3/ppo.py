@@ -28,7 +28,6 @@ LOSS_TYPES = MappingProxyType({"huber": 0.3, "mean squared error": inf})
 """Losses of the values, by DeepRacer's names: up to which error they count it squared; rewards are scaled."""
 
 LEAST_UPDATES = 64  # of a training, once it completes laps
-LONG = 7_000_000  # steps from the first laps on: with more of them, a driver ends by looking farther ahead
 
 
 class PPORecipe(Recipe):
@@ -48,8 +47,7 @@ class PPORecipe(Recipe):
         gamma, stuck_gamma, last_gamma: discount of a reward for each step that it lies ahead, as a rule, while a driver
             without complete laps gets no farther, and at the end. Who gets no farther may earn most by racing off the
             track within the next seconds, and must look farther ahead to learn what a lap would have paid. The last one
-            is as the first if it is None, or if only the first is given. It is that of a training of a minute or so;
-            longer ones look farther ahead at their end, too, by the third root of how much longer they are.
+            is as the first if it is None, or if only the first is given.
         gae_lambda: between trusting the value network (0) and the rewards that followed (1).
         clip_range: how far an update may move the policy.
         loss_type: how the value network's errors count, a name of `LOSS_TYPES`. Who leaves the track loses what many
@@ -149,10 +147,7 @@ class PPORecipe(Recipe):
         model.ent_coef = self._entropy * (1.0 - refined)
         gamma = self.stuck_gamma if schedule.stuck and not lapping else self.gamma
         left = schedule.total - (schedule.lapping_since or 0) if lapping else 0.0
-        # The fastest laps are not those of who looks only a second ahead; but more samples are needed to see farther.
-        farther = max(1.0, left / LONG) ** (1.0 / 3.0)
-        last = max(self._last_gamma, min(self.gamma, 1.0 - (1.0 - self._last_gamma) / farther))
-        gamma += (last - gamma) * refined
+        gamma += (self._last_gamma - gamma) * refined
         model.gamma = model.rollout_buffer.gamma = self.env.gamma = gamma
         # Large updates are quicker, but a short training has too few of them.
         most = int(left / (LEAST_UPDATES * self.env.num_envs))
