@@ -200,6 +200,7 @@ def test_values_of_another_kind_are_refused(name, value, message):
         {"n_epochs": 0},
         {"learning_rate": 0.0},
         {"optimizer": "sgd"},
+        {"loss_type": "Huber"},
         {"net_arch": (0,)},
         {"network": "X"},
         {"clip_range": -1},
@@ -259,6 +260,12 @@ def test_noise_is_correlated_where_a_recipe_says_so_and_refused_where_it_cannot_
     for name, value in (("noise_correlation", 0.3), ("clipped_actions", True)):
         with pytest.raises(AgentError, match=f"{name} is for networks without images"):
             camera.make(env, 0, {name: value})
+
+
+def test_losses_of_values_are_chosen_by_deepracers_names():
+    for given_, delta in (({}, 0.3), ({"loss_type": "mean squared error"}, np.inf)):
+        assert load_agent("ppo").make(cars(), 0, given_).model.huber_delta == delta
+    assert load_agent("clipped_ppo").make(cars()).model.huber_delta == np.inf  # DeepRacer's usual loss
 
 
 def test_optimizers_are_chosen_by_name():
