@@ -101,7 +101,7 @@ class PPORecipe(Recipe):
         if self.optimizer not in OPTIMIZERS:
             raise AgentError(f"there is no optimizer {self.optimizer!r}; the optimizers are {', '.join(OPTIMIZERS)}")
         if self.loss_type not in LOSS_TYPES:
-            raise AgentError(f"there is no loss {self.loss_type!r}; the losses are {', '.join(LOSS_TYPES)}")
+            raise AgentError(f"loss_type is {self.loss_type!r}; it must be {' or '.join(LOSS_TYPES)}")
         policy, optimizer = self._policy(), OPTIMIZERS[self.optimizer]
         # With the other rounds, half of the short trainings that choose between actions completed no lap.
         rounds = {"rounds": JORDAN} if self.discrete and optimizer is Muon else {}
