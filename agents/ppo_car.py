@@ -40,6 +40,7 @@ class Agent(TaughtPPORecipe):
     gamma = 0.99  # a reward 100 steps ahead counts a third: whoever leaves the track loses much
     gae_lambda = 0.95  # between trusting the value network (0) and the rewards that followed (1)
     clip_range = 0.2  # how far an update may move the policy: the usual value
+    loss_type = "mean squared error"  # of the values, and the teacher's: crashes count for much, so it keeps away
     network = "DEEP_CONVOLUTIONAL_NETWORK"  # looks at what the pooling leaves; copes with more than the shallow one
     net_arch = (64,)  # behind it, of the policy
     value_net_arch = (64, 64)  # of the value network

@@ -88,7 +88,7 @@ def test_a_training_goes_on_where_it_was():
     assert again.schedule.total == pytest.approx(2 * BUDGET - taught, rel=0.05)
 
 
-def test_a_teacher_may_have_a_discount_of_its_own():
+def test_a_teacher_may_have_a_discount_of_its_own_and_has_the_drivers_loss():
     def taught(**given):
         env = TimeTrialVector(CARS, ring(), "progress", sensors=("FRONT_FACING_CAMERA",), actions=ACTIONS["discrete"])
         agent = load_agent("ppo_car").make(env, 1, given)
@@ -98,6 +98,7 @@ def test_a_teacher_may_have_a_discount_of_its_own():
     usual, short = taught(), taught(teacher_gamma=0.5)
     assert same(usual, taught(gamma=0.5)), "it is not the driver's"
     assert not same(usual, short)
+    assert not same(usual, taught(loss_type="huber")) and same(usual, taught(loss_type="mean squared error"))
     with pytest.raises(AgentError, match="teacher_gamma is 2"):
         taught(teacher_gamma=2.0)
 

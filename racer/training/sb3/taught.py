@@ -32,8 +32,9 @@ GAMMAS = ("gamma", "stuck_gamma", "last_gamma")  # a teacher's discounts
 class TaughtPPORecipe(PPORecipe):
     """Proximal policy optimisation by images, with a teacher that learns by what is `privileged`.
 
-    The teacher is another recipe, whose actions are the same. In the first part of the budget it alone learns, and no
-    image is drawn. In the rest the driver learns: from its own drives, by its rewards, and to do as the teacher would.
+    The teacher is another recipe, with the same actions and `loss_type`. In the first part of the budget it alone
+    learns, and no image is drawn. In the rest the driver learns: from its own drives, by its rewards, and to do as the
+    teacher would.
 
     Attributes:
         teacher: the recipe's name on the shelf of agents; `"none"` for no teacher.
@@ -63,9 +64,12 @@ class TaughtPPORecipe(PPORecipe):
                 file = load_agent(self.teacher)
             except ShelfError as wrong:
                 raise AgentError(f"teacher: {wrong}") from wrong
-            known = {} if self.teacher_gamma is None else hyperparameters_of(file.load()) or {}
-            discounts = {name: self.teacher_gamma for name in GAMMAS if name in known}
-            made = file.make(cast(Any, _PrivilegedCars(env, self.privileged)), seed, discounts, device="cpu")
+            asked: dict[str, Any] = {"loss_type": self.loss_type}
+            if self.teacher_gamma is not None:
+                asked |= dict.fromkeys(GAMMAS, self.teacher_gamma)
+            known = hyperparameters_of(file.load()) or {}
+            own = {name: value for name, value in asked.items() if name in known}
+            made = file.make(cast(Any, _PrivilegedCars(env, self.privileged)), seed, own, device="cpu")
             if not isinstance(made, Recipe):
                 raise AgentError(f"{self.teacher} cannot teach: it is none of racer's recipes")
             self._teacher = made
