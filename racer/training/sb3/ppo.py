@@ -133,7 +133,6 @@ class PPORecipe(Recipe):
             seed=seed,
             device=self.device,
         )
-        cast(Any, self.model).huber_delta = LOSS_TYPES[self.loss_type]
         layers = dict.fromkeys(filter(None, (self.net_arch, self.value_net_arch)))
         units = " and ".join(" x ".join(map(str, each)) for each in layers)
         self.architecture = f"PPO, policy and value networks of {units} units" if units else "PPO"
@@ -145,6 +144,7 @@ class PPORecipe(Recipe):
         lapping, refined = schedule.lapping_since is not None, schedule.refined
         self._rate = self.learning_rate * (1.0 - (1.0 - self.last_rate) * refined)
         model.ent_coef = self._entropy * (1.0 - refined)
+        model.huber_delta = LOSS_TYPES[self.loss_type] if lapping else inf
         gamma = self.stuck_gamma if schedule.stuck and not lapping else self.gamma
         left = schedule.total - (schedule.lapping_since or 0) if lapping else 0.0
         gamma += (self._last_gamma - gamma) * refined
