@@ -25,7 +25,7 @@ class Agent(PPORecipe):
     last_gamma = 0.97  # ... falling to this: what comes later says much about chance
     gae_lambda = 0.95  # between trusting the value network and what followed (1); tune: 0.85 to 1.0
     clip_range = 0.2  # how far an update may move the policy: the usual value; tune: 0.1 to 0.4
-    loss_type = "huber"  # so that a few crashes do not outweigh all else that values say; or "mean squared error"
+    loss_type = "huber"  # once there are laps, a few crashes must not outweigh all else; or "mean squared error"
     net_arch = (64, 64, 64)  # of the policy and of the value network; wider ones win little here, and are slower
     log_std_init = -0.5  # ln of the noise on the actions: the most allowed at the start ...
     lap_log_std, last_log_std = -1.0, -3.0  # ... and what there is once whole laps are driven, and at the end

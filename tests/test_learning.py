@@ -264,8 +264,13 @@ def test_noise_is_correlated_where_a_recipe_says_so_and_refused_where_it_cannot_
 
 def test_losses_of_values_are_chosen_by_deepracers_names():
     for given_, delta in (({}, 0.3), ({"loss_type": "mean squared error"}, np.inf)):
-        assert load_agent("ppo").make(cars(), 0, given_).model.huber_delta == delta
-    assert load_agent("clipped_ppo").make(cars()).model.huber_delta == np.inf  # DeepRacer's usual loss
+        agent = load_agent("ppo").make(cars(), 0, given_)
+        assert agent.model.huber_delta == np.inf, "before there are laps"
+        agent.schedule.update(10_000, 0.1, [100.0])
+        agent.tune()
+        assert agent.model.huber_delta == delta
+    for given_, delta in (({}, np.inf), ({"loss_type": "huber"}, 0.3)):  # all the time, as DeepRacer does
+        assert load_agent("clipped_ppo").make(cars(), 0, given_).model.huber_delta == delta
 
 
 def test_optimizers_are_chosen_by_name():

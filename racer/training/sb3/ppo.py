@@ -50,8 +50,9 @@ class PPORecipe(Recipe):
             is as the first if it is None, or if only the first is given.
         gae_lambda: between trusting the value network (0) and the rewards that followed (1).
         clip_range: how far an update may move the policy.
-        loss_type: how the value network's errors count, a name of `LOSS_TYPES`. Who leaves the track loses what many
-            steps earn: squared, a few such errors outweigh all others.
+        loss_type: how the value network's errors count from the first laps on, a name of `LOSS_TYPES`. Who leaves the
+            track loses what many steps earn: squared, a few such errors outweigh all others. Before there are laps that
+            is what there is to learn, and they are squared.
         net_arch: units of the policy network and of the value network; of images, behind what looks at them.
         value_net_arch: units of the value network, if others.
         log_std_init, lap_log_std, last_log_std: ln of the noise on continuous actions: the most allowed at the start,
@@ -133,6 +134,7 @@ class PPORecipe(Recipe):
             seed=seed,
             device=self.device,
         )
+        cast(Any, self.model).huber_delta = LOSS_TYPES[self.loss_type]
         layers = dict.fromkeys(filter(None, (self.net_arch, self.value_net_arch)))
         units = " and ".join(" x ".join(map(str, each)) for each in layers)
         self.architecture = f"PPO, policy and value networks of {units} units" if units else "PPO"
