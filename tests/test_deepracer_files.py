@@ -855,8 +855,8 @@ def test_the_loss_of_the_values(tmp_path, agent, loss, status, learned_by):
     folder = export(tmp_path)
     write(folder, "ip/hyperparameters.json", {"loss_type": loss})
     converted = convert(folder, agent=agent)
-    told_of = line(converted, "loss_type")
-    assert (told_of.value, told_of.status, told_of.note) == (loss, status, f"{learned_by}, of scaled rewards")
+    outcome = line(converted, "loss_type")
+    assert (outcome.value, outcome.status, outcome.note) == (loss, status, f"{learned_by}, of scaled rewards")
     assert converted.hyperparameters.get("loss_type", "huber") == learned_by
 
 

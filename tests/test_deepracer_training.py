@@ -146,8 +146,15 @@ def test_a_recipe_without_hyperparameters_says_so(tmp_path):
 # --- runs ------------------------------------------------------------------------------------------------------------
 
 
-TAKEN = {"gamma": 0.97, "ent_coef": 0.02, "n_epochs": 4, "learning_rate": 3e-4, "batch_size": 64, "episodes": 20}
-TAKEN |= {"loss_type": "mean squared error"}
+TAKEN = {
+    "gamma": 0.97,
+    "ent_coef": 0.02,
+    "n_epochs": 4,
+    "learning_rate": 3e-4,
+    "batch_size": 64,
+    "episodes": 20,
+    "loss_type": "mean squared error",
+}
 
 
 def make(folder, **how):

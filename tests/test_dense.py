@@ -101,6 +101,18 @@ def test_an_update_is_the_librarys(
     assert set(ours.logger.name_to_value) == set(theirs.logger.name_to_value)
 
 
+@pytest.mark.parametrize("delta", [inf, 0.2])
+def test_a_return_that_is_no_number_is_not_hidden_by_the_loss(delta: float) -> None:
+    model = model_of(VariablePPO, DensePolicy, BOX, PAIR, 1)
+    model.learn(64)
+    model.huber_delta = delta
+    model.rollout_buffer.returns[:] = np.nan
+    model.train()
+    model.wait()
+    assert np.isnan(model.logger.name_to_value["train/value_loss"])
+    assert model.policy.value_net.weight.isnan().all(), "as with the library's"
+
+
 @given(st.floats(-4.0, 4.0), st.floats(-3.0, 0.5), st.floats(1.0, 30.0), st.floats(1.0, 30.0))
 def test_all_clipped_actions_together_are_certain(mean: float, log_std: float, below: float, above: float) -> None:
     centre, width = torch.tensor([[mean]], dtype=torch.float64), torch.tensor([log_std], dtype=torch.float64)

@@ -120,7 +120,8 @@ def convert(
         kind = load_agent(recipe or shelf.DEFAULTS["agents"]).load()
         report += learning_outcomes(learning, kind, model is None or isinstance(model.actions, DiscreteActions))
         taken: Mapping[str, str] = getattr(kind, "deepracer", {})
-        chosen = {own: learning.effective[key] for key, own in taken.items()} | (chosen or {})
+        values = learning.effective
+        chosen = {own: values[key] for key, own in taken.items()} | (chosen or {})
     files = (about_model, about_learning, pay, found.settings_file if found else None)
     return Conversion(
         recipe,

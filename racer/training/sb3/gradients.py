@@ -83,7 +83,7 @@ def _value_slopes(x: Any, returns: Any, share: float, delta: float, weights: Any
         inputs, y = _forward(x[first : first + BLOCK], weights, layers)
         for n in range(len(y)):
             away = y[n, 0] - returns[first + n]
-            near = min(delta, max(-delta, away))
+            near = min(max(away, -delta), delta)  # in this order, what is no number stays none and is seen
             loss += near * (2.0 * away - near)
             y[n, 0] = 2.0 * share / count * near
         _backward(y, inputs, weights, slopes, layers)

@@ -134,7 +134,7 @@ class PPORecipe(Recipe):
             seed=seed,
             device=self.device,
         )
-        cast(Any, self.model).huber_delta = LOSS_TYPES[self.loss_type]
+        cast(Any, self.model).huber_delta = LOSS_TYPES[self.loss_type]  # all the time, unless `tune` says otherwise
         layers = dict.fromkeys(filter(None, (self.net_arch, self.value_net_arch)))
         units = " and ".join(" x ".join(map(str, each)) for each in layers)
         self.architecture = f"PPO, policy and value networks of {units} units" if units else "PPO"
